@@ -1,0 +1,1 @@
+export type { Access, Authenticator, Credentials, Decision, Principal, Remote, TopicRules } from './port.ts';

@@ -1,0 +1,55 @@
+/** How a connection reached us: what access rules may depend on, whatever the transport. */
+export type Remote = {
+  /** Peer address without port, e.g. `127.0.0.1`, `::1`, `192.168.1.7`. */
+  readonly address: string;
+  readonly port: number;
+  readonly transport: 'tcp' | 'websocket' | 'http' | 'in-process';
+  /** True only for a request that cannot come from another machine or another site's page: see `local.ts`. */
+  readonly local: boolean;
+};
+
+/** What a CONNECT or an HTTP request says about who it is. */
+export type Credentials = {
+  readonly clientId: string;
+  readonly username: string | null;
+  readonly password: Uint8Array | null;
+  readonly remote: Remote;
+};
+
+/** What a principal may do with topics. `all` lets the hot path skip the other three. */
+export type TopicRules = {
+  readonly all: boolean;
+  readonly mayPublish: (topic: string) => boolean;
+  /** `partly`: some topics of the filter may be received, so each delivery is checked with `mayReceive`. */
+  readonly maySubscribe: (filter: string) => 'yes' | 'partly' | 'no';
+  readonly mayReceive: (topic: string) => boolean;
+};
+
+/** Who a connection is, once it is let in. */
+export type Principal = {
+  /** For people and logs: `anonymous`, or the token's key. */
+  readonly name: string;
+  readonly kind: 'anonymous' | 'token';
+  /** The namespace that it belongs to; `default` exists always. */
+  readonly world: string;
+  readonly rules: TopicRules;
+};
+
+export type Decision =
+  | { readonly ok: true; readonly principal: Principal }
+  /** `detail` is for the log, never for the peer. */
+  | {
+      readonly ok: false;
+      readonly reason: 'bad-credentials' | 'not-authorized' | 'unavailable';
+      readonly detail: string;
+    };
+
+/** The door. Answers at once where it can, so that a storm of known devices costs no promise each. */
+export type Access = {
+  readonly authenticate: (credentials: Credentials) => Decision | Promise<Decision>;
+  /** Calls back when a principal's right has ended (a token revoked): its connections are to be closed. */
+  readonly onRevoked: (listener: (principalName: string) => void) => void;
+};
+
+/** One method of signing in. `null` means: not mine, ask the next. */
+export type Authenticator = (credentials: Credentials) => Decision | null | Promise<Decision | null>;

@@ -1,0 +1,5 @@
+export type { Clock, ManualClock, OnWallStep } from './clock.ts';
+export { manualClock, systemClock } from './clock.ts';
+export { messageOf, OperatorError, systemCode } from './errors.ts';
+export type { LogFields, Logger } from './logger.ts';
+export { silentLogger } from './logger.ts';

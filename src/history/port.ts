@@ -1,0 +1,128 @@
+import type { Readable } from 'node:stream';
+
+/** What history needs of the broker: the recorder's durable queue (QoS 1 and 2). The broker's side implements it. */
+export type RecorderSource = {
+  readonly incarnation: string;
+  /** Unacknowledged entries after `after`, in order; at most `limit` and about `maxBytes` of payload. */
+  readonly read: (after: number, limit: number, maxBytes: number) => Promise<readonly RecorderEntry[]>;
+  /** Everything up to and with `number` is in the history database. */
+  readonly ackThrough: (number: number) => void;
+  /** Entries and payload bytes that wait. */
+  readonly depth: () => { readonly entries: number; readonly bytes: number };
+  /** `wake` is called (cheaply, at most once until the next read) when entries have come to an idle queue. */
+  readonly onEntries: (wake: () => void) => void;
+};
+
+export type RecorderEntry = {
+  readonly number: number;
+  readonly message: {
+    readonly world: number;
+    readonly topic: string;
+    readonly payload: Uint8Array;
+    readonly arrivedUs: number;
+  };
+};
+
+/** What the broker needs of history on the hot path: a place for QoS 0 messages that copies what it is given. */
+export type Qos0Intake = {
+  /**
+   * Takes one message into the bounded buffer (default 64 MiB). `topicKey` is one object per topic for as long as the
+   * broker's topic cache holds it, so that the topic's text is sent to the history process once. Returns false when the
+   * buffer has no room: the message was NOT taken, the caller is to read its publishers more slowly, and offer it again
+   * after `onRoom`, or count it as dropped.
+   */
+  readonly offer: (
+    topicKey: object,
+    world: number,
+    topic: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    arrivedUs: number,
+  ) => boolean;
+  /** True while the buffer is above its high-water mark: publishers should be read more slowly. */
+  readonly crowded: () => boolean;
+  /** Called each time the buffer has fallen below its low-water mark again. */
+  readonly onRoom: (listener: () => void) => void;
+};
+
+/** A value as history gives it back: a number, a gap mark (null), exact text, or bytes that are no UTF-8. */
+export type PointValue = number | string | null | { readonly base64: string };
+
+/** Times are microseconds since 1970 UTC. */
+export type SeriesRow = {
+  readonly id: number;
+  readonly topic: string;
+  /** `value` for a bare number; else the path in the JSON: `kT`, `a.b`, `a[0]`. */
+  readonly field: string;
+  readonly unit: string | null;
+  readonly count: number;
+  readonly firstUs: number | null;
+  readonly lastUs: number | null;
+  readonly lastValue: PointValue;
+};
+
+export type PointRow = readonly [timeUs: number, value: PointValue];
+export type BucketRow = readonly [startUs: number, min: number, avg: number, max: number];
+
+export type PointsQuery = {
+  readonly world: number;
+  readonly topic: string;
+  readonly field: string;
+  readonly fromUs: number | null;
+  readonly toUs: number | null;
+};
+
+export type ExportQuery = {
+  readonly world: number;
+  readonly topic: string;
+  /** null: every field of the topic, one column each. */
+  readonly field: string | null;
+  readonly fromUs: number | null;
+  readonly toUs: number | null;
+  readonly format: 'csv' | 'parquet' | 'hdf5';
+};
+
+export type HistoryState = 'starting' | 'ok' | 'behind' | 'down';
+
+export type HistoryStatus = {
+  readonly state: HistoryState;
+  /** One sentence for people; empty when all is well. */
+  readonly detail: string;
+  readonly recordedMessages: number;
+  readonly recordedPoints: number;
+  /** QoS 0 messages that were lost on their way to history, with the reason in the log. */
+  readonly droppedMessages: number;
+  readonly bufferedBytes: number;
+  readonly lastCommitUs: number | null;
+  readonly restarts: number;
+  readonly pid: number | null;
+};
+
+/** History as the broker's process sees it: a child process behind it does the work. */
+export type History = {
+  readonly start: () => Promise<void>;
+  /** Commits what is buffered, then ends the process. */
+  readonly stop: () => Promise<void>;
+  readonly intake: Qos0Intake;
+  /** Attaches the recorder's queue and begins to drain it. Called once, before the broker listens. */
+  readonly drain: (source: RecorderSource) => void;
+  readonly status: () => HistoryStatus;
+  readonly series: (world: number, filter: string, limit: number) => Promise<readonly SeriesRow[]>;
+  /** Time order, ties by arrival; the first `limit` at or after `fromUs`, up to but without `toUs`. */
+  readonly points: (query: PointsQuery, limit: number) => Promise<readonly PointRow[]>;
+  /** At most `buckets` buckets of equal width over the asked span (or over the series' own). */
+  readonly buckets: (query: PointsQuery, buckets: number) => Promise<readonly BucketRow[]>;
+  readonly export: (query: ExportQuery) => Promise<Readable>;
+};
+
+/** A query that could not be answered, with why. */
+export class HistoryError extends Error {
+  readonly code: 'unknown-series' | 'busy' | 'timeout' | 'unavailable' | 'failed';
+
+  constructor(code: HistoryError['code'], text: string) {
+    super(text);
+    this.name = 'HistoryError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,1 @@
+export type { Position, QueueEntry, QueueId, Store, StoredMessage, TableName } from './port.ts';

@@ -1,0 +1,63 @@
+/**
+ * The broker's durable state: a log for what flows, a table for what stays. Batch in, one promise out.
+ *
+ * Writes join an open batch and are numbered at once; `commit` closes the batch. Several commits may be in flight; they
+ * become durable in the order of their closing. Nothing on the hot path reads synchronously.
+ */
+
+/** A message as a queue keeps it. Owns its bytes: nothing in it points into a socket's buffer. */
+export type StoredMessage = {
+  readonly world: number;
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  /** Encoded PUBLISH properties that are passed on (MQTT 5.0, 3.3.2.3), or null. */
+  readonly properties: Uint8Array | null;
+  /** Arrival, wall clock, microseconds since 1970 UTC. */
+  readonly arrivedUs: number;
+};
+
+/** Names one queue in the store: a session's, or the recorder's. */
+export type QueueId = number;
+
+/** A place in the log. Numbers of another incarnation mean nothing here and never cause a skip. */
+export type Position = { readonly incarnation: string; readonly number: number };
+
+export type QueueEntry = { readonly number: number; readonly message: StoredMessage };
+
+export type TableName = 'session' | 'subscription' | 'retained';
+
+export type Store = {
+  /** Differs after each creation or restore of the store. */
+  readonly incarnation: string;
+  readonly engine: 'memory' | 'disk';
+
+  /** Opens a queue, empty or as it was left. */
+  readonly openQueue: (name: string) => QueueId;
+  /** Ends a queue and all that it holds (joins the open batch). */
+  readonly dropQueue: (queue: QueueId) => void;
+  /** Appends one message for some queues; kept once. Returns its number, greater than all before. */
+  readonly append: (message: StoredMessage, queues: readonly QueueId[]) => number;
+  /** Takes one entry off a queue. An unknown number is ignored. */
+  readonly ack: (queue: QueueId, number: number) => void;
+  /** Takes all entries up to and with `number` off a queue. */
+  readonly ackThrough: (queue: QueueId, number: number) => void;
+  /** Entries after `after` that are not acknowledged, in order, at most `limit` and about `maxBytes` of payload. */
+  readonly read: (queue: QueueId, after: number, limit: number, maxBytes: number) => Promise<readonly QueueEntry[]>;
+  /** Entries and payload bytes that a queue holds now. */
+  readonly depth: (queue: QueueId) => { readonly entries: number; readonly bytes: number };
+
+  /** Joins the open batch. */
+  readonly put: (table: TableName, key: string, value: Uint8Array) => void;
+  /** Joins the open batch. */
+  readonly remove: (table: TableName, key: string) => void;
+  readonly entries: (table: TableName) => AsyncIterable<readonly [key: string, value: Uint8Array]>;
+
+  /**
+   * Closes the open batch. The promise resolves when all of it is as durable as the engine promises, and rejects when
+   * the write failed. `null`: there is nothing to wait for (an empty batch, or an engine that promises nothing).
+   */
+  readonly commit: () => Promise<void> | null;
+  readonly close: () => Promise<void>;
+};
