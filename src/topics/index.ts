@@ -8,3 +8,7 @@ export {
   topicNameFault,
   utf8Length,
 } from './filter.ts';
+export { RetainedIndex } from './retained-index.ts';
+export { SubscriptionTrie } from './subscription-trie.ts';
+export type { TopicEntry } from './topic-table.ts';
+export { isTopic, TopicNameError, TopicTable } from './topic-table.ts';

@@ -1,0 +1,40 @@
+import type { Principal } from '../access/index.ts';
+import type { TopicEntry } from '../topics/index.ts';
+
+/**
+ * Sees each accepted PUBLISH of a world on the hot path. Must be quick, must not throw, and must copy what it keeps: the
+ * bytes are a socket's buffer.
+ */
+export type Tap = {
+  readonly published: (
+    topic: TopicEntry<unknown>,
+    bytes: Buffer,
+    payloadStart: number,
+    payloadEnd: number,
+    qos: number,
+    retain: boolean,
+    arrivedUs: number,
+  ) => void;
+};
+
+/** Somebody who is subscribed to computed topics: one connection. The object's identity is its key. */
+export type Viewer = {
+  readonly world: number;
+  readonly principal: Principal;
+  /**
+   * Sends one QoS 0 PUBLISH, or returns false when the viewer's connection is behind: the frame is to be skipped and
+   * made anew later.
+   */
+  readonly send: (topic: string, payload: Uint8Array) => boolean;
+};
+
+/** Topics under a `$` prefix that are made while somebody is subscribed, never stored, never published to by clients. */
+export type ComputedTopics = {
+  /** E.g. `$sonde/`. */
+  readonly prefix: string;
+  /** Returns false when there is no such topic, or the viewer may not see it. Subscribing again sends the whole again. */
+  readonly subscribe: (viewer: Viewer, filter: string) => boolean;
+  readonly unsubscribe: (viewer: Viewer, filter: string) => boolean;
+  /** The connection is gone. */
+  readonly forget: (viewer: Viewer) => void;
+};
