@@ -1,1 +1,2 @@
-export type { Position, QueueEntry, QueueId, Store, StoredMessage, TableName } from './port.ts';
+export { createMemoryStore } from './memory/memory-store.ts';
+export type { Position, QueueEntry, QueueId, QueueTarget, Store, StoredMessage, TableName } from './port.ts';

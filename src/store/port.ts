@@ -24,7 +24,21 @@ export type QueueId = number;
 /** A place in the log. Numbers of another incarnation mean nothing here and never cause a skip. */
 export type Position = { readonly incarnation: string; readonly number: number };
 
-export type QueueEntry = { readonly number: number; readonly message: StoredMessage };
+/** One of the queues that a message is for, with what that queue's owner is to get. Kept with the entry. */
+export type QueueTarget = {
+  readonly queue: QueueId;
+  /** The most that this owner may get; the message's own QoS may be lower. */
+  readonly maxQos: 1 | 2;
+  /** Retain As Published: the RETAIN flag goes on as it came (MQTT 5.0, 3.8.3.1). */
+  readonly retainAsPublished: boolean;
+  readonly subscriptionIdentifiers: readonly number[];
+};
+
+export type QueueEntry = {
+  readonly number: number;
+  readonly message: StoredMessage;
+  readonly target: QueueTarget;
+};
 
 export type TableName = 'session' | 'subscription' | 'retained';
 
@@ -33,17 +47,20 @@ export type Store = {
   readonly incarnation: string;
   readonly engine: 'memory' | 'disk';
 
-  /** Opens a queue, empty or as it was left. */
+  /** Opens a queue, empty or as it was left. A queue that is open already is the same queue. */
   readonly openQueue: (name: string) => QueueId;
   /** Ends a queue and all that it holds (joins the open batch). */
   readonly dropQueue: (queue: QueueId) => void;
   /** Appends one message for some queues; kept once. Returns its number, greater than all before. */
-  readonly append: (message: StoredMessage, queues: readonly QueueId[]) => number;
+  readonly append: (message: StoredMessage, targets: readonly QueueTarget[]) => number;
   /** Takes one entry off a queue. An unknown number is ignored. */
   readonly ack: (queue: QueueId, number: number) => void;
   /** Takes all entries up to and with `number` off a queue. */
   readonly ackThrough: (queue: QueueId, number: number) => void;
-  /** Entries after `after` that are not acknowledged, in order, at most `limit` and about `maxBytes` of payload. */
+  /**
+   * Entries after `after` that are not acknowledged, in order, at most `limit` and about `maxBytes` of payload (but one at
+   * least). Sees all that was appended, committed or not.
+   */
   readonly read: (queue: QueueId, after: number, limit: number, maxBytes: number) => Promise<readonly QueueEntry[]>;
   /** Entries and payload bytes that a queue holds now. */
   readonly depth: (queue: QueueId) => { readonly entries: number; readonly bytes: number };
