@@ -1,0 +1,21 @@
+// npm start [-- ARGUMENTS]: makes the program if it is not there or not of the present sources, then becomes it.
+import { pathToFileURL } from 'node:url';
+import { build, staleParts } from './workshop/build.mjs';
+import { dependenciesAreCurrent, installDependencies } from './workshop/install.mjs';
+import { entry, root } from './workshop/paths.mjs';
+import { requireRuntime } from './workshop/runtime.mjs';
+
+requireRuntime();
+if (!dependenciesAreCurrent(root)) {
+  console.log('Installing dependencies (only when they have changed) ...');
+  if (!(await installDependencies(root))) process.exit(1);
+}
+const stale = staleParts();
+if (stale.length > 0) {
+  console.log(`Building ${stale.join(' and ')} (only when the sources have changed) ...`);
+  if (!(await build(stale))) process.exit(1);
+}
+
+// In this process and not in a child: one process less, and Ctrl-C and SIGTERM reach Sonde once.
+process.argv.splice(1, 1, entry);
+await import(pathToFileURL(entry).href);
