@@ -1,1 +1,18 @@
+export { type AccessControl, type AccessOptions, createAccess } from './access.ts';
+export type { AnonymousPolicy } from './authenticators/anonymous.ts';
+export { isLocal, type LocalQuestion, type RequestHeaders } from './local.ts';
+export { DEFAULT_NAMESPACE, worldOf } from './namespaces.ts';
 export type { Access, Authenticator, Credentials, Decision, Principal, Remote, TopicRules } from './port.ts';
+export { type LockHolder, type LockMachine, type LockResult, takeLock } from './process-lock.ts';
+export { ALL_TOPICS, compileRules, READ_ONLY_TOPICS, type RuleSubject, type TopicRule } from './rules.ts';
+export {
+  type CreatedToken,
+  createFirstToken,
+  createToken,
+  listTokens,
+  type NewToken,
+  revokeToken,
+} from './tokens/manage.ts';
+export { type Permission, type Token, tokenUrl } from './tokens/token.ts';
+export { tokenFileOf } from './tokens/token-file.ts';
+export type { Repeat } from './tokens/token-reader.ts';

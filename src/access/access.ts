@@ -1,0 +1,118 @@
+import { type Logger, silentLogger } from '../base/index.ts';
+import { type AnonymousPolicy, anonymousAuthenticator } from './authenticators/anonymous.ts';
+import { tokenAuthenticator } from './authenticators/token.ts';
+import { DEFAULT_NAMESPACE, worldOf } from './namespaces.ts';
+import type { Access, Authenticator, Decision, Principal } from './port.ts';
+import { compileRules, dependsOnClientId, isNamed, type TopicRule } from './rules.ts';
+import { createCheckPool } from './tokens/check-pool.ts';
+import type { Token } from './tokens/token.ts';
+import { openTokenReader, type Repeat } from './tokens/token-reader.ts';
+import { createVerifiedCache } from './tokens/verified-cache.ts';
+
+export type AccessOptions = {
+  /** See `tokenFileOf`. It need not exist; one that cannot be used is an OperatorError. */
+  readonly tokenFile: string;
+  readonly anonymous: AnonymousPolicy;
+  readonly rules: readonly TopicRule[];
+  readonly logger?: Logger;
+  /** How the token file is looked at again and again; a test gives its own. */
+  readonly repeat?: Repeat;
+};
+
+/** The door, and what its owner may ask of it. */
+export type AccessControl = Access & {
+  readonly tokenCount: () => number;
+  /** Stops looking at the token file. */
+  readonly close: () => void;
+};
+
+/** Checks at once; about 50 ms and 16 MiB each. Two, so that the disk keeps threads of libuv's pool for itself. */
+const PARALLEL_CHECKS = 2;
+/** About 12 s of checks; later ones are told to come again. */
+const WAITING_CHECKS = 512;
+const WAITING_CHECKS_PER_ADDRESS = 256;
+/** Pairs of key and secret that are known to be right: some 200 bytes each. */
+const KNOWN_PAIRS = 20_000;
+
+/** Builds the door: anonymous first, then tokens. Whom no method knows is refused. */
+export function createAccess(options: AccessOptions): AccessControl {
+  const logger = options.logger ?? silentLogger;
+  const reader = openTokenReader(options.tokenFile, logger, options.repeat);
+  warnOfOpenDoors(options, logger);
+
+  const methods: readonly Authenticator[] = [
+    anonymousAuthenticator(options.anonymous, anonymousPrincipals(options.rules)),
+    tokenAuthenticator({
+      reader,
+      pool: createCheckPool({
+        parallel: PARALLEL_CHECKS,
+        maxWaiting: WAITING_CHECKS,
+        maxWaitingPerAddress: WAITING_CHECKS_PER_ADDRESS,
+      }),
+      cache: createVerifiedCache<Token>(KNOWN_PAIRS),
+      principalOf: tokenPrincipals(options.rules),
+    }),
+  ];
+
+  return {
+    authenticate: (credentials) => {
+      for (let at = 0; at < methods.length; at++) {
+        const decision = methods[at]?.(credentials);
+        if (decision === null || decision === undefined) continue;
+        if (!(decision instanceof Promise)) return decision;
+        return decision.then((late) => late ?? UNKNOWN);
+      }
+      return UNKNOWN;
+    },
+    onRevoked: (listener) => reader.onEnded(listener),
+    tokenCount: () => reader.size(),
+    close: () => reader.close(),
+  };
+}
+
+const UNKNOWN: Decision = { ok: false, reason: 'bad-credentials', detail: 'no method knows these credentials' };
+
+function anonymousPrincipals(rules: readonly TopicRule[]): (clientId: string) => Principal {
+  const build = (clientId: string): Principal => ({
+    name: 'anonymous',
+    kind: 'anonymous',
+    world: DEFAULT_NAMESPACE,
+    rules: compileRules(rules, { kind: 'anonymous', user: null, clientId, readOnly: false }),
+  });
+  if (dependsOnClientId(rules, 'anonymous', null)) return build;
+  const shared = build('');
+  return () => shared;
+}
+
+function tokenPrincipals(rules: readonly TopicRule[]): (token: Token, clientId: string) => Principal | null {
+  const built = new WeakMap<Token, Principal>();
+  return (token, clientId) => {
+    const known = built.get(token);
+    if (known !== undefined) return known;
+    const world = worldOf(token.namespace);
+    if (world === null) return null;
+    const principal: Principal = {
+      name: token.key,
+      kind: 'token',
+      world,
+      rules: compileRules(rules, {
+        kind: 'token',
+        user: token.key,
+        clientId,
+        readOnly: token.permission === 'read-only',
+      }),
+    };
+    if (!dependsOnClientId(rules, 'token', token.key)) built.set(token, principal);
+    return principal;
+  };
+}
+
+/** Rules narrow only those whom they name; say so where that is easily overlooked. */
+function warnOfOpenDoors(options: AccessOptions, logger: Logger): void {
+  if (options.rules.length === 0 || options.anonymous === 'none') return;
+  if (isNamed(options.rules, 'anonymous', null)) return;
+  logger.warn(
+    { anonymous: options.anonymous },
+    'there are topic rules, but none for anonymous clients: they may use every topic',
+  );
+}

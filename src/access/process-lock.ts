@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
+import { hostname } from 'node:os';
+import { systemCode } from '../base/index.ts';
+
+/** What a lock file says about the process that holds it. */
+export type LockHolder = {
+  readonly pid: number;
+  readonly host: string;
+  /** Linux: the machine's boot, and the process's start in ticks since it. Null where /proc does not say. */
+  readonly bootId: string | null;
+  readonly startTicks: string | null;
+  /** Told from every other holder, also of the same process. */
+  readonly nonce: string;
+};
+
+export type LockResult =
+  | { readonly held: true; readonly release: () => void }
+  /** `holder` null: its file cannot be read, or is just being written. */
+  | { readonly held: false; readonly holder: LockHolder | null };
+
+/** What the lock asks the machine; tests give their own. */
+export type LockMachine = {
+  readonly self: () => Omit<LockHolder, 'nonce'>;
+  /** The start ticks of a process of this machine, or null where /proc does not say. */
+  readonly startTicksOf: (pid: number) => string | null;
+  readonly isAlive: (pid: number) => boolean;
+  readonly wallMs: () => number;
+};
+
+/** How often a holder touches its file, where its process cannot be looked up. */
+const BEAT_MS = 5_000;
+/** A holder that cannot be looked up (another host, no /proc) is given up after this silence. */
+const SILENT_MS = 60_000;
+/** Rewriting a stale lock takes milliseconds; a guard older than this is left over from a crash. */
+const GUARD_MS = 10_000;
+
+/**
+ * Takes an advisory lock: a file that names the process. Never waits. A lock whose process is gone is taken over by one
+ * of those who want it. Throws the system's error when the folder cannot be written.
+ */
+export function takeLock(path: string, machine: LockMachine = thisMachine): LockResult {
+  const holder: LockHolder = { ...machine.self(), nonce: randomUUID() };
+  if (createLock(path, holder)) return hold(path, holder, machine);
+
+  const seen = readLock(path);
+  if (seen.state === 'present' && !isStale(seen, machine)) return { held: false, holder: seen.holder };
+  if (!replaceStale(path, holder, machine)) {
+    const now = readLock(path);
+    return { held: false, holder: now.state === 'present' ? now.holder : null };
+  }
+  return hold(path, holder, machine);
+}
+
+/** Only the owner of the guard file may remove a stale lock, so that nobody removes the lock of who came first. */
+function replaceStale(path: string, holder: LockHolder, machine: LockMachine): boolean {
+  const guard = `${path}.takeover`;
+  try {
+    fs.closeSync(fs.openSync(guard, 'wx', 0o600));
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+    if (ageMs(guard, machine) > GUARD_MS) fs.rmSync(guard, { force: true });
+    return false;
+  }
+  try {
+    const seen = readLock(path);
+    if (seen.state === 'present') {
+      if (!isStale(seen, machine)) return false;
+      fs.rmSync(path, { force: true });
+    }
+    return createLock(path, holder) && isOurs(path, holder);
+  } finally {
+    fs.rmSync(guard, { force: true });
+  }
+}
+
+function hold(path: string, holder: LockHolder, machine: LockMachine): LockResult {
+  const beat = setInterval(() => touch(path, machine), BEAT_MS);
+  beat.unref();
+  const release = (): void => {
+    clearInterval(beat);
+    process.off('exit', release);
+    if (isOurs(path, holder)) fs.rmSync(path, { force: true });
+  };
+  process.on('exit', release);
+  return { held: true, release };
+}
+
+/** Writes the whole file first and links it into place, so that nobody reads half of one. False: there is one already. */
+function createLock(path: string, holder: LockHolder): boolean {
+  const draft = `${path}.${holder.nonce}`;
+  fs.writeFileSync(draft, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' });
+  try {
+    fs.linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    // A file system without hard links (FAT, some network shares).
+    return createInPlace(path, holder);
+  } finally {
+    fs.rmSync(draft, { force: true });
+  }
+}
+
+function createInPlace(path: string, holder: LockHolder): boolean {
+  try {
+    fs.writeFileSync(path, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+type Seen =
+  | { readonly state: 'absent' }
+  | { readonly state: 'present'; readonly holder: LockHolder | null; readonly touchedMs: number };
+
+function readLock(path: string): Seen {
+  try {
+    const touchedMs = fs.statSync(path).mtimeMs;
+    return { state: 'present', holder: parseHolder(fs.readFileSync(path, 'utf8')), touchedMs };
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return { state: 'absent' };
+    throw error;
+  }
+}
+
+function parseHolder(text: string): LockHolder | null {
+  try {
+    const value = JSON.parse(text) as Partial<LockHolder> | null;
+    if (value === null || !Number.isSafeInteger(value.pid) || (value.pid ?? 0) <= 0) return null;
+    if (typeof value.host !== 'string' || typeof value.nonce !== 'string') return null;
+    return {
+      pid: value.pid as number,
+      host: value.host,
+      bootId: typeof value.bootId === 'string' ? value.bootId : null,
+      startTicks: typeof value.startTicks === 'string' ? value.startTicks : null,
+      nonce: value.nonce,
+    };
+  } catch {
+    return null;
+  }
+}
+
+function isStale(seen: Seen & { readonly state: 'present' }, machine: LockMachine): boolean {
+  const silentMs = machine.wallMs() - seen.touchedMs;
+  const { holder } = seen;
+  // Half written (no hard links) or damaged: its writer gets the time of a guard.
+  if (holder === null) return silentMs > GUARD_MS;
+
+  const self = machine.self();
+  // Another machine or container on a shared folder: only its silence tells.
+  if (holder.host !== self.host) return silentMs > SILENT_MS;
+  if (holder.bootId !== null && self.bootId !== null && holder.bootId !== self.bootId) return true;
+  if (!machine.isAlive(holder.pid)) return true;
+  const ticks = machine.startTicksOf(holder.pid);
+  // The number was given to another process since.
+  if (ticks !== null && holder.startTicks !== null) return ticks !== holder.startTicks;
+  return silentMs > SILENT_MS;
+}
+
+function isOurs(path: string, holder: LockHolder): boolean {
+  try {
+    const seen = readLock(path);
+    return seen.state === 'present' && seen.holder?.nonce === holder.nonce;
+  } catch {
+    return false;
+  }
+}
+
+function touch(path: string, machine: LockMachine): void {
+  try {
+    const now = machine.wallMs() / 1000;
+    fs.utimesSync(path, now, now);
+  } catch {
+    // The folder went away or the disk is full: the lock is advisory, and the server itself notices.
+  }
+}
+
+function ageMs(path: string, machine: LockMachine): number {
+  try {
+    return machine.wallMs() - fs.statSync(path).mtimeMs;
+  } catch {
+    return 0;
+  }
+}
+
+const thisMachine: LockMachine = {
+  self: () => ({
+    pid: process.pid,
+    host: hostname(),
+    bootId: readProc('/proc/sys/kernel/random/boot_id'),
+    startTicks: startTicksOf(process.pid),
+  }),
+  startTicksOf,
+  isAlive: (pid) => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch (error) {
+      return systemCode(error) === 'EPERM';
+    }
+  },
+  wallMs: () => Date.now(),
+};
+
+/** Field 22 of /proc/PID/stat; the command in field 2 may hold spaces and brackets, so it is counted from its end. */
+function startTicksOf(pid: number): string | null {
+  const stat = readProc(`/proc/${pid}/stat`);
+  if (stat === null) return null;
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+}
+
+function readProc(path: string): string | null {
+  try {
+    return fs.readFileSync(path, 'utf8').trim();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { messageOf, OperatorError, systemCode } from '../../base/index.ts';
+import { takeLock } from '../process-lock.ts';
+import type { Token } from './token.ts';
+
+export type Tokens = ReadonlyMap<string, Token>;
+
+/** The token file of a data folder. */
+export function tokenFileOf(dataFolder: string): string {
+  return join(dataFolder, 'tokens.json');
+}
+
+const FORMAT = 'sonde-tokens';
+const VERSION = 1;
+const LOCK_WAIT_MS = 5_000;
+const LOCK_RETRY_MS = 25;
+
+const base64 = z.base64().min(20).max(200);
+
+// The upper bounds keep a damaged or hostile file from asking for gigabytes at the first sign-in.
+const secretSchema = z.strictObject({
+  algorithm: z.literal('scrypt'),
+  N: z
+    .int()
+    .min(1024)
+    .max(1 << 18)
+    .refine((n) => (n & (n - 1)) === 0, 'is not a power of two'),
+  r: z.int().min(1).max(16),
+  p: z.int().min(1).max(4),
+  salt: base64,
+  hash: base64,
+});
+
+const fileSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  version: z.literal(VERSION),
+  tokens: z.array(
+    z.strictObject({
+      key: z.string().min(1).max(128),
+      secret: secretSchema,
+      namespace: z.string().min(1).max(128),
+      permission: z.enum(['full', 'read-only']),
+      description: z.string().max(200),
+      createdAt: z.string().max(40),
+    }),
+  ),
+});
+
+/** Reads the file; no file is no tokens. A file that cannot be read or trusted is an OperatorError, never "no tokens". */
+export function readTokenFile(file: string): Tokens {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return new Map();
+    throw unreadable(file, messageOf(error), error);
+  }
+  return parseTokens(file, text);
+}
+
+function parseTokens(file: string, text: string): Tokens {
+  if (text.trim() === '') throw unreadable(file, 'it is empty');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw unreadable(file, 'it is no JSON', error);
+  }
+  const version = (value as { version?: unknown } | null)?.version;
+  if (typeof version === 'number' && version > VERSION) {
+    throw new OperatorError(
+      `the token file ${file} has version ${version}, this Sonde reads up to ${VERSION}`,
+      'Start the newer Sonde that wrote it.',
+    );
+  }
+  const checked = fileSchema.safeParse(value);
+  if (!checked.success) {
+    const issue = checked.error.issues[0];
+    throw unreadable(
+      file,
+      `${issue?.path.join('.') || 'its content'}: ${issue?.message ?? 'is not what it should be'}`,
+    );
+  }
+  const tokens = new Map<string, Token>();
+  for (const token of checked.data.tokens) {
+    if (tokens.has(token.key)) throw unreadable(file, `the key ${JSON.stringify(token.key)} stands in it twice`);
+    tokens.set(token.key, token);
+  }
+  return tokens;
+}
+
+function unreadable(file: string, why: string, cause?: unknown): OperatorError {
+  return new OperatorError(
+    `the token file ${file} cannot be used: ${why}`,
+    'Restore it from a backup, or move it away and create new tokens.',
+    { cause },
+  );
+}
+
+/**
+ * Changes the file under its lock: reads it, lets `change` answer the new tokens (or null for no change), and replaces it
+ * atomically. Safe beside a running server and other commands. Waits at most 5 s for another writer.
+ */
+export async function changeTokenFile(file: string, change: (tokens: Tokens) => Tokens | null): Promise<void> {
+  const release = await lockForWriting(file);
+  try {
+    const next = change(readTokenFile(file));
+    if (next !== null) await replaceFile(file, serialize(next));
+  } catch (error) {
+    throw asOperatorError(file, error);
+  } finally {
+    release();
+  }
+}
+
+async function lockForWriting(file: string): Promise<() => void> {
+  const deadline = performance.now() + LOCK_WAIT_MS;
+  for (;;) {
+    let result: ReturnType<typeof takeLock>;
+    try {
+      result = takeLock(`${file}.lock`);
+    } catch (error) {
+      throw asOperatorError(file, error);
+    }
+    if (result.held) return result.release;
+    if (performance.now() > deadline) {
+      const who = result.holder === null ? 'another process' : `process ${result.holder.pid} on ${result.holder.host}`;
+      throw new OperatorError(
+        `${who} has been writing ${file} for more than ${LOCK_WAIT_MS / 1000} s`,
+        `Try again; if no such process runs, remove ${file}.lock.`,
+      );
+    }
+    await sleep(LOCK_RETRY_MS);
+  }
+}
+
+function asOperatorError(file: string, error: unknown): OperatorError {
+  if (error instanceof OperatorError) return error;
+  return new OperatorError(
+    `cannot write ${file}: ${messageOf(error)}`,
+    'Check the folder, its permissions and the free space.',
+    { cause: error },
+  );
+}
+
+function serialize(tokens: Tokens): string {
+  return `${JSON.stringify({ format: FORMAT, version: VERSION, tokens: [...tokens.values()] }, null, 2)}\n`;
+}
+
+/** Old or new content after a crash at any point, never half of it; readable by nobody else. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  const draft = join(dirname(file), `.${basename(file)}.${randomUUID()}.tmp`);
+  try {
+    const handle = await fs.promises.open(draft, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await renameOver(draft, file);
+  } catch (error) {
+    fs.rmSync(draft, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(file));
+}
+
+async function renameOver(draft: string, file: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await fs.promises.rename(draft, file);
+      return;
+    } catch (error) {
+      // Windows refuses while a virus scanner or a reader has the file open for a moment.
+      const code = systemCode(error);
+      if (attempt === 10 || (code !== 'EPERM' && code !== 'EACCES' && code !== 'EBUSY')) throw error;
+      if (process.platform !== 'win32') throw error;
+      await sleep(20 * attempt);
+    }
+  }
+}
+
+/** Makes the rename itself durable; Windows and some file systems have no such call for folders. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await fs.promises.open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EIO' || code === 'ENOSPC') throw error;
+  }
+}

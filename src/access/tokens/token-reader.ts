@@ -1,0 +1,87 @@
+import * as fs from 'node:fs';
+import { type Logger, messageOf, systemCode } from '../../base/index.ts';
+import type { Token } from './token.ts';
+import { readTokenFile, type Tokens } from './token-file.ts';
+
+/** The tokens as a running server knows them; follows the file. */
+export type TokenReader = {
+  /** The token of a key. The same object for as long as the token is unchanged. */
+  readonly get: (key: string) => Token | undefined;
+  readonly size: () => number;
+  /** Looks at the file now; true when the tokens may have changed. */
+  readonly refresh: () => boolean;
+  /** True while the file cannot be used: nobody new can be checked. Who is known stays. */
+  readonly broken: () => boolean;
+  /** Called with the keys whose right has ended or changed. */
+  readonly onEnded: (listener: (key: string) => void) => void;
+  readonly close: () => void;
+};
+
+/** Repeats `work` until the function that it returns is called. */
+export type Repeat = (work: () => void, everyMs: number) => () => void;
+
+const POLL_MS = 500;
+
+/** Opens the tokens; throws an OperatorError when the file cannot be used, so that Sonde does not start half open. */
+export function openTokenReader(file: string, logger: Logger, repeat: Repeat = repeatInBackground): TokenReader {
+  let stamp = stampOf(file);
+  let tokens: Tokens = readTokenFile(file);
+  let broken = false;
+  const listeners: ((key: string) => void)[] = [];
+
+  const refresh = (): boolean => {
+    const seen = stampOf(file);
+    if (seen === stamp) return false;
+    stamp = seen;
+    try {
+      const next = keepSame(tokens, readTokenFile(file));
+      const ended = [...tokens.values()].filter((token) => next.get(token.key) !== token);
+      tokens = next;
+      if (broken) logger.info({ file }, 'the token file can be used again');
+      broken = false;
+      for (const token of ended) for (const listener of listeners) listener(token.key);
+    } catch (error) {
+      broken = true;
+      logger.error({ file }, `${messageOf(error)}; new sign-ins with tokens are refused until it is mended`);
+    }
+    return true;
+  };
+
+  const stop = repeat(refresh, POLL_MS);
+  return {
+    get: (key) => tokens.get(key),
+    size: () => tokens.size,
+    refresh,
+    broken: () => broken,
+    onEnded: (listener) => {
+      listeners.push(listener);
+    },
+    close: stop,
+  };
+}
+
+/** Unchanged tokens keep their object, so that what was verified with them stays known. */
+function keepSame(before: Tokens, after: Tokens): Tokens {
+  const next = new Map<string, Token>();
+  for (const [key, token] of after) {
+    const old = before.get(key);
+    next.set(key, old !== undefined && JSON.stringify(old) === JSON.stringify(token) ? old : token);
+  }
+  return next;
+}
+
+/** Changes whenever the file does: each replacement is another inode. */
+function stampOf(file: string): string {
+  try {
+    const stat = fs.statSync(file, { bigint: true });
+    return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+  } catch (error) {
+    return systemCode(error) ?? 'unknown';
+  }
+}
+
+function repeatInBackground(work: () => void, everyMs: number): () => void {
+  const timer = setInterval(work, everyMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}

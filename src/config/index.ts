@@ -1,0 +1,2 @@
+export type { Limits, ListenAddress, LogLevel, Settings } from './settings.ts';
+export { DEFAULTS } from './settings.ts';
