@@ -1,6 +1,7 @@
-import { PacketType, packetName, type Version } from './packet-type.ts';
+import { checkFlags, firstByteOf } from './fixed-header.ts';
+import { packetName, type Version } from './packet-type.ts';
 import { malformed, protocolError } from './protocol-fault.ts';
-import { mayCarryReason } from './reason.ts';
+import { checkReason } from './reason-check.ts';
 import { readVarint, varintLength } from './varint.ts';
 
 /** What PUBACK, PUBREC, PUBREL and PUBCOMP say: the hot door's packet. Made once a connection and written by readAck. */
@@ -29,7 +30,7 @@ export function readAck(
   ack: AckView,
 ): void {
   const type = firstByte >> 4;
-  checkAckFlags(type, firstByte & 0x0f, version);
+  checkFlags(firstByte, version);
   const length = bodyEnd - bodyStart;
   if (length < 2) throw malformed(`${packetName(type)}: the packet ends within the packet identifier`);
   ack.packetId = (buf[bodyStart]! << 8) | buf[bodyStart + 1]!;
@@ -41,7 +42,7 @@ export function readAck(
   if (ack.packetId === 0) throw protocolError(`${packetName(type)}: packet identifier is 0 [MQTT-2.2.1-3]`);
   if (length === 2) return; // the short form of reason 0 (MQTT 3.4.2.1)
   const reason = buf[bodyStart + 2]!;
-  if (!mayCarryReason(type, reason)) throw reasonFault(type, reason);
+  checkReason(type, reason);
   ack.reason = reason;
   if (length === 3) return; // no property length either (MQTT 3.4.2.2.1)
   const propsLength = readVarint(buf, bodyStart + 3, bodyEnd);
@@ -51,23 +52,9 @@ export function readAck(
   }
 }
 
-function checkAckFlags(type: number, flags: number, version: Version): void {
-  const wanted = type === PacketType.PUBREL ? 2 : 0;
-  if (flags === wanted) return; // [MQTT-2.1.3-1], [MQTT-3.6.1-1]
-  if (version === 3 && flags === 0x0a && wanted === 2) return; // 3.1 sends PUBREL again with DUP
-  throw malformed(`${packetName(type)}: reserved flags of the fixed header are ${flags} [MQTT-2.1.3-1]`);
-}
-
-/** The fault of a reason code that the packet may not carry. */
-export function reasonFault(type: number, reason: number): Error {
-  return protocolError(
-    `${packetName(type)}: reason code 0x${reason.toString(16).padStart(2, '0')} is not one of its own`,
-  );
-}
-
 /** Writes the 4-byte form of an acknowledgement (reason 0 in MQTT 5) and returns the offset behind it. */
 export function writeAck(buf: Buffer, at: number, type: number, packetId: number): number {
-  buf[at] = type === PacketType.PUBREL ? 0x62 : type << 4;
+  buf[at] = firstByteOf(type);
   buf[at + 1] = 2;
   buf[at + 2] = packetId >> 8;
   buf[at + 3] = packetId & 0xff;

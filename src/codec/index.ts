@@ -1,7 +1,7 @@
 export type { AckView } from './ack-view.ts';
 export { newAckView, readAck, writeAck } from './ack-view.ts';
 export { copyBytes } from './copy-bytes.ts';
-export { connectVersion, decodePacket } from './decode-packet.ts';
+export { decodePacket } from './decode-packet.ts';
 export { decodeProperties } from './decode-properties.ts';
 export { encodePacket } from './encode-packet.ts';
 export { encodeProperties } from './encode-properties.ts';
@@ -30,6 +30,7 @@ export type {
 } from './packet.ts';
 export type { QoS, Version } from './packet-type.ts';
 export { PacketType, packetName } from './packet-type.ts';
+export { connectVersion } from './packets/connect.ts';
 export type { Carrier, Properties } from './properties.ts';
 export { EMPTY_PROPERTIES } from './properties.ts';
 export { ProtocolFault } from './protocol-fault.ts';
