@@ -13,6 +13,6 @@ export {
   type NewToken,
   revokeToken,
 } from './tokens/manage.ts';
-export { type Permission, type Token, tokenUrl } from './tokens/token.ts';
+export { keyFault, type Permission, type Token, tokenUrl } from './tokens/token.ts';
 export { tokenFileOf } from './tokens/token-file.ts';
 export type { Repeat } from './tokens/token-reader.ts';

@@ -75,7 +75,7 @@ function replaceStale(path: string, holder: LockHolder, machine: LockMachine): b
 }
 
 function hold(path: string, holder: LockHolder, machine: LockMachine): LockResult {
-  const beat = setInterval(() => touch(path, machine), BEAT_MS);
+  const beat = setInterval(() => touch(path, holder, machine), BEAT_MS);
   beat.unref();
   const release = (): void => {
     clearInterval(beat);
@@ -169,8 +169,9 @@ function isOurs(path: string, holder: LockHolder): boolean {
   }
 }
 
-function touch(path: string, machine: LockMachine): void {
+function touch(path: string, holder: LockHolder, machine: LockMachine): void {
   try {
+    if (!isOurs(path, holder)) return;
     const now = machine.wallMs() / 1000;
     fs.utimesSync(path, now, now);
   } catch {

@@ -5,7 +5,7 @@ export type ListenAddress = { readonly host: string | null; readonly port: numbe
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Every bound of the server, with its unit in its name. What happens at each is said beside its default. */
+/** Every bound of the server, with its unit in its name. Each default says what happens at the bound. */
 export type Limits = {
   readonly maxPacketBytes: number;
   readonly maxConnectBytes: number;

@@ -49,7 +49,10 @@ export function createCheckPool(options: CheckPoolOptions): CheckPool {
       if (queue.length >= options.maxWaiting || ofAddress >= options.maxWaitingPerAddress) return null;
       waitingOf.set(address, ofAddress + 1);
       return new Promise((resolve, reject) => {
-        queue.push({ address, start: () => runNow().then(resolve, reject) });
+        const start = (): void => {
+          runNow().then(resolve, reject);
+        };
+        queue.push({ address, start });
       });
     },
   };

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { takeLock } from '../access/index.ts';
+import { messageOf, OperatorError, systemCode } from '../base/index.ts';
+
+/** A data folder that this process may write, and that no other Sonde serves from. */
+export type DataFolder = {
+  readonly path: string;
+  /** Gives the lock back. Also done when the process exits. */
+  readonly release: () => void;
+};
+
+/** Creates the folder if need be, readable for its owner only. Throws an OperatorError when it cannot be used. */
+export function ensureDataFolder(path: string): void {
+  try {
+    fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const why = systemCode(error) === 'EEXIST' ? 'there is a file of that name' : messageOf(error);
+    throw new OperatorError(`cannot create the data folder ${path}: ${why}`, 'Choose another with --data.');
+  }
+  if (!fs.statSync(path).isDirectory()) {
+    throw new OperatorError(`the data folder ${path} is a file`, 'Choose another with --data.');
+  }
+  // Permission bits do not tell everything (read-only mounts, ACLs): writing does.
+  const probe = join(path, `.write-test-${randomUUID()}`);
+  try {
+    fs.writeFileSync(probe, '', { flag: 'wx', mode: 0o600 });
+    fs.rmSync(probe, { force: true });
+  } catch (error) {
+    throw new OperatorError(
+      `cannot write in the data folder ${path}: ${messageOf(error)}`,
+      'Give this user the right to write there, free space on the disk, or choose another with --data.',
+    );
+  }
+}
+
+/** Opens the folder for one server; a second one is refused with the pid of the first. */
+export function openDataFolder(path: string): DataFolder {
+  ensureDataFolder(path);
+  const file = join(path, 'lock');
+  const result = takeLock(file);
+  if (result.held) return { path, release: result.release };
+  const { holder } = result;
+  const who = holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`;
+  throw new OperatorError(
+    `the data folder ${path} is in use by ${who}`,
+    `Stop that Sonde first, or choose another folder with --data.`,
+  );
+}

@@ -1,0 +1,176 @@
+import * as fs from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import type { z } from 'zod';
+import { messageOf, OperatorError, systemCode } from '../base/index.ts';
+import { knownKeys, type Layer, layerSchema } from './schema.ts';
+import { suggestion } from './suggest.ts';
+
+/** What the command line gave to `sonde serve`, as text. */
+export type ServeFlags = {
+  readonly config?: string | undefined;
+  readonly data?: string | undefined;
+  readonly mqtt?: readonly string[] | undefined;
+  readonly http?: readonly string[] | undefined;
+  readonly mqtts?: readonly string[] | undefined;
+  readonly https?: readonly string[] | undefined;
+  readonly anonymous?: string | undefined;
+  readonly durability?: string | undefined;
+  readonly history?: string | undefined;
+  readonly logLevel?: string | undefined;
+  readonly logFormat?: string | undefined;
+  /** `NAME=VALUE`, each a key of `limits`. */
+  readonly limit?: readonly string[] | undefined;
+};
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const MAX_FILE_BYTES = 1024 * 1024;
+
+/** Reads the configuration file. One that is missing, empty, broken or unreadable is an error: never the defaults. */
+export function layerOfFile(path: string): Layer {
+  const raw = parseYaml(path, readText(path));
+  const layer = check(raw, (at) => `${at === '' ? 'the top level' : at} in ${path}`);
+  return layer.data === undefined ? layer : { ...layer, data: resolve(dirname(path), layer.data) };
+}
+
+function readText(path: string): string {
+  try {
+    if (fs.statSync(path).size > MAX_FILE_BYTES) throw new Error('it is larger than 1 MiB');
+    return fs.readFileSync(path, 'utf8');
+  } catch (error) {
+    const why = systemCode(error) === 'ENOENT' ? 'there is no such file' : messageOf(error);
+    throw new OperatorError(`cannot read the configuration file ${path}: ${why}`, 'Check the path after --config.');
+  }
+}
+
+function parseYaml(path: string, text: string): unknown {
+  const documents = parseAllDocuments(text, { prettyErrors: true });
+  const list = Array.isArray(documents) ? documents : [];
+  const fault = list.flatMap((document) => document.errors)[0];
+  if (fault !== undefined) {
+    const [firstLine] = fault.message.split('\n');
+    throw new OperatorError(`the configuration file ${path} is no YAML: ${firstLine}`, 'Correct that line.');
+  }
+  let value: unknown;
+  try {
+    value = list[0]?.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new OperatorError(`the configuration file ${path} cannot be used: ${messageOf(error)}`, 'Correct it.');
+  }
+  if (list.length > 1) {
+    throw new OperatorError(`the configuration file ${path} holds several documents`, 'Remove the lines with ---.');
+  }
+  if (value === null || value === undefined) {
+    throw new OperatorError(`the configuration file ${path} is empty`, 'Write a key into it, or leave --config out.');
+  }
+  return value;
+}
+
+/** Reads `SONDE_*`. Several listeners are parted by commas; an empty value counts as not set. */
+export function layerOfEnvironment(env: Environment, cwd: string): Layer {
+  const raw: Record<string, unknown> = {};
+  const limits: Record<string, unknown> = {};
+  const log: Record<string, unknown> = {};
+  const places = environmentPlaces();
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith('SONDE_') || name === 'SONDE_CONFIG' || value === undefined || value === '') continue;
+    const place = places.get(name);
+    if (place === undefined) {
+      if (isServiceLink(name)) continue;
+      const known = [...places.keys(), 'SONDE_CONFIG'];
+      throw new OperatorError(`the environment variable ${name} is not known${suggestion(name, known)}`, 'Remove it.');
+    }
+    if (place.group === 'limits') limits[place.key] = numberOrText(value);
+    else if (place.group === 'log') log[place.key] = value;
+    else raw[place.key] = LISTENERS.has(place.key) ? value.split(',').map((part) => part.trim()) : value;
+  }
+  const layer = check({ ...raw, limits, log }, environmentName);
+  return layer.data === undefined ? layer : { ...layer, data: resolve(cwd, layer.data) };
+}
+
+/** Reads the flags of `sonde serve`. */
+export function layerOfFlags(flags: ServeFlags, cwd: string): Layer {
+  const { config: _, logLevel, logFormat, limit, ...top } = flags;
+  const raw: Record<string, unknown> = withoutUndefined(top);
+  raw['log'] = withoutUndefined({ level: logLevel, format: logFormat });
+  raw['limits'] = limitsOfFlags(limit ?? []);
+  const layer = check(raw, flagName);
+  return layer.data === undefined ? layer : { ...layer, data: resolve(cwd, layer.data) };
+}
+
+function limitsOfFlags(pairs: readonly string[]): Record<string, unknown> {
+  const limits: Record<string, unknown> = Object.create(null);
+  for (const pair of pairs) {
+    const equals = pair.indexOf('=');
+    if (equals < 1) throw new OperatorError(`--limit ${pair} is not NAME=VALUE`, 'Example: --limit maxInflight=20');
+    limits[pair.slice(0, equals)] = numberOrText(pair.slice(equals + 1));
+  }
+  return { ...limits };
+}
+
+const LISTENERS = new Set(['mqtt', 'http', 'mqtts', 'https']);
+
+/** All variables that are read, and where their values belong. */
+export function environmentPlaces(): ReadonlyMap<string, { readonly group: string | null; readonly key: string }> {
+  const places = new Map<string, { readonly group: string | null; readonly key: string }>();
+  for (const key of knownKeys([])) {
+    // Rules are lists of objects: they stand in the file.
+    if (key === 'rules' || key === 'limits' || key === 'log') continue;
+    places.set(environmentName(key), { group: null, key });
+  }
+  for (const group of ['limits', 'log']) {
+    for (const key of knownKeys([group])) places.set(environmentName(`${group}.${key}`), { group, key });
+  }
+  return places;
+}
+
+function environmentName(at: string): string {
+  const [first, second] = at.split('.');
+  const path = second === undefined || /^\d+$/.test(second) ? first : `${first}_${second}`;
+  return `SONDE_${(path ?? '').replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** Kubernetes and Docker links put these beside a service that is called sonde. */
+function isServiceLink(name: string): boolean {
+  return /^SONDE_(\w+_)?(SERVICE_(HOST|PORT)\w*|PORT(_\d+_(TCP|UDP)\w*)?)$/.test(name);
+}
+
+function flagName(at: string): string {
+  const [first, second] = at.split('.');
+  if (first === 'log') return `--log-${second}`;
+  return first === 'limits' ? `--limit ${second ?? ''}`.trim() : `--${first}`;
+}
+
+function numberOrText(text: string): unknown {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+function withoutUndefined(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** Validates one layer; the first fault becomes one line that names the key as its layer writes it. */
+function check(raw: unknown, nameOf: (at: string) => string): Layer {
+  const result = layerSchema.safeParse(raw);
+  if (result.success) return result.data;
+  throw faultOf(result.error.issues, nameOf);
+}
+
+function faultOf(issues: readonly z.core.$ZodIssue[], nameOf: (at: string) => string): OperatorError {
+  const issue = mostTelling(issues);
+  if (issue === undefined) return new OperatorError('the configuration is not valid', 'Correct it.');
+  const at = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const [key = ''] = issue.keys;
+    const full = at === '' ? key : `${at}.${key}`;
+    const hint = suggestion(key, knownKeys(issue.path));
+    return new OperatorError(`${nameOf(full)} is not known${hint}`, 'Correct its name or remove it.');
+  }
+  return new OperatorError(`${nameOf(at)}: ${issue.message}`, 'Correct its value or remove it.');
+}
+
+/** A misspelled key explains more than what its absence breaks. */
+function mostTelling(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
+  return issues.find((issue) => issue.code === 'unrecognized_keys') ?? issues[0];
+}

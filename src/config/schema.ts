@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { parseListenAddress } from './listen-address.ts';
+import { ruleSchema } from './rule-schema.ts';
+import type { ListenAddress } from './settings.ts';
+
+const KIB = 1024;
+const GIB = 1024 ** 3;
+
+const listenAddress = z.union([z.string(), z.int()]).transform((value, ctx): ListenAddress => {
+  const address = parseListenAddress(String(value));
+  if (typeof address !== 'string') return address;
+  ctx.addIssue(address);
+  return z.NEVER;
+});
+
+/** One address or a list of them; an empty list would be a server that nobody reaches. */
+const listenAddresses = z
+  .union([z.array(z.unknown()), z.unknown().transform((one) => [one])])
+  .pipe(z.array(listenAddress).min(1, 'needs at least one [HOST:]PORT'));
+
+const noTls = z.never('TLS listeners are not in this version yet; put a TLS proxy before Sonde until they are');
+
+const history = z.string().transform((value, ctx): 'duckdb' | 'off' => {
+  if (value === 'duckdb' || value === 'off') return value;
+  const postgres = /^postgres(ql)?:\/\//.test(value);
+  ctx.addIssue(
+    postgres ? 'PostgreSQL as history is not in this version yet; use duckdb or off' : 'is none of duckdb, off',
+  );
+  return z.NEVER;
+});
+
+const count = (min: number, max: number) => z.int().min(min).max(max);
+const bytes = (min: number, max: number) => count(min, max);
+
+const limits = z
+  .strictObject({
+    // MQTT's own greatest packet is 256 MiB (2.2.3).
+    maxPacketBytes: bytes(KIB, 256 * 1024 * KIB),
+    maxConnectBytes: bytes(KIB, 512 * KIB),
+    connectTimeoutS: count(1, 3600),
+    maxConnections: count(1, 1_000_000),
+    maxInflight: count(1, 65_535),
+    receiveMaximum: count(1, 65_535),
+    maxQueuedMessages: count(1, 1_000_000_000),
+    maxQueuedBytes: bytes(KIB, 1024 * GIB),
+    maxOutputBytes: bytes(64 * KIB, 4 * GIB),
+    maxSessions: count(1, 10_000_000),
+    // 0xFFFFFFFF means "never" in MQTT 5.0 (3.1.2.11.2), so the bound stays below it.
+    maxSessionExpiryS: count(0, 0xffff_fffe),
+    maxSubscriptionsPerSession: count(1, 1_000_000),
+    maxTopicLevels: count(1, 65_535),
+    maxRetainedMessages: count(0, 100_000_000),
+    maxRetainedBytes: bytes(0, 1024 * GIB),
+    qos0BufferBytes: bytes(64 * KIB, 16 * GIB),
+    historyMemoryBytes: bytes(64 * 1024 * KIB, 1024 * GIB),
+    historyQueries: count(1, 64),
+    historyQueryTimeoutS: count(1, 3600),
+  })
+  .partial();
+
+/**
+ * What one layer (file, environment, flags) may say; everything may be left out. Strict: a misspelled key is an error.
+ * `data` is a path relative to whatever the layer is relative to.
+ */
+export const layerSchema = z
+  .strictObject({
+    data: z.string().min(1, 'is empty'),
+    mqtt: listenAddresses,
+    http: listenAddresses,
+    mqtts: noTls,
+    https: noTls,
+    anonymous: z.enum(['none', 'local', 'all']),
+    durability: z.enum(['sync', 'async']),
+    history,
+    // An empty list looks like "nobody may", and would mean "everybody may everything".
+    rules: z.array(ruleSchema).min(1, 'is empty, which would restrict nobody; write a rule or leave rules out'),
+    limits,
+    log: z
+      .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']), format: z.enum(['pretty', 'json']) })
+      .partial(),
+  })
+  .partial();
+
+export type Layer = z.output<typeof layerSchema>;
+
+/** The keys that may stand at a path of the schema (`[]`: the top). */
+export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  if (path.length === 0) return Object.keys(layerSchema.shape);
+  if (path[0] === 'limits') return Object.keys(limits.shape);
+  if (path[0] === 'log') return ['level', 'format'];
+  if (path[0] === 'rules') return ['token', 'anonymous', 'everyone', 'publish', 'subscribe'];
+  return [];
+}
