@@ -1,0 +1,185 @@
+import type { RequestListener, Server } from 'node:http';
+import fastify, {
+  type FastifyReply,
+  type FastifyRequest,
+  type InjectOptions,
+  type LightMyRequestResponse,
+} from 'fastify';
+import type { Access } from '../access/index.ts';
+import type { Clock, Logger } from '../base/index.ts';
+import type { History } from '../history/port.ts';
+import type { ApiContext, App } from './context.ts';
+import { addDocs } from './docs.ts';
+import { createDownloads } from './downloads.ts';
+import { sendProblem } from './faults.ts';
+import { checkNamespace, guard } from './guard.ts';
+import { protect } from './headers.ts';
+import { takeOnlyJson } from './json-body.ts';
+import { type ApiLimits, DEFAULT_LIMITS } from './limits.ts';
+import { closeListener, type HttpListener, type ListenOptions, openListener } from './listen.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { checkAddressing, checkOrigin } from './own-site.ts';
+import type { ApiBroker, IsLocal } from './ports.ts';
+import { Problem } from './problems.ts';
+import { parseQuery, throwQueryFault } from './query.ts';
+import { addClientsRoute } from './routes/clients.ts';
+import { addHealthRoute } from './routes/health.ts';
+import { addMetricsRoute } from './routes/metrics.ts';
+import { addPointsRoute } from './routes/points.ts';
+import { addPublishRoute } from './routes/publish.ts';
+import { addSeriesRoute } from './routes/series.ts';
+import { addSessionRoute } from './routes/session.ts';
+import { addTopicsRoute } from './routes/topics.ts';
+import { createSlots } from './slots.ts';
+import { compileSerializer, compileValidator } from './validation.ts';
+import { addWebApp, wantsPage } from './web-app.ts';
+
+export type ApiOptions = {
+  readonly broker: ApiBroker;
+  /** null: `--history off`. */
+  readonly history: History | null;
+  readonly access: Access;
+  readonly isLocal: IsLocal;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Absolute path of the built web app; may be absent. */
+  readonly webRoot: string;
+  readonly version: string;
+  readonly limits?: Partial<ApiLimits>;
+};
+
+/** The HTTP side: one set of routes, any number of listeners. */
+export type Api = {
+  /** What every listener answers with; for a server that somebody else made. */
+  readonly handler: RequestListener;
+  /** Opens one listener; may be called again for more. Raises an OperatorError for a port that cannot be had. */
+  readonly listen: (host: string, port: number, options?: ListenOptions) => Promise<HttpListener>;
+  readonly listeners: () => readonly HttpListener[];
+  /** Asks the routes without a socket. */
+  readonly inject: (request: InjectOptions) => Promise<LightMyRequestResponse>;
+  /** Closes all listeners; requests under way have a grace. WebSockets are ended by who upgraded them, first. */
+  readonly close: () => Promise<void>;
+};
+
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const limits: ApiLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const { logger, access } = options;
+  const downloads = createDownloads(access, logger, limits.downloadsAtOnce, limits.downloadStallMs);
+  const queries = createSlots(limits.queriesAtOnce, 'places for questions to history', 1);
+  const context: ApiContext = { ...options, limits, queries, downloads };
+  const metrics = createMetrics({ ...options, activeDownloads: downloads.active });
+
+  const app = createApp(context, metrics);
+  const methodsOf = rememberMethods(app);
+  const servePage = await addRoutes(app, context, metrics, options.webRoot);
+  addFallbacks(app, logger, methodsOf, servePage);
+  await app.ready();
+
+  const handler: RequestListener = (request, response) => app.routing(request, response);
+  const open: HttpListener[] = [];
+  return {
+    handler,
+    listen: async (host, port, listenOptions = {}) => {
+      const listener = await openListener(handler, limits, logger, host, port, listenOptions);
+      open.push(listener);
+      return listener;
+    },
+    listeners: () => [...open],
+    inject: (request) => app.inject(request),
+    close: async () => {
+      await Promise.all(open.splice(0).map(({ server }) => closeListener(server, limits.closeGraceMs)));
+      await app.close();
+    },
+  };
+}
+
+function createApp(context: ApiContext, metrics: Metrics): App {
+  const { limits, logger } = context;
+  const app: App = fastify<Server>({
+    bodyLimit: limits.bodyBytes,
+    requestIdHeader: false,
+    routerOptions: { maxParamLength: limits.pathChars, querystringParser: parseQuery },
+    frameworkErrors: (error, request, reply) => void sendProblem(logger, error, request, reply),
+  });
+  app.setValidatorCompiler(compileValidator);
+  app.setSerializerCompiler(compileSerializer);
+  app.setErrorHandler((error, request, reply) => sendProblem(logger, error, request, reply));
+  takeOnlyJson(app);
+
+  app.decorateRequest('caller', null);
+  app.addHook('onRequest', protect);
+  app.addHook('onRequest', async (request: FastifyRequest) => {
+    checkAddressing(request.raw);
+    checkOrigin(request.raw);
+    throwQueryFault(request.query);
+  });
+
+  app.addHook('onResponse', async (request, reply) => {
+    const ms = reply.elapsedTime;
+    const route = request.is404 ? 'unknown' : (request.routeOptions.url ?? 'unknown');
+    metrics.answered(request.method, route, reply.statusCode, ms / 1000);
+    logger.debug({ method: request.method, route, status: reply.statusCode, ms }, 'HTTP');
+  });
+  return app;
+}
+
+async function addRoutes(app: App, context: ApiContext, metrics: Metrics, webRoot: string) {
+  await addDocs(app, context.version);
+  addHealthRoute(app, context);
+  addMetricsRoute(app, context, metrics);
+  await app.register(
+    async (api: App) => {
+      api.addHook('onRequest', guard(context));
+      api.addHook('preHandler', checkNamespace);
+      addSessionRoute(api, context);
+      addSeriesRoute(api, context);
+      addPointsRoute(api, context);
+      addPublishRoute(api, context);
+      addClientsRoute(api, context);
+      addTopicsRoute(api, context);
+    },
+    { prefix: '/api/v1' },
+  );
+  return addWebApp(app, webRoot);
+}
+
+/** Notes which methods each address has, for 405. The router is not asked: it would read the path as a pattern. */
+function rememberMethods(app: App): (path: string) => readonly string[] {
+  const known = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = known.get(url) ?? new Set();
+    for (const one of [method].flat()) methods.add(one);
+    known.set(url, methods);
+  });
+  return (path) => [...(known.get(path) ?? [])];
+}
+
+/** What is left: a page of the web app, another method of a known address, MQTT's own address, or nothing. */
+function addFallbacks(
+  app: App,
+  logger: Logger,
+  methodsOf: (path: string) => readonly string[],
+  servePage: (reply: FastifyReply) => FastifyReply,
+): void {
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '/';
+    const methods = methodsOf(path);
+    if (methods.length > 0) {
+      const allow = methods.join(', ');
+      const problem = new Problem(
+        'method-not-allowed',
+        `${request.method} is not for this address; allowed: ${allow}.`,
+        { headers: { allow } },
+      );
+      return sendProblem(logger, problem, request, reply);
+    }
+    if (path === '/mqtt') {
+      const problem = new Problem('upgrade-required', 'This address speaks MQTT over WebSocket.', {
+        headers: { upgrade: 'websocket' },
+      });
+      return sendProblem(logger, problem, request, reply);
+    }
+    if (wantsPage(request)) return servePage(reply);
+    return sendProblem(logger, new Problem('not-found', 'There is nothing at this address.'), request, reply);
+  });
+}

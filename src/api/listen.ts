@@ -1,0 +1,133 @@
+import { createServer, type RequestListener, type Server, ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
+import { type Logger, messageOf, OperatorError, systemCode } from '../base/index.ts';
+import type { ApiLimits } from './limits.ts';
+import { PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
+
+export type ListenOptions = {
+  /** Makes it an HTTPS listener. */
+  readonly tls?: Pick<SecureContextOptions, 'cert' | 'key' | 'ca'>;
+  /** Called before the port opens: the place to attach 'upgrade', so that no early request is missed. */
+  readonly onServer?: (server: Server) => void;
+};
+
+/** One open HTTP port. */
+export type HttpListener = {
+  readonly server: Server;
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+};
+
+/** Makes a server on a handler that several servers share, bounded in time and size, and opens it. */
+export async function openListener(
+  handler: RequestListener,
+  limits: ApiLimits,
+  logger: Logger,
+  host: string,
+  port: number,
+  { tls, onServer }: ListenOptions,
+): Promise<HttpListener> {
+  const bounds = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
+  };
+  const server: Server =
+    tls === undefined ? createServer(bounds, handler) : createTlsServer({ ...bounds, ...tls }, handler);
+  server.on('clientError', answerClientError);
+  onServer?.(server);
+  await bind(server, host, port);
+  // A server without this listener would end the process.
+  server.on('error', (error) => logger.error({ host, port, error: messageOf(error) }, 'an HTTP listener met a fault'));
+  const bound = server.address() as AddressInfo;
+  return { server, host: bound.address, port: bound.port, secure: tls !== undefined };
+}
+
+/** Closes a server: no new requests at once, those under way until the grace is over. Upgraded sockets are not its own. */
+export async function closeListener(server: Server, graceMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+      // Upgraded sockets would still hold `close` back; who upgraded them ends them.
+      resolve();
+    }, graceMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) => reject(asOperatorError(error, host, port));
+    server.once('error', failed);
+    server.listen({ host, port }, () => {
+      server.off('error', failed);
+      resolve();
+    });
+  });
+}
+
+function asOperatorError(error: Error, host: string, port: number): Error {
+  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const cause = { cause: error };
+  const code = systemCode(error);
+  if (code === 'EADDRINUSE') {
+    return new OperatorError(
+      `HTTP cannot listen on ${where}: the port is in use`,
+      'Stop the other program, or choose another port with --http [HOST:]PORT.',
+      cause,
+    );
+  }
+  if (code === 'EACCES') {
+    return new OperatorError(
+      `HTTP may not listen on ${where}`,
+      'Choose a port above 1023 with --http [HOST:]PORT.',
+      cause,
+    );
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new OperatorError(
+      `HTTP cannot listen on ${where}: this machine has no such address`,
+      'Choose another host with --http [HOST:]PORT.',
+      cause,
+    );
+  }
+  return error;
+}
+
+/** Bytes that are no HTTP never reach a route: the answer is written by hand, as a problem too. */
+function answerClientError(error: Error, socket: Duplex): void {
+  if (systemCode(error) === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [code, detail] = clientFault(systemCode(error));
+  const { status } = PROBLEMS[code];
+  const body = JSON.stringify(problemDocument(new Problem(code, detail), '/'));
+  // After the beginning of an answer, more bytes would be taken for its end.
+  const current = (socket as Duplex & { _httpMessage?: unknown })._httpMessage;
+  if (current instanceof ServerResponse && current.headersSent) {
+    socket.destroy();
+    return;
+  }
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}
+
+function clientFault(code: string | undefined): readonly [ProblemCode, string] {
+  if (code === 'HPE_HEADER_OVERFLOW') return ['headers-too-large', 'The request line and the headers are too large.'];
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return ['request-timeout', 'The request did not arrive in time.'];
+  return ['bad-request', 'This is no HTTP/1.1 request.'];
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import type { ApiContext, App } from '../context.ts';
+import { problemResponses } from '../docs.ts';
+import { checkLocalOrSignedIn, guard } from '../guard.ts';
+import type { Metrics } from '../metrics.ts';
+
+/** `GET /metrics`: for this machine, or with a token. */
+export function addMetricsRoute(app: App, context: ApiContext, metrics: Metrics): void {
+  app.get(
+    '/metrics',
+    {
+      onRequest: guard(context),
+      preHandler: checkLocalOrSignedIn,
+      schema: {
+        tags: ['server'],
+        operationId: 'getMetrics',
+        summary: 'Figures of the whole server for Prometheus',
+        description: 'From this machine, or with a token. Never holds a client id, a topic or a token.',
+        security: [{}, { token: [] }],
+        response: {
+          200: {
+            description: 'Prometheus text format.',
+            content: { 'text/plain': { schema: z.string(), example: 'sonde_connections 12\n' } },
+          },
+          ...problemResponses('not-authenticated', 'foreign-origin', 'access-unavailable'),
+        },
+      },
+    },
+    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
+  );
+}

@@ -1,0 +1,38 @@
+import { Problem } from './problems.ts';
+
+/** A bound on what runs at once. */
+export type Slots = {
+  readonly used: () => number;
+  /** Takes a slot and returns the function that gives it back (once); raises a `busy` problem when none is free. */
+  readonly take: () => () => void;
+  /** Runs `work` in a slot. */
+  readonly run: <T>(work: () => Promise<T>) => Promise<T>;
+};
+
+/** `what` completes the sentence "All N ... are in use". */
+export function createSlots(max: number, what: string, retryAfterS: number): Slots {
+  let used = 0;
+  const take = (): (() => void) => {
+    if (used >= max) {
+      throw new Problem('busy', `All ${max} ${what} are in use.`, { headers: { 'retry-after': String(retryAfterS) } });
+    }
+    used += 1;
+    let held = true;
+    return () => {
+      if (held) used -= 1;
+      held = false;
+    };
+  };
+  return {
+    used: () => used,
+    take,
+    run: async (work) => {
+      const release = take();
+      try {
+        return await work();
+      } finally {
+        release();
+      }
+    },
+  };
+}

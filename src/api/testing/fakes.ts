@@ -1,0 +1,253 @@
+import { Readable } from 'node:stream';
+import type { Access, Credentials, Principal, TopicRules } from '../../access/index.ts';
+import { manualClock, silentLogger } from '../../base/index.ts';
+import type { ClientInfo, PublishRequest } from '../../broker/facade.ts';
+import {
+  type BucketRow,
+  type ExportQuery,
+  type History,
+  HistoryError,
+  type PointRow,
+  type PointsQuery,
+  type SeriesRow,
+} from '../../history/port.ts';
+import { filterMatches } from '../../topics/index.ts';
+import { type Api, type ApiOptions, createApi } from '../api.ts';
+import type { ApiBroker, Health, IsLocal, PublishResult, TopicInfo } from '../ports.ts';
+
+/** 2026-11-21T07:03:00.123456Z */
+export const START_US = 1_795_244_580_123_456;
+
+export const SERIES: readonly SeriesRow[] = [
+  {
+    id: 1,
+    topic: '/sensors/temperature',
+    field: 'value',
+    unit: null,
+    count: 3,
+    firstUs: START_US,
+    lastUs: START_US + 2_000_001,
+    lastValue: 22.25,
+  },
+  { id: 2, topic: 'secret/door', field: 'value', unit: null, count: 1, firstUs: null, lastUs: null, lastValue: 'open' },
+];
+
+export const POINTS: readonly PointRow[] = [
+  [START_US, 22.25],
+  [START_US + 1, null],
+  [START_US + 2, '9007199254740993'],
+  [START_US + 3, { base64: '/w==' }],
+];
+
+/** Records what it is asked; each member may be replaced by a test. */
+export type FakeHistory = History & {
+  readonly asked: unknown[];
+  fail: Error | null;
+  exportStream: () => Readable;
+};
+
+export function fakeHistory(): FakeHistory {
+  const asked: unknown[] = [];
+  const fake = {
+    asked,
+    fail: null as Error | null,
+    exportStream: () => Readable.from([Buffer.from('time,value\n'), Buffer.from('x,1\n')]),
+    start: async () => {},
+    stop: async () => {},
+    intake: { offer: () => true, crowded: () => false, onRoom: () => {} },
+    drain: () => {},
+    status: () => ({
+      state: 'ok' as const,
+      detail: '',
+      recordedMessages: 7,
+      recordedPoints: 9,
+      droppedMessages: 0,
+      bufferedBytes: 12,
+      lastCommitUs: START_US,
+      restarts: 1,
+      pid: 1,
+    }),
+    series: async (world: number, filter: string, limit: number) => {
+      asked.push({ series: { world, filter, limit } });
+      if (fake.fail !== null) throw fake.fail;
+      return SERIES.filter((row) => filterMatches(filter, row.topic)).slice(0, limit);
+    },
+    points: async (query: PointsQuery, limit: number): Promise<readonly PointRow[]> => {
+      asked.push({ points: { ...query, limit } });
+      if (fake.fail !== null) throw fake.fail;
+      checkKnown(query);
+      return POINTS.slice(0, limit);
+    },
+    buckets: async (query: PointsQuery, buckets: number): Promise<readonly BucketRow[]> => {
+      asked.push({ buckets: { ...query, buckets } });
+      if (fake.fail !== null) throw fake.fail;
+      checkKnown(query);
+      return [[START_US, 1, 2, 3]];
+    },
+    export: async (query: ExportQuery) => {
+      asked.push({ export: query });
+      if (fake.fail !== null) throw fake.fail;
+      return fake.exportStream();
+    },
+  };
+  return fake;
+}
+
+function checkKnown(query: PointsQuery): void {
+  if (query.field === 'value') return;
+  throw new HistoryError('unknown-series', `There is no series ${query.field} of ${query.topic}.`);
+}
+
+export const CLIENT: ClientInfo = {
+  clientId: 'esp_a6a8d500',
+  connected: false,
+  version: 4,
+  address: '192.168.1.20',
+  transport: 'tcp',
+  principal: 'lab',
+  connectedAtUs: START_US,
+  disconnectedAtUs: START_US + 5,
+  keepAliveS: 60,
+  expiryS: null,
+  subscriptions: [{ filter: 'home/lamp/set', qos: 1 }],
+  inFlight: 0,
+  queued: 1,
+  messagesIn: 2,
+  messagesOut: 3,
+  bytesIn: 4,
+  bytesOut: 5,
+  dropped: 6,
+};
+
+export type FakeBroker = ApiBroker & {
+  readonly published: { world: string; request: PublishRequest; principal: string }[];
+  answer: PublishResult;
+  now: Health;
+  all: TopicInfo[];
+};
+
+export function fakeBroker(): FakeBroker {
+  const published: FakeBroker['published'] = [];
+  const fake: FakeBroker = {
+    published,
+    answer: { ok: true },
+    now: { status: 'ok' },
+    all: [
+      topic('/sensors/temperature', Buffer.from('22.25')),
+      topic('secret/door', Buffer.from([0xff, 0x00])),
+      { ...topic('long', Buffer.from('température').subarray(0, 5)), payloadBytes: 12 },
+    ],
+    publish: async (world, request, principal) => {
+      published.push({ world, request, principal: principal.name });
+      return fake.answer;
+    },
+    clients: () => [CLIENT],
+    topics: (_world, filter, limit) => fake.all.filter((info) => filterMatches(filter, info.topic)).slice(0, limit),
+    stats: () => ({
+      connections: 2,
+      sessions: 3,
+      subscriptions: 4,
+      retained: 5,
+      connectionsTotal: 6,
+      connectionsRefused: 7,
+      messagesIn: 8,
+      messagesOut: 9,
+      bytesIn: 10,
+      bytesOut: 11,
+      dropped: 12,
+      protocolErrors: 13,
+    }),
+    worldNumber: (namespace) => (namespace === 'default' ? 1 : namespace === 'lab' ? 2 : null),
+    health: () => fake.now,
+  };
+  return fake;
+}
+
+export function topic(name: string, payload: Uint8Array): TopicInfo {
+  return {
+    topic: name,
+    payload,
+    payloadBytes: payload.length,
+    qos: 1,
+    retained: true,
+    messages: 3,
+    lastAtUs: START_US,
+  };
+}
+
+const everything: TopicRules = { all: true, mayPublish: () => true, maySubscribe: () => 'yes', mayReceive: () => true };
+
+/** `key:right` is of `lab` and may do all; `narrow:right` has rules; from this machine nobody needs a name. */
+export type FakeAccess = Access & { readonly asked: Credentials[]; revoke: (name: string) => void; broken: boolean };
+
+export function fakeAccess(): FakeAccess {
+  const asked: Credentials[] = [];
+  const listeners: ((name: string) => void)[] = [];
+  const access: FakeAccess = {
+    asked,
+    broken: false,
+    revoke: (name) => {
+      for (const listener of listeners) listener(name);
+    },
+    onRevoked: (listener) => void listeners.push(listener),
+    authenticate: (credentials) => {
+      asked.push(credentials);
+      if (access.broken) return { ok: false, reason: 'unavailable', detail: 'the token file cannot be read' };
+      const principal = whoIs(credentials);
+      if (principal !== null) return { ok: true, principal };
+      const reason = credentials.username === 'barred' ? 'not-authorized' : 'bad-credentials';
+      return { ok: false, reason, detail: 'only for the log' };
+    },
+  };
+  return access;
+}
+
+function whoIs({ username, password, remote }: Credentials): Principal | null {
+  if (username === null) {
+    return remote.local ? { name: 'anonymous', kind: 'anonymous', world: 'default', rules: everything } : null;
+  }
+  if (Buffer.from(password ?? []).toString() !== 'right') return null;
+  if (username === 'key') return { name: 'key', kind: 'token', world: 'lab', rules: everything };
+  if (username === 'lost') return { name: 'lost', kind: 'token', world: 'gone', rules: everything };
+  if (username !== 'narrow') return null;
+  const mayReceive = (name: string) => !name.startsWith('secret/');
+  return {
+    name: 'narrow',
+    kind: 'token',
+    world: 'default',
+    rules: { all: false, mayPublish: mayReceive, maySubscribe: () => 'partly', mayReceive },
+  };
+}
+
+/** Local as a test sees it: the peer alone. */
+export const loopbackIsLocal: IsLocal = ({ peerAddress }) => peerAddress === '127.0.0.1';
+
+export function basic(key: string, secret: string): { authorization: string } {
+  return { authorization: `Basic ${Buffer.from(`${key}:${secret}`).toString('base64')}` };
+}
+
+export type Fixture = {
+  readonly api: Api;
+  readonly broker: FakeBroker;
+  readonly history: FakeHistory;
+  readonly access: FakeAccess;
+};
+
+/** An API on fakes. `webRoot` is absent unless given. */
+export async function createFixture(options: Partial<ApiOptions> = {}): Promise<Fixture> {
+  const broker = fakeBroker();
+  const history = fakeHistory();
+  const access = fakeAccess();
+  const api = await createApi({
+    broker,
+    history,
+    access,
+    isLocal: loopbackIsLocal,
+    logger: silentLogger,
+    clock: manualClock(START_US),
+    webRoot: '/nowhere/web',
+    version: '1.2.3',
+    ...options,
+  });
+  return { api, broker, history, access };
+}
