@@ -1,0 +1,103 @@
+import { parseArgs } from 'node:util';
+
+/** What the bench was asked to do. */
+export type BenchArguments = {
+  readonly mode: Mode;
+  readonly help: boolean;
+  readonly loads: readonly string[];
+  readonly peers: readonly string[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly workers: number;
+  readonly minutes: number;
+  /** Messages for `publishes` (of each QoS), points to fill for `queries`. */
+  readonly count: number | null;
+  /** Folder for results; null: `bench/results`, and nowhere for `--quick`. */
+  readonly out: string | null;
+  readonly quick: boolean;
+  /** Leave a CPU profile of each Sonde in this folder. */
+  readonly profile: string | null;
+};
+
+export type Mode = 'compare' | 'publishes' | 'queries' | 'soak';
+
+const MODES: readonly Mode[] = ['compare', 'publishes', 'queries', 'soak'];
+
+export const USAGE = `npm run bench -- [compare|publishes|queries|soak] [options]
+
+  compare     Sonde beside Mosquitto, load by load (the default)
+  publishes   100,000 messages at QoS 1 and at QoS 0, then all read back from history
+  queries     delay of PUBACKs without and with ten year-long queries and an export
+  soak        simulated devices for some minutes: memory, and every sample in history
+
+  --loads a,b      only these loads (compare)
+  --peers a,b      of mosquitto, mosquitto-nodelay, sonde, sonde-recording (compare)
+  --rounds N       rounds a cell, default 5 (compare); pairs of phases, default 5 (queries)
+  --seconds N      length of a cell, default 2 (compare); of a phase, default 10 (queries)
+  --workers N      generator processes, default 2 (compare)
+  --minutes N      length of the soak, default 10
+  --count N        messages of each QoS (publishes, default 100000); points of the year (queries, default 2000000)
+  --quick          a smoke run of about 30 s; writes no result
+  --out DIR        folder for the results, default bench/results
+  --profile DIR    leave CPU profiles of Sonde there
+`;
+
+/** Reads the command line. Throws with one sentence for a wrong one. */
+export function parseArguments(argv: readonly string[]): BenchArguments {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      loads: { type: 'string' },
+      peers: { type: 'string' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      workers: { type: 'string' },
+      minutes: { type: 'string' },
+      count: { type: 'string' },
+      out: { type: 'string' },
+      profile: { type: 'string' },
+    },
+  });
+  const mode = MODES.find((one) => one === (positionals[0] ?? 'compare'));
+  if (mode === undefined || positionals.length > 1)
+    throw new Error(`unknown word "${positionals.join(' ')}"; there are ${MODES.join(', ')}`);
+  const { quick } = values;
+  return {
+    mode,
+    quick,
+    help: values.help,
+    loads: listOf(values.loads) ?? (quick ? ['fan-in-q0', 'fan-out-q1', 'pairs-50-q1-w20'] : []),
+    peers: listOf(values.peers) ?? (quick ? ['mosquitto', 'sonde'] : []),
+    rounds: positive('rounds', values.rounds) ?? (quick ? 2 : 5),
+    seconds: positive('seconds', values.seconds) ?? defaultSeconds(mode, quick),
+    workers: positive('workers', values.workers) ?? 2,
+    minutes: positive('minutes', values.minutes) ?? (quick ? 0.5 : 10),
+    count: positive('count', values.count),
+    out: values.out ?? null,
+    profile: values.profile ?? null,
+  };
+}
+
+function defaultSeconds(mode: Mode, quick: boolean): number {
+  if (mode === 'queries') return quick ? 2 : 10;
+  return quick ? 1 : 2;
+}
+
+function listOf(text: string | undefined): readonly string[] | null {
+  return text === undefined
+    ? null
+    : text
+        .split(',')
+        .map((one) => one.trim())
+        .filter((one) => one !== '');
+}
+
+function positive(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) throw new Error(`--${name} wants a number above 0, not "${text}"`);
+  return value;
+}
