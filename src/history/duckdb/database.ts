@@ -1,0 +1,101 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { messageOf, OperatorError } from '../../base/index.ts';
+import type { HistoryLimits } from '../options.ts';
+import { prepareSchema } from './schema.ts';
+
+export type Database = {
+  readonly file: string;
+  readonly tempFolder: string;
+  readonly writer: DuckDBConnection;
+  readonly connect: () => Promise<DuckDBConnection>;
+  readonly close: () => void;
+};
+
+const LOCK_PAUSE_MS = 100;
+
+/**
+ * Opens the history file, or makes it. Waits for the lock of a process that is just ending. Rejects with OperatorError
+ * when the file is held, damaged, of another program or of a newer Sonde.
+ */
+export async function openDatabase(file: string, limits: HistoryLimits): Promise<Database> {
+  const tempFolder = `${file}.tmp`;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    mkdirSync(tempFolder, { recursive: true });
+    clearFolder(tempFolder);
+  } catch (error) {
+    throw new OperatorError(
+      `cannot write to the folder of ${file}: ${messageOf(error)}`,
+      'Give Sonde the right to write there, or choose another data folder.',
+      { cause: error },
+    );
+  }
+  const instance = await openInstance(file, tempFolder, limits);
+  try {
+    const writer = await instance.connect();
+    await prepareSchema(writer, file);
+    return {
+      file,
+      tempFolder,
+      writer,
+      connect: () => instance.connect(),
+      close: () => {
+        writer.closeSync();
+        instance.closeSync();
+      },
+    };
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+async function openInstance(file: string, tempFolder: string, limits: HistoryLimits): Promise<DuckDBInstance> {
+  const config = {
+    memory_limit: `${limits.memoryLimitMb}MiB`,
+    threads: String(limits.threads),
+    temp_directory: tempFolder,
+    max_temp_directory_size: `${limits.tempLimitMb}MiB`,
+    // Checkpoints are made by hand, when it suits, and a full disk then fails a commit plainly.
+    checkpoint_threshold: '1TB',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    preserve_insertion_order: 'true',
+  };
+  const deadline = performance.now() + limits.openTimeoutMs;
+  for (;;) {
+    try {
+      return await DuckDBInstance.create(file, config);
+    } catch (error) {
+      const text = messageOf(error);
+      const locked = /lock/i.test(text);
+      if (locked && performance.now() < deadline) {
+        await pause(LOCK_PAUSE_MS);
+        continue;
+      }
+      if (locked) {
+        throw new OperatorError(
+          `another process holds the history database ${file}: ${firstLine(text)}`,
+          'End that process, or choose another data folder.',
+          { cause: error },
+        );
+      }
+      throw new OperatorError(
+        `the history database ${file} cannot be opened: ${firstLine(text)}`,
+        'Move the file and its .wal away (keep them), or restore a backup.',
+        { cause: error },
+      );
+    }
+  }
+}
+
+function clearFolder(folder: string): void {
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? text;
+}

@@ -1,0 +1,30 @@
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBValue } from '@duckdb/node-api';
+
+/** All rows of a small result. */
+export async function rowsOf(connection: DuckDBConnection, sql: string): Promise<DuckDBValue[][]> {
+  const result = await connection.run(sql);
+  return result.getRows();
+}
+
+/** A text as an SQL literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A name as an SQL identifier. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/**
+ * The DOUBLE column of a result chunk as it lies in memory; NULLs must have been coalesced away. `items` is private in
+ * the types of node-api only, and every other way makes an object a value.
+ */
+export function doubles(chunk: DuckDBDataChunk, column: number): Float64Array {
+  return (chunk.getColumnVector(column) as unknown as { readonly items: Float64Array }).items;
+}
+
+/** The INTEGER column of a result chunk as it lies in memory. */
+export function integers(chunk: DuckDBDataChunk, column: number): Int32Array {
+  return (chunk.getColumnVector(column) as unknown as { readonly items: Int32Array }).items;
+}

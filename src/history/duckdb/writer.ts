@@ -1,0 +1,271 @@
+import { statSync } from 'node:fs';
+import type { DuckDBAppender } from '@duckdb/node-api';
+import { messageOf } from '../../base/index.ts';
+import { type DecodeLimits, decodePayload, numberFromBytes, textFromBytes, VALUE_FIELD } from '../decoders/index.ts';
+import type { HistoryLimits } from '../options.ts';
+import { type Batch, type Committed, type MessageColumns, qos0Source, queueSource } from '../protocol.ts';
+import { appendPoints, appendTexts } from './append.ts';
+import { type Catalog, count, OVERFLOW_TOPIC, type Series, type Topic } from './catalog.ts';
+import { addPoint, createPointRows, type TextRow } from './columns.ts';
+import type { Database } from './database.ts';
+import { literal, rowsOf } from './rows.ts';
+import { createTopicTable } from './topic-table.ts';
+
+/** Writes batches: decodes, appends, moves the positions and commits, all in one transaction. One at a time. */
+export type Writer = {
+  readonly positions: () => readonly (readonly [string, number])[];
+  /** Resolves when the batch is durable. Rejects when it is not, and nothing of it is; it may be sent again. */
+  readonly write: (batch: Batch) => Promise<Committed>;
+  /** Bytes of write-ahead log. */
+  readonly walBytes: () => number;
+  /** The last number of a committed row. */
+  readonly seq: () => number;
+  readonly close: () => void;
+};
+
+/** The transaction's fate is unknown and the database cannot say: the process must open it anew. */
+export class WriterLost extends Error {}
+
+export type WriterOptions = {
+  readonly database: Database;
+  readonly catalog: Catalog;
+  readonly limits: HistoryLimits;
+  readonly run: string;
+  /** The last number that a row has. */
+  readonly seq: number;
+  readonly warn: (text: string, fields: Record<string, unknown>) => void;
+};
+
+export async function createWriter(options: WriterOptions): Promise<Writer> {
+  const { database, catalog, limits, run, warn } = options;
+  const connection = database.writer;
+  const decodeLimits: DecodeLimits = {
+    maxDepth: limits.maxJsonDepth,
+    maxPaths: limits.maxPathsPerPayload,
+    maxTextLength: limits.maxTextLength,
+    maxFieldLength: 512,
+  };
+  const topics = createTopicTable(catalog);
+  const positions = new Map<string, number>();
+  const rows = createPointRows();
+  let texts: TextRow[] = [];
+  let opened: Series[] = [];
+  let seq = options.seq;
+  let committedSeq = seq;
+  let overflowSaid = false;
+
+  for (const [source, number] of await rowsOf(connection, 'SELECT source, number::DOUBLE FROM position')) {
+    positions.set(String(source), Number(number));
+  }
+  // Batches of a broker that has ended never come again.
+  await connection.run(`DELETE FROM position WHERE source LIKE 'qos0:%' AND source <> ${literal(qos0Source(run))}`);
+  for (const source of positions.keys()) {
+    if (source.startsWith('qos0:') && source !== qos0Source(run)) positions.delete(source);
+  }
+
+  let points: DuckDBAppender = await connection.createAppender('point');
+  let words: DuckDBAppender = await connection.createAppender('text');
+
+  const seriesOf = (topic: Topic, field: string): Series | null => {
+    const known = topic.fields.get(field);
+    if (known !== undefined) return known;
+    const series = catalog.open(topic, field);
+    if (series !== null) opened.push(series);
+    return series;
+  };
+
+  const addText = (series: Series, timeUs: number, arrivedUs: number, value: TextRow['value']): void => {
+    texts.push({ series: series.id, timeUs, arrivedUs, seq, value });
+  };
+
+  /** The world has no series left for this topic: the payload is kept with its topic, where nothing is lost. */
+  const overflow = (topic: Topic, payload: Uint8Array, start: number, end: number, arrivedUs: number): void => {
+    const value = topic.fields.get(VALUE_FIELD);
+    seq += 1;
+    const text = textFromBytes(payload, start, end);
+    if (value !== undefined) {
+      addText(value, arrivedUs, arrivedUs, text ?? payload.slice(start, end));
+      return;
+    }
+    if (!overflowSaid) {
+      overflowSaid = true;
+      warn('a world has as many series as it may: further ones are kept as text', {
+        world: topic.world,
+        topic: topic.name,
+        maxSeries: limits.maxSeries,
+        keptIn: OVERFLOW_TOPIC,
+      });
+    }
+    const series = seriesOf(catalog.topic(topic.world, OVERFLOW_TOPIC), VALUE_FIELD)!;
+    const kept =
+      text === null
+        ? { topic: topic.name, base64: Buffer.from(payload.subarray(start, end)).toString('base64') }
+        : { topic: topic.name, payload: text };
+    addText(series, arrivedUs, arrivedUs, JSON.stringify(kept));
+  };
+
+  const decode = (topic: Topic, payload: Uint8Array, start: number, end: number, arrivedUs: number): void => {
+    const number = numberFromBytes(payload, start, end);
+    if (!Number.isNaN(number)) {
+      const series = topic.fields.get(VALUE_FIELD) ?? seriesOf(topic, VALUE_FIELD);
+      if (series === null) return overflow(topic, payload, start, end, arrivedUs);
+      seq += 1;
+      addPoint(rows, series.id, arrivedUs, arrivedUs, seq, number);
+      return;
+    }
+    const decoded = decodePayload(payload, start, end, arrivedUs, decodeLimits);
+    for (const row of decoded) {
+      for (const field of row.fields) {
+        if (seriesOf(topic, field) === null) return overflow(topic, payload, start, end, arrivedUs);
+      }
+    }
+    for (const row of decoded) {
+      seq += 1;
+      const timeUs = row.timeUs ?? arrivedUs;
+      for (let i = 0; i < row.fields.length; i++) {
+        const series = topic.fields.get(row.fields[i]!)!;
+        const value = row.values[i]!;
+        if (typeof value === 'number') addPoint(rows, series.id, timeUs, arrivedUs, seq, value);
+        else if (value === null) addPoint(rows, series.id, timeUs, arrivedUs, seq, Number.NaN);
+        else addText(series, timeUs, arrivedUs, value);
+      }
+    }
+  };
+
+  const decodeAll = (messages: MessageColumns, dictionary: number, first: number): void => {
+    const table = topics.of(dictionary);
+    const { payload, ends, arrived } = messages;
+    for (let i = first; i < messages.count; i++) {
+      const topic = table[messages.topics[i]!];
+      if (topic === undefined) throw new Error(`a batch names topic ${messages.topics[i]} that was not sent`);
+      decode(topic, payload, i === 0 ? 0 : ends[i - 1]!, ends[i]!, arrived[i]!);
+    }
+  };
+
+  const moveSql = (source: string, number: number): string =>
+    positions.has(source)
+      ? `UPDATE position SET number = ${number} WHERE source = ${literal(source)};`
+      : `INSERT INTO position VALUES (${literal(source)}, ${number});`;
+
+  const seriesSql = (): string => {
+    if (opened.length === 0) return '';
+    const values = opened.map(
+      ({ id, topic, field }) => `(${id}, ${topic.world}, ${sqlText(topic.name)}, ${sqlText(field)}, NULL)`,
+    );
+    return `INSERT INTO series VALUES ${values.join(',')};`;
+  };
+
+  const rollBack = async (moves: ReadonlyMap<string, number>): Promise<boolean> => {
+    try {
+      points.clear();
+      words.clear();
+      await connection.run('ROLLBACK').catch(() => {});
+      points.closeSync();
+      words.closeSync();
+      points = await connection.createAppender('point');
+      words = await connection.createAppender('text');
+      const now = new Map(
+        (await rowsOf(connection, 'SELECT source, number::DOUBLE FROM position')).map(([s, n]) => [
+          String(s),
+          Number(n),
+        ]),
+      );
+      return [...moves].every(([source, number]) => (now.get(source) ?? 0) >= number);
+    } catch (error) {
+      throw new WriterLost(messageOf(error), { cause: error });
+    }
+  };
+
+  const write = async (batch: Batch): Promise<Committed> => {
+    topics.learn(batch.topics);
+    const { qos0, queue } = batch;
+    const moves = new Map<string, number>();
+    rows.count = 0;
+    texts = [];
+    opened = [];
+    const firstSeq = seq;
+    let messages = 0;
+
+    try {
+      if (qos0 !== null && qos0.number > (positions.get(qos0Source(run)) ?? 0)) {
+        decodeAll(qos0.messages, qos0.dictionary, 0);
+        messages += qos0.messages.count;
+        moves.set(qos0Source(run), qos0.number);
+      }
+      if (queue !== null && queue.numbers.length > 0) {
+        const source = queueSource(queue.incarnation);
+        const done = positions.get(source) ?? 0;
+        let first = 0;
+        while (first < queue.numbers.length && queue.numbers[first]! <= done) first += 1;
+        if (first < queue.numbers.length) {
+          decodeAll(queue.messages, queue.dictionary, first);
+          messages += queue.messages.count - first;
+          moves.set(source, queue.numbers[queue.numbers.length - 1]!);
+        }
+      }
+      if (moves.size > 0) {
+        const sql = [...moves].map(([source, number]) => moveSql(source, number)).join('');
+        await connection.run('BEGIN');
+        if (rows.count > 0) {
+          appendPoints(points, rows);
+          // COMMIT does not flush an appender: without this the position would move without its rows.
+          points.flushSync();
+        }
+        if (texts.length > 0) {
+          appendTexts(words, texts);
+          words.flushSync();
+        }
+        await connection.run(`${seriesSql()}${sql}COMMIT`);
+      }
+    } catch (error) {
+      // A rejected COMMIT may have committed all the same: only the position knows.
+      const committed = moves.size > 0 && (await rollBack(moves));
+      if (!committed) {
+        catalog.forget(opened);
+        seq = firstSeq;
+        throw error;
+      }
+    }
+    for (const [source, number] of moves) positions.set(source, number);
+    committedSeq = seq;
+    countAll();
+    return {
+      kind: 'committed',
+      batch: batch.batch,
+      messages,
+      points: rows.count + texts.length,
+      committedUs: Date.now() * 1000,
+    };
+  };
+
+  const countAll = (): void => {
+    for (let i = 0; i < rows.count; i++) {
+      const value = rows.values[i]!;
+      count(catalog.byId(rows.series[i]!), rows.times[i]!, Number.isNaN(value) ? null : value, false);
+    }
+    for (const row of texts) count(catalog.byId(row.series), row.timeUs, row.value, true);
+  };
+
+  return {
+    positions: () => [...positions],
+    write,
+    walBytes: () => {
+      try {
+        return statSync(`${database.file}.wal`).size;
+      } catch {
+        return 0;
+      }
+    },
+    seq: () => committedSeq,
+    close: () => {
+      points.closeSync();
+      words.closeSync();
+    },
+  };
+}
+
+/** A text as SQL that is safe whatever it holds; NUL cannot stand in a statement's text. */
+function sqlText(text: string): string {
+  if (!text.includes('\0')) return literal(text);
+  return text.split('\0').map(literal).join(' || chr(0) || ');
+}

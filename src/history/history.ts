@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { createCalls } from './child/calls.ts';
+import { download } from './child/download.ts';
+import { createSupervisor } from './child/supervisor.ts';
+import { type HistoryOptions, resolveLimits } from './options.ts';
+import type { BucketRow, History, HistoryState, PointRow, PointValue, SeriesRow } from './port.ts';
+import type { BucketColumns, FromProcess, PointColumns, SeriesColumns } from './protocol.ts';
+import { createRecorder } from './recorder/recorder.ts';
+
+/** A batch that is not committed after this long: history is behind. */
+const BEHIND_MS = 2000;
+
+/**
+ * History in the broker's process: the recorder, and the client of the history process.
+ *
+ * `start` rejects with OperatorError when the database cannot be opened (held, damaged, newer, not built). Later faults
+ * are met by starting the process again, and told by `status`.
+ */
+export function createHistory(options: HistoryOptions): History {
+  const { clock, logger } = options;
+  const limits = resolveLimits(options);
+  const run = randomUUID();
+  let dropped = 0;
+
+  const supervisor = createSupervisor({
+    file: options.file,
+    limits,
+    run,
+    clock,
+    logger,
+    onReady: (positions) => recorder.ready(positions),
+    onGone: (reason) => {
+      recorder.gone();
+      calls.fail(reason);
+    },
+    onMessage: (message) => hear(message),
+  });
+  const recorder = createRecorder({ limits, run, clock, logger, sink: { send: supervisor.send } });
+  const calls = createCalls(supervisor.send);
+
+  const hear = (message: FromProcess): void => {
+    switch (message.kind) {
+      case 'committed':
+        recorder.committed(message);
+        break;
+      case 'refused':
+        recorder.refused(message.batch, message.text);
+        break;
+      case 'log':
+        logger[message.level](message.fields, message.text);
+        break;
+      default:
+        calls.heard(message);
+    }
+  };
+
+  return {
+    start: supervisor.start,
+    stop: async () => {
+      const deadlineMs = clock.monotonicMs() + limits.stopTimeoutMs;
+      await recorder.flush(deadlineMs);
+      const { lostMessages } = recorder.close();
+      if (lostMessages > 0) {
+        dropped += lostMessages;
+        logger.error({ messages: lostMessages }, 'QoS 0 messages were lost: history was down when Sonde stopped');
+      }
+      await supervisor.stop(deadlineMs);
+      calls.fail('it was stopped');
+    },
+    intake: recorder.intake.port,
+    drain: recorder.attach,
+    status: () => {
+      const process = supervisor.state();
+      const state = recorder.state();
+      const { code, detail } = judge(
+        process.phase,
+        process.reason,
+        state.refusal,
+        state.inFlightMs,
+        recorder.intake.port.crowded(),
+      );
+      return {
+        state: code,
+        detail,
+        recordedMessages: state.messages,
+        recordedPoints: state.points,
+        droppedMessages: dropped,
+        bufferedBytes: recorder.intake.held().bytes,
+        lastCommitUs: state.lastCommitUs,
+        restarts: process.restarts,
+        pid: process.pid,
+      };
+    },
+    series: async (world, filter, limit) => {
+      const { answer } = await calls.ask({ name: 'series', world, filter, limit });
+      return seriesRows(answer as SeriesColumns);
+    },
+    points: async (query, limit) => {
+      const { answer } = await calls.ask({ name: 'points', query, limit: Math.max(0, Math.floor(limit)) });
+      return pointRows(answer as PointColumns);
+    },
+    buckets: async (query, buckets) => {
+      const { answer } = await calls.ask({ name: 'buckets', query, buckets: Math.max(1, Math.floor(buckets)) });
+      return bucketRows(answer as BucketColumns);
+    },
+    export: (query) => download(calls, supervisor.send, query),
+  };
+}
+
+function judge(
+  phase: 'off' | 'starting' | 'up' | 'resting',
+  reason: string,
+  refusal: string | null,
+  inFlightMs: number,
+  crowded: boolean,
+): { code: HistoryState; detail: string } {
+  if (phase === 'off') return { code: 'down', detail: 'History is not running.' };
+  if (phase === 'resting' || (phase === 'starting' && reason !== '')) {
+    return { code: 'down', detail: `History is being started again (${reason}); what comes is kept until then.` };
+  }
+  if (phase === 'starting') return { code: 'starting', detail: 'History is opening its database.' };
+  if (refusal !== null) return { code: 'down', detail: `History cannot write (${refusal}); what comes is kept.` };
+  if (crowded) return { code: 'behind', detail: 'History is behind; publishers are read more slowly.' };
+  if (inFlightMs > BEHIND_MS) return { code: 'behind', detail: 'History is behind.' };
+  return { code: 'ok', detail: '' };
+}
+
+function seriesRows(columns: SeriesColumns): SeriesRow[] {
+  return columns.ids.map((id, i) => ({
+    id,
+    topic: columns.topics[i]!,
+    field: columns.fields[i]!,
+    unit: columns.units[i]!,
+    count: columns.counts[i]!,
+    firstUs: columns.firsts[i]!,
+    lastUs: columns.lasts[i]!,
+    lastValue: columns.lastValues[i]!,
+  }));
+}
+
+function pointRows({ times, numbers, others }: PointColumns): PointRow[] {
+  const rows = new Array<PointRow>(times.length);
+  for (let i = 0; i < times.length; i++) {
+    const number = numbers[i]!;
+    rows[i] = [times[i]!, Number.isNaN(number) ? null : number];
+  }
+  for (const [row, value] of others as readonly (readonly [number, PointValue])[]) rows[row] = [times[row]!, value];
+  return rows;
+}
+
+function bucketRows({ starts, mins, avgs, maxs }: BucketColumns): BucketRow[] {
+  return Array.from(starts, (start, i) => [start, mins[i]!, avgs[i]!, maxs[i]!] as const);
+}

@@ -1,0 +1,20 @@
+export type { DecodedRow, DecodedValue, DecodeLimits } from './decoders/index.ts';
+export { DECODE_LIMITS, decodePayload } from './decoders/index.ts';
+export { createHistory } from './history.ts';
+export type { HistoryLimits, HistoryOptions } from './options.ts';
+export { HISTORY_DEFAULTS } from './options.ts';
+export type {
+  BucketRow,
+  ExportQuery,
+  History,
+  HistoryState,
+  HistoryStatus,
+  PointRow,
+  PointsQuery,
+  PointValue,
+  Qos0Intake,
+  RecorderEntry,
+  RecorderSource,
+  SeriesRow,
+} from './port.ts';
+export { HistoryError } from './port.ts';

@@ -1,0 +1,94 @@
+import { constants, setPriority } from 'node:os';
+import { messageOf, OperatorError } from '../base/index.ts';
+import { type Engine, openEngine, WriterLost } from './engine.ts';
+import { HistoryError } from './port.ts';
+import type { FromProcess, ToProcess } from './protocol.ts';
+
+/** The history process. It lives as long as the IPC channel to the broker; see `protocol.ts` for what crosses. */
+
+let engine: Engine | null = null;
+let ending = false;
+
+const say = (message: FromProcess): void => {
+  // A channel that has just closed: the 'disconnect' handler ends the process.
+  if (process.connected) process.send?.(message, () => {});
+};
+
+const failure = (id: number, error: unknown): FromProcess =>
+  error instanceof HistoryError
+    ? { kind: 'failure', id, code: error.code, text: error.message }
+    : { kind: 'failure', id, code: 'failed', text: messageOf(error) };
+
+const open = async (message: Extract<ToProcess, { kind: 'open' }>): Promise<void> => {
+  try {
+    setPriority(Math.min(message.limits.niceness, constants.priority.PRIORITY_LOW));
+  } catch {
+    // Not allowed here: history runs beside the broker instead of behind it.
+  }
+  try {
+    engine = await openEngine(message.file, message.limits, message.run, say);
+    say({ kind: 'ready', positions: engine.positions() });
+  } catch (error) {
+    const advice = error instanceof OperatorError ? error.advice : 'See the log for what came before.';
+    say({ kind: 'fatal', text: messageOf(error), advice });
+  }
+};
+
+const end = async (checkpoint: boolean): Promise<void> => {
+  if (ending) return;
+  ending = true;
+  try {
+    await engine?.close(checkpoint);
+    say({ kind: 'stopped' });
+  } finally {
+    if (process.connected) process.disconnect();
+    process.exit(0);
+  }
+};
+
+const write = (message: Extract<ToProcess, { kind: 'batch' }>): void => {
+  engine?.write(message).then(say, (error: unknown) => {
+    say({ kind: 'refused', batch: message.batch, text: messageOf(error) });
+    if (error instanceof WriterLost) process.exit(1);
+  });
+};
+
+process.on('message', (message: ToProcess) => {
+  switch (message.kind) {
+    case 'open':
+      void open(message);
+      break;
+    case 'batch':
+      write(message);
+      break;
+    case 'call':
+      if (engine === null) break;
+      engine.answer(message.id, message.call).then(
+        (value) => say({ kind: 'answer', id: message.id, value }),
+        (error: unknown) => say(failure(message.id, error)),
+      );
+      break;
+    case 'pull':
+      engine?.exports.pull(message.id, message.chunks);
+      break;
+    case 'cancel':
+      engine?.exports.cancel(message.id);
+      break;
+    case 'ping':
+      say({ kind: 'pong' });
+      break;
+    case 'stop':
+      void end(true);
+      break;
+  }
+});
+
+// The broker is gone: what it sent is committed, then the database is free for the next one.
+process.on('disconnect', () => {
+  setTimeout(() => process.exit(1), 10_000).unref();
+  void end(false);
+});
+
+// The broker decides when to stop; a Ctrl+C in the terminal reaches the whole group.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});

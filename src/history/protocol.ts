@@ -1,0 +1,131 @@
+import type { LogFields } from '../base/index.ts';
+import type { HistoryLimits } from './options.ts';
+import type { ExportQuery, HistoryError, PointsQuery, PointValue } from './port.ts';
+
+/**
+ * What crosses between the broker's process and the history process (IPC, structured clone: typed arrays stay binary).
+ *
+ *     broker                        history
+ *       open                   ->
+ *                              <-   ready (positions) | fatal
+ *       batch                  ->
+ *                              <-   committed | refused
+ *       call                   ->
+ *                              <-   answer
+ *       (after call 'export')  pull ->
+ *                              <-   data ... then end, file or fault
+ *       stop                   ->
+ *                              <-   stopped
+ */
+export type ToProcess =
+  | { readonly kind: 'open'; readonly file: string; readonly limits: HistoryLimits; readonly run: string }
+  | Batch
+  | { readonly kind: 'call'; readonly id: number; readonly call: Call }
+  | { readonly kind: 'pull'; readonly id: number; readonly chunks: number }
+  | { readonly kind: 'cancel'; readonly id: number }
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'stop' };
+
+export type FromProcess =
+  | { readonly kind: 'ready'; readonly positions: readonly (readonly [source: string, number: number])[] }
+  | { readonly kind: 'fatal'; readonly text: string; readonly advice: string }
+  | Committed
+  | { readonly kind: 'refused'; readonly batch: number; readonly text: string }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: Answer }
+  | { readonly kind: 'failure'; readonly id: number; readonly code: HistoryError['code']; readonly text: string }
+  | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'file'; readonly id: number; readonly path: string }
+  | { readonly kind: 'end'; readonly id: number }
+  | { readonly kind: 'pong' }
+  | { readonly kind: 'stopped' }
+  | {
+      readonly kind: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly fields: LogFields;
+      readonly text: string;
+    };
+
+/** Topics that the process does not know yet: numbers from `from` on. A new `id` means: forget all others. */
+export type TopicsPart = {
+  readonly id: number;
+  readonly from: number;
+  readonly worlds: readonly number[];
+  readonly topics: readonly string[];
+};
+
+/** Messages as columns; see `recorder/arena.ts`. */
+export type MessageColumns = {
+  readonly count: number;
+  readonly topics: Uint32Array;
+  readonly arrived: Float64Array;
+  readonly ends: Uint32Array;
+  readonly payload: Uint8Array;
+};
+
+/** Sent again, the same, after the process has died: its positions decide whether it was committed. */
+export type Batch = {
+  readonly kind: 'batch';
+  readonly batch: number;
+  readonly topics: readonly TopicsPart[];
+  /** `dictionary` is the one that `topics` numbers are of. `number` grows by one a batch and run. */
+  readonly qos0: { readonly number: number; readonly dictionary: number; readonly messages: MessageColumns } | null;
+  readonly queue: {
+    readonly incarnation: string;
+    readonly dictionary: number;
+    /** Of each message, growing. */
+    readonly numbers: Float64Array;
+    readonly messages: MessageColumns;
+  } | null;
+};
+
+export type Committed = {
+  readonly kind: 'committed';
+  readonly batch: number;
+  /** What this transaction added: 0 when it was in already. */
+  readonly messages: number;
+  readonly points: number;
+  readonly committedUs: number;
+};
+
+export type Call =
+  | { readonly name: 'series'; readonly world: number; readonly filter: string; readonly limit: number }
+  | { readonly name: 'points'; readonly query: PointsQuery; readonly limit: number }
+  | { readonly name: 'buckets'; readonly query: PointsQuery; readonly buckets: number }
+  | { readonly name: 'export'; readonly query: ExportQuery };
+
+/** Rows of an answer as columns; what is no number stands in `others` by its row. NaN in `numbers` is a gap. */
+export type PointColumns = {
+  readonly times: Float64Array;
+  readonly numbers: Float64Array;
+  readonly others: readonly (readonly [row: number, value: PointValue])[];
+};
+
+export type BucketColumns = {
+  readonly starts: Float64Array;
+  readonly mins: Float64Array;
+  readonly avgs: Float64Array;
+  readonly maxs: Float64Array;
+};
+
+export type SeriesColumns = {
+  readonly ids: readonly number[];
+  readonly topics: readonly string[];
+  readonly fields: readonly string[];
+  readonly units: readonly (string | null)[];
+  readonly counts: readonly number[];
+  readonly firsts: readonly (number | null)[];
+  readonly lasts: readonly (number | null)[];
+  readonly lastValues: readonly PointValue[];
+};
+
+export type Answer = SeriesColumns | PointColumns | BucketColumns | null;
+
+/** The name under which a queue's position is kept. */
+export function queueSource(incarnation: string): string {
+  return `queue:${incarnation}`;
+}
+
+/** The name under which the position of one broker run's QoS 0 batches is kept. */
+export function qos0Source(run: string): string {
+  return `qos0:${run}`;
+}

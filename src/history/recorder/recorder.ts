@@ -1,0 +1,341 @@
+import type { Clock, Logger } from '../../base/index.ts';
+import type { HistoryLimits } from '../options.ts';
+import type { RecorderEntry, RecorderSource } from '../port.ts';
+import {
+  type Batch,
+  type Committed,
+  type MessageColumns,
+  qos0Source,
+  queueSource,
+  type TopicsPart,
+} from '../protocol.ts';
+import { type Arena, add, createArena } from './arena.ts';
+import type { TopicDictionary } from './dictionary.ts';
+import { createIntake, type Intake } from './intake.ts';
+
+/** What the recorder needs of the process behind it. */
+export type RecorderSink = {
+  /** Sends one batch; its fate comes by `committed` or `refused`, or the process goes and comes back. */
+  readonly send: (batch: Batch) => void;
+};
+
+/**
+ * Brings messages to the history process: one batch in flight, the next one being filled. A batch is kept until it is
+ * committed and sent again, unchanged, to the next process when this one dies.
+ *
+ *     idle --first message--> waiting --interval or early--> reading queue --> in flight --committed--> idle or next
+ *                                                                                 |  refused: pause, send again
+ *                                                                                 |  process gone: wait for ready
+ */
+export type Recorder = {
+  readonly intake: Intake;
+  readonly attach: (source: RecorderSource) => void;
+  /** A process is ready, and this is what it has committed. */
+  readonly ready: (positions: readonly (readonly [string, number])[]) => void;
+  /** The process is gone; what was in flight is kept. */
+  readonly gone: () => void;
+  readonly committed: (message: Committed) => void;
+  readonly refused: (batch: number, text: string) => void;
+  /** Sends what is there without waiting, until nothing is left or `deadlineMs` (monotonic) has passed. */
+  readonly flush: (deadlineMs: number) => Promise<boolean>;
+  /** Stops timers; what is left is returned as lost. */
+  readonly close: () => { readonly lostMessages: number };
+  readonly state: () => RecorderState;
+};
+
+export type RecorderState = {
+  readonly messages: number;
+  readonly points: number;
+  readonly lastCommitUs: number | null;
+  /** Age of the batch in flight, ms; 0 when there is none. */
+  readonly inFlightMs: number;
+  /** Why the last batch was refused; null after a commit. */
+  readonly refusal: string | null;
+  readonly queueEntries: number;
+};
+
+type Pending = {
+  readonly batch: Omit<Batch, 'topics'>;
+  readonly arena: Arena | null;
+  readonly queueArena: Arena | null;
+  readonly lastNumber: number;
+  sentAtMs: number;
+};
+
+const ENTRY_OVERHEAD = 100;
+const QUEUE_MESSAGES = 16_384;
+const QUEUE_BYTES = 1024 * 1024;
+const REFUSED_PAUSE_MS = 1000;
+
+type RecorderOptions = {
+  readonly limits: HistoryLimits;
+  readonly run: string;
+  readonly sink: RecorderSink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { limits, run, sink, clock, logger } = options;
+  let source: RecorderSource | null = null;
+  /** Through which number entries were read from the queue, and acknowledged to it. */
+  let readThrough = 0;
+  let queueMayHave = false;
+  let connected = false;
+  let reading = false;
+  let pending: Pending | null = null;
+  let batches = 0;
+  let qos0Batches = 0;
+  /** What the process of now knows of topics. */
+  let knownDictionary: TopicDictionary | null = null;
+  let knownTopics = 0;
+  let timer: NodeJS.Timeout | null = null;
+  let flushing = false;
+  let closed = false;
+  const idle: (() => void)[] = [];
+
+  let messages = 0;
+  let points = 0;
+  let lastCommitUs: number | null = null;
+  let refusal: string | null = null;
+
+  const intake = createIntake({
+    limitBytes: limits.qos0BufferBytes,
+    earlyMessages: limits.earlyMessages,
+    earlyBytes: limits.earlyBytes,
+    onFirst: () => later(limits.commitIntervalMs),
+    onEarly: () => {
+      if (connected && pending === null && !reading) setImmediate(next);
+    },
+  });
+
+  const later = (ms: number): void => {
+    if (timer !== null || closed) return;
+    timer = setTimeout(() => {
+      timer = null;
+      watchQueue();
+      next();
+    }, ms);
+  };
+
+  /** A queue that grows while history cannot take it slows the publishers down, like the buffer does. */
+  const watchQueue = (): void => {
+    if (source === null) return;
+    const depth = source.depth();
+    const bytes = depth.bytes + depth.entries * ENTRY_OVERHEAD;
+    if (bytes > limits.queueHighBytes) intake.setPressure(true);
+    else if (bytes < limits.queueHighBytes / 2) intake.setPressure(false);
+    if (!connected || pending !== null) later(limits.commitIntervalMs);
+  };
+
+  const next = (): void => {
+    if (closed || !connected || pending !== null || reading) return;
+    if (source === null || !queueMayHave) {
+      dispatch([]);
+      return;
+    }
+    reading = true;
+    queueMayHave = false;
+    source.read(readThrough, QUEUE_MESSAGES, QUEUE_BYTES).then(
+      (entries) => {
+        reading = false;
+        if (entries.length > 0) queueMayHave = true;
+        dispatch(entries);
+      },
+      (error: unknown) => {
+        reading = false;
+        queueMayHave = true;
+        logger.error({ error: String(error) }, 'history cannot read its queue, will try again');
+        dispatch([]);
+        later(REFUSED_PAUSE_MS);
+      },
+    );
+  };
+
+  const dispatch = (entries: readonly RecorderEntry[]): void => {
+    if (closed) return;
+    const arena = intake.take();
+    const last = entries[entries.length - 1];
+    if (arena === null && last === undefined) {
+      settle();
+      return;
+    }
+    const queueArena = last === undefined ? null : fromEntries(entries, intake.dictionary());
+    if (last !== undefined) readThrough = last.number;
+    batches += 1;
+    if (arena !== null) qos0Batches += 1;
+    pending = {
+      batch: {
+        kind: 'batch',
+        batch: batches,
+        qos0:
+          arena === null ? null : { number: qos0Batches, dictionary: arena.dictionary.id, messages: columnsOf(arena) },
+        queue:
+          queueArena === null || source === null
+            ? null
+            : {
+                incarnation: source.incarnation,
+                dictionary: queueArena.dictionary.id,
+                numbers: Float64Array.from(entries, (entry) => entry.number),
+                messages: columnsOf(queueArena),
+              },
+      },
+      arena,
+      queueArena,
+      lastNumber: last?.number ?? 0,
+      sentAtMs: 0,
+    };
+    transmit();
+  };
+
+  const transmit = (): void => {
+    if (pending === null || !connected) return;
+    pending.sentAtMs = clock.monotonicMs();
+    const topics: TopicsPart[] = [];
+    for (const arena of [pending.arena, pending.queueArena]) {
+      if (arena === null) continue;
+      const dictionary = arena.dictionary;
+      const from = dictionary === knownDictionary ? knownTopics : 0;
+      const to = dictionary.topics.length;
+      if (dictionary === knownDictionary && from === to) continue;
+      topics.push({
+        id: dictionary.id,
+        from,
+        worlds: dictionary.worlds.slice(from, to),
+        topics: dictionary.topics.slice(from, to),
+      });
+      knownDictionary = dictionary;
+      knownTopics = to;
+    }
+    sink.send({ ...pending.batch, topics });
+  };
+
+  /** Takes the batch in flight as done. */
+  const complete = (): void => {
+    const done = pending;
+    if (done === null) return;
+    pending = null;
+    refusal = null;
+    if (done.arena !== null) intake.release(done.arena);
+    if (done.queueArena !== null) source?.ackThrough(done.lastNumber);
+    goOn();
+  };
+
+  const goOn = (): void => {
+    if (intake.port.crowded()) watchQueue();
+    const waiting = intake.waiting();
+    const early = waiting.messages >= limits.earlyMessages || waiting.bytes >= limits.earlyBytes;
+    if (early || flushing || (queueMayHave && source !== null && source.depth().entries >= limits.earlyMessages)) {
+      next();
+      return;
+    }
+    if (waiting.messages > 0 || queueMayHave) later(limits.commitIntervalMs);
+    else settle();
+  };
+
+  const settle = (): void => {
+    if (pending !== null || reading) return;
+    for (const resolve of idle.splice(0)) resolve();
+  };
+
+  return {
+    intake,
+    attach: (given) => {
+      source = given;
+      queueMayHave = true;
+      given.onEntries(() => {
+        queueMayHave = true;
+        later(limits.commitIntervalMs);
+      });
+      later(1);
+    },
+    ready: (positions) => {
+      connected = true;
+      knownDictionary = null;
+      knownTopics = 0;
+      const committed = new Map(positions);
+      if (source !== null) {
+        // What a process before this one committed and could not say any more.
+        const through = committed.get(queueSource(source.incarnation)) ?? 0;
+        if (pending === null && through > readThrough) {
+          readThrough = through;
+          source.ackThrough(through);
+        }
+      }
+      if (pending !== null) {
+        const { qos0, queue } = pending.batch;
+        const has0 = qos0 === null || (committed.get(qos0Source(run)) ?? 0) >= qos0.number;
+        const hasQueue = queue === null || (committed.get(queueSource(queue.incarnation)) ?? 0) >= pending.lastNumber;
+        if (has0 && hasQueue) {
+          messages += (qos0?.messages.count ?? 0) + (queue?.messages.count ?? 0);
+          complete();
+        } else transmit();
+        return;
+      }
+      later(1);
+    },
+    gone: () => {
+      connected = false;
+      later(limits.commitIntervalMs);
+    },
+    committed: (message) => {
+      if (pending === null || message.batch !== pending.batch.batch) return;
+      messages += message.messages;
+      points += message.points;
+      lastCommitUs = message.committedUs;
+      complete();
+    },
+    refused: (batch, text) => {
+      if (pending === null || batch !== pending.batch.batch) return;
+      if (refusal !== text) logger.error({ reason: text }, 'history could not write a batch, will try again');
+      refusal = text;
+      setTimeout(transmit, REFUSED_PAUSE_MS).unref();
+    },
+    flush: async (deadlineMs) => {
+      flushing = true;
+      while (connected && clock.monotonicMs() < deadlineMs) {
+        if (pending === null && !reading && intake.waiting().messages === 0 && !queueMayHave) return true;
+        await new Promise<void>((resolve) => {
+          idle.push(resolve);
+          next();
+          setTimeout(resolve, 50).unref();
+        });
+      }
+      return pending === null && intake.held().messages === 0;
+    },
+    close: () => {
+      closed = true;
+      if (timer !== null) clearTimeout(timer);
+      timer = null;
+      return { lostMessages: intake.held().messages };
+    },
+    state: () => ({
+      messages,
+      points,
+      lastCommitUs,
+      inFlightMs: pending === null ? 0 : clock.monotonicMs() - pending.sentAtMs,
+      refusal,
+      queueEntries: source?.depth().entries ?? 0,
+    }),
+  };
+}
+
+function fromEntries(entries: readonly RecorderEntry[], dictionary: TopicDictionary): Arena {
+  const arena = createArena(dictionary);
+  for (const { message } of entries) {
+    const { payload } = message;
+    add(arena, dictionary.byName(message.world, message.topic), message.arrivedUs, payload, 0, payload.length);
+  }
+  return arena;
+}
+
+function columnsOf(arena: Arena): MessageColumns {
+  const { count } = arena;
+  return {
+    count,
+    topics: arena.topics.subarray(0, count),
+    arrived: arena.arrived.subarray(0, count),
+    ends: arena.ends.subarray(0, count),
+    payload: arena.payload.subarray(0, arena.payloadBytes),
+  };
+}
