@@ -9,6 +9,14 @@ export type PublishRequest = {
   readonly retain: boolean;
 };
 
+export type PublishOutcome =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      readonly reason: 'not-authorized' | 'bad-topic' | 'too-large' | 'full' | 'unavailable';
+      readonly detail: string;
+    };
+
 /** One session, connected or kept for later. Times are microseconds since 1970 UTC. */
 export type ClientInfo = {
   readonly clientId: string;

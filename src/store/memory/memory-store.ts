@@ -7,9 +7,10 @@ import { MemoryQueue } from './memory-queue.ts';
  * wait for. Each one is an incarnation of its own.
  */
 export function createMemoryStore(): Store {
-  const queues: (MemoryQueue | null)[] = [];
+  const queues = new Map<QueueId, MemoryQueue>();
   const byName = new Map<string, QueueId>();
-  const names: string[] = [];
+  const names = new Map<QueueId, string>();
+  let lastQueue = 0;
   const tables: Record<TableName, Map<string, Uint8Array>> = {
     session: new Map(),
     subscription: new Map(),
@@ -23,26 +24,27 @@ export function createMemoryStore(): Store {
     openQueue(name) {
       const known = byName.get(name);
       if (known !== undefined) return known;
-      const id = queues.push(new MemoryQueue()) - 1;
-      names[id] = name;
-      byName.set(name, id);
-      return id;
+      lastQueue += 1;
+      queues.set(lastQueue, new MemoryQueue());
+      names.set(lastQueue, name);
+      byName.set(name, lastQueue);
+      return lastQueue;
     },
     dropQueue(queue) {
-      if (!queues[queue]) return;
-      queues[queue] = null;
-      byName.delete(names[queue] as string);
+      queues.delete(queue);
+      byName.delete(names.get(queue) ?? '');
+      names.delete(queue);
     },
     append(message, targets) {
       lastNumber += 1;
-      for (const target of targets) queues[target.queue]?.append(lastNumber, message, target);
+      for (const target of targets) queues.get(target.queue)?.append(lastNumber, message, target);
       return lastNumber;
     },
-    ack: (queue, number) => queues[queue]?.ack(number),
-    ackThrough: (queue, number) => queues[queue]?.ackThrough(number),
-    read: async (queue, after, limit, maxBytes) => queues[queue]?.read(after, limit, maxBytes) ?? [],
+    ack: (queue, number) => queues.get(queue)?.ack(number),
+    ackThrough: (queue, number) => queues.get(queue)?.ackThrough(number),
+    read: async (queue, after, limit, maxBytes) => queues.get(queue)?.read(after, limit, maxBytes) ?? [],
     depth: (queue) => {
-      const found = queues[queue];
+      const found = queues.get(queue);
       return { entries: found?.entries ?? 0, bytes: found?.bytes ?? 0 };
     },
     put: (table, key, value) => void tables[table].set(key, value),

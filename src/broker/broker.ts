@@ -1,0 +1,236 @@
+import type { Access, Principal } from '../access/index.ts';
+import type { Clock, Logger } from '../base/index.ts';
+import { Reason, reasonText } from '../codec/index.ts';
+import type { Effect } from '../session/index.ts';
+import { createMemoryStore, type Store } from '../store/index.ts';
+import { topicNameFault } from '../topics/index.ts';
+import type { Client } from './client.ts';
+import { connect } from './connect.ts';
+import { Connection } from './connection.ts';
+import type { BrokerCore } from './core.ts';
+import { settle } from './deliver.ts';
+import { distribute } from './distribute.ts';
+import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest } from './facade.ts';
+import { madeProgress, releaseForRecorder } from './flow.ts';
+import type { ComputedTopics, Tap } from './hooks.ts';
+import { clientInfo } from './inspect.ts';
+import { connectionClosed, tick } from './lifecycle.ts';
+import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
+import { Outgoing } from './outgoing.ts';
+import { advance } from './pump.ts';
+import type { Qos0Recorder } from './recorder-port.ts';
+import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
+import { isReserved, route } from './route.ts';
+import { newStats } from './stats.ts';
+import { subscribe, unsubscribe } from './subscribe.ts';
+import { Turn } from './turn.ts';
+import type { Wire } from './wire.ts';
+import { World } from './world.ts';
+
+const TICK_MS = 500;
+
+export type BrokerOptions = {
+  readonly store: Store;
+  readonly access: Access;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<BrokerLimits>;
+};
+
+/** Sessions, topics and the store, brought together. Transports open connections; the rooms above ask and watch. */
+export type Broker = {
+  /** Takes a new byte stream; null when there is no room for another connection (the caller closes it). */
+  readonly open: (wire: Wire) => Connection | null;
+  /** Publishes from inside the process. Resolves when it is as durable as an acknowledged message. */
+  readonly publish: (world: string, request: PublishRequest, principal: Principal) => Promise<PublishOutcome>;
+  readonly clients: (world: string) => readonly ClientInfo[];
+  readonly stats: () => BrokerStats;
+  readonly worldNumber: (name: string) => number | null;
+  readonly worldNames: () => readonly string[];
+  readonly addTap: (world: number, tap: Tap) => void;
+  readonly addComputed: (computed: ComputedTopics) => void;
+  /** Records every world from now on; returns the queue of QoS 1 and 2 messages for the recorder to drain. */
+  readonly record: (qos0: Qos0Recorder) => RecorderQueue;
+  /** Ends the connections of a principal whose right has ended. */
+  readonly expel: (principal: string) => void;
+  /** Called twice a second by the timer that `createBroker` starts; tests call it themselves. */
+  readonly tick: () => void;
+  /** Says good-bye to all clients and stops. Wills are published as for any connection that the server ends. */
+  readonly close: () => Promise<void>;
+};
+
+export function createBroker(options: BrokerOptions): Broker {
+  const { store, access, clock, logger } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const turn = new Turn(store, logger);
+  const core: BrokerCore = {
+    clock,
+    logger,
+    limits,
+    stats: newStats(),
+    access,
+    durable: store,
+    transient: createMemoryStore(),
+    turn,
+    outgoing: new Outgoing(),
+    worlds: new Map([['default', new World(0, 'default', limits.topicCacheEntries)]]),
+    connections: new Set(),
+    behind: new Set(),
+    waitingForRecorder: new Set(),
+    computed: [],
+    recorderFull: false,
+    arrivedUs: 0,
+    frameStart: 0,
+    connect: (connection, packet) => connect(core, connection, packet),
+    route: (connection, client, bytes, view) => route(core, connection, client, bytes, view),
+    perform: (connection, client, effect) => perform(core, connection, client, effect),
+    delivered: (client, entry) => settle(core, client, entry),
+    windowOpened: (client) => {
+      if (!client.live || client.retainedToSend.length > 0) advance(core, client);
+    },
+    progressed: (connection) => {
+      madeProgress(core, connection);
+      const client = connection.client;
+      if (client && (!client.live || client.retainedToSend.length > 0)) advance(core, client);
+    },
+    refused: (connection, reason, why) => {
+      core.stats.connectionsRefused += 1;
+      const { address } = connection.wire.remote;
+      logger.warn({ address, reason: reasonText(reason) }, `CONNECT refused: ${why}`);
+    },
+    protocolFault: (connection, reason, text) => {
+      core.stats.protocolErrors += 1;
+      const { address } = connection.wire.remote;
+      logger.warn({ client: connection.name, address, reason: reasonText(reason) }, `protocol error: ${text}`);
+    },
+    closed: (connection) => connectionClosed(core, connection),
+  };
+  access.onRevoked((name) => expel(core, name));
+  const timer = setInterval(() => tick(core), TICK_MS);
+  timer.unref();
+
+  return {
+    open(wire) {
+      if (core.connections.size >= limits.maxConnections) {
+        core.stats.connectionsRefused += 1;
+        logger.warn(
+          { address: wire.remote.address, limit: limits.maxConnections },
+          'connection refused: the limit of connections is reached',
+        );
+        return null;
+      }
+      const connection = new Connection(core, wire);
+      core.connections.add(connection);
+      core.stats.connectionsTotal += 1;
+      return connection;
+    },
+    publish: (world, request, principal) => publishInside(core, world, request, principal),
+    clients: (name) => [...(core.worlds.get(name)?.clients.values() ?? [])].map(clientInfo),
+    stats: () => statsOf(core),
+    worldNumber: (name) => core.worlds.get(name)?.number ?? null,
+    worldNames: () => [...core.worlds.keys()],
+    addTap(number, tap) {
+      for (const world of core.worlds.values()) if (world.number === number) world.taps.push(tap);
+    },
+    addComputed: (computed) => void core.computed.push(computed),
+    record(qos0) {
+      qos0.onRoom(() => {
+        if (!core.recorderFull) releaseForRecorder(core);
+      });
+      return attachRecorder(core, qos0);
+    },
+    expel: (name) => expel(core, name),
+    tick: () => tick(core),
+    async close() {
+      clearInterval(timer);
+      for (const connection of [...core.connections]) {
+        connection.disconnect(Reason.serverShuttingDown, 'the server stops');
+      }
+      await turn.whenDurable();
+      await store.close();
+    },
+  };
+}
+
+/** Does what the session answered to a rare packet. */
+function perform(core: BrokerCore, connection: Connection, client: Client, effect: Effect): void {
+  switch (effect.do) {
+    case 'send':
+      connection.send(effect.packet);
+      break;
+    case 'subscribe':
+      subscribe(core, connection, client, effect.packet);
+      break;
+    case 'unsubscribe':
+      unsubscribe(core, connection, client, effect.packet);
+      break;
+    case 'disconnect':
+      sayGoodbye(core, connection, client, effect);
+      break;
+    case 'fault':
+      connection.fault(effect.reason, effect.text);
+      break;
+  }
+}
+
+function sayGoodbye(
+  core: BrokerCore,
+  connection: Connection,
+  client: Client,
+  effect: Extract<Effect, { do: 'disconnect' }>,
+): void {
+  if (effect.expiryS !== null) {
+    if (effect.expiryS > 0 && client.expiryS === 0) {
+      connection.fault(Reason.protocolError, 'DISCONNECT sets a session expiry that CONNECT had not [MQTT-3.14.2-2]');
+      return;
+    }
+    client.expiryS = Math.min(effect.expiryS, core.limits.maxSessionExpiryS);
+  }
+  if (!effect.publishWill) client.will = null; // [MQTT-3.14.4-3]
+  connection.finish();
+}
+
+async function publishInside(
+  core: BrokerCore,
+  name: string,
+  request: PublishRequest,
+  principal: Principal,
+): Promise<PublishOutcome> {
+  const world = core.worlds.get(name);
+  if (!world) return { ok: false, reason: 'not-authorized', detail: `there is no namespace ${name}` };
+  const fault = topicNameFault(request.topic);
+  if (fault) return { ok: false, reason: 'bad-topic', detail: fault };
+  if (request.payload.length > core.limits.maxPacketBytes) {
+    return { ok: false, reason: 'too-large', detail: `the payload is larger than ${core.limits.maxPacketBytes} bytes` };
+  }
+  if (isReserved(core, request.topic) || (!principal.rules.all && !principal.rules.mayPublish(request.topic))) {
+    return { ok: false, reason: 'not-authorized', detail: `may not publish to ${request.topic}` };
+  }
+  core.stats.messagesIn += 1;
+  const payload = Buffer.from(request.payload);
+  const entry = world.topics.lookupName(request.topic);
+  const { qos, retain } = request;
+  distribute(core, null, world, entry, payload, 0, payload.length, qos, retain, null, core.clock.wallMicros(), -1);
+  await core.turn.whenDurable();
+  return { ok: true };
+}
+
+function expel(core: BrokerCore, principal: string): void {
+  for (const connection of [...core.connections]) {
+    if (connection.client?.principal.name === principal) {
+      connection.disconnect(Reason.notAuthorized, `the right of ${principal} has ended`);
+    }
+  }
+}
+
+function statsOf(core: BrokerCore): BrokerStats {
+  let sessions = 0;
+  let subscriptions = 0;
+  let retained = 0;
+  for (const world of core.worlds.values()) {
+    sessions += world.clients.size;
+    subscriptions += world.subscriptions.size;
+    retained += world.retained.size;
+  }
+  return { ...core.stats, connections: core.connections.size, sessions, subscriptions, retained };
+}

@@ -1,0 +1,88 @@
+import type { Principal } from '../access/index.ts';
+import type { Session } from '../session/index.ts';
+import type { QueueEntry, QueueId, Store } from '../store/index.ts';
+import type { Connection } from './connection.ts';
+import type { Will } from './will.ts';
+import type { World } from './world.ts';
+
+/**
+ * One client id of a world: its protocol session, its queue, and its connection while it has one.
+ *
+ * It is live or catching up. Live: a message goes on from memory, and where the session persists its queue is only the
+ * guarantee. Catching up (away, or its window is full, or its connection is behind): messages stay in the queue, and
+ * `pump` reads them in pages as there is room, until the queue is empty and it is live again.
+ */
+export class Client {
+  readonly world: World;
+  readonly session: Session<QueueEntry>;
+  principal: Principal;
+  connection: Connection | null = null;
+
+  /** Outlives its connection: every QoS 1 and 2 message goes through its queue in the durable store. */
+  readonly persistent: boolean;
+  readonly store: Store;
+  readonly queue: QueueId;
+  /** Number of the last entry that was sent, and of the last one that was appended. */
+  cursor = 0;
+  tail = 0;
+  live = true;
+  pumping = false;
+  /** Entries that wait or are in flight. */
+  queued = 0;
+  /** The queue is at its bound: it takes nothing more until it has room. */
+  full = false;
+  /** Cursors over the retained messages of filters that it subscribed to. */
+  readonly retainedToSend: RetainedCursor[] = [];
+
+  /** Most that may be in flight to it now. */
+  window = 0;
+  will: Will | null = null;
+  keepAliveS = 0;
+  /** Seconds that it outlives its connection; null: for ever. */
+  expiryS: number | null = 0;
+  /** Monotonic time at which it ends while it is away, or null. */
+  endsAtMs: number | null = null;
+  /** Monotonic time at which its delayed will is sent, or null. */
+  willAtMs: number | null = null;
+  connectedAtUs = 0;
+  disconnectedAtUs: number | null = null;
+  messagesIn = 0;
+  messagesOut = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  dropped = 0;
+
+  constructor(
+    world: World,
+    session: Session<QueueEntry>,
+    principal: Principal,
+    home: { readonly store: Store; readonly queue: QueueId; readonly persistent: boolean },
+  ) {
+    this.world = world;
+    this.session = session;
+    this.principal = principal;
+    this.store = home.store;
+    this.queue = home.queue;
+    this.persistent = home.persistent;
+  }
+
+  /** Whether a QoS 1 or 2 message may be sent to it right now. */
+  get ready(): boolean {
+    const connection = this.connection;
+    return (
+      this.live &&
+      connection !== null &&
+      this.session.inflight.count < this.window &&
+      !connection.congested &&
+      !this.session.inflight.exhausted
+    );
+  }
+}
+
+/** Retained messages of one new subscription, sent at the receiver's pace. */
+export type RetainedCursor = {
+  readonly filter: string;
+  readonly names: Iterator<string>;
+  readonly maxQos: 0 | 1 | 2;
+  readonly subscriptionIdentifiers: readonly number[];
+};

@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto';
+import type { Decision, Principal } from '../access/index.ts';
+import { messageOf } from '../base/index.ts';
+import type { Connect, Properties } from '../codec/index.ts';
+import { Reason } from '../codec/index.ts';
+import { Session } from '../session/index.ts';
+import type { QueueEntry } from '../store/index.ts';
+import { topicNameFault } from '../topics/index.ts';
+import { Client } from './client.ts';
+import type { Connection } from './connection.ts';
+import type { BrokerCore } from './core.ts';
+import { endSession } from './lifecycle.ts';
+import { TOPIC_ALIAS_MAXIMUM } from './limits.ts';
+import { advance, sendAgain } from './pump.ts';
+import { encodeForwarded, isReserved } from './route.ts';
+import type { Will } from './will.ts';
+import type { World } from './world.ts';
+
+const NEVER = 0xffffffff;
+
+/** CONNECT, in its steps: look at it, ask who it is, find the session, take over, answer. */
+export function connect(core: BrokerCore, connection: Connection, packet: Connect): void {
+  const fault = connectFault(core, packet);
+  if (fault) {
+    connection.refuse(fault.reason, fault.why);
+    return;
+  }
+  let decision: Decision | Promise<Decision>;
+  try {
+    decision = core.access.authenticate({
+      clientId: packet.clientId,
+      username: packet.username,
+      password: packet.password,
+      remote: connection.wire.remote,
+    });
+  } catch (error) {
+    connection.refuse(Reason.serverUnavailable, `sign-in failed: ${messageOf(error)}`);
+    return;
+  }
+  if (!(decision instanceof Promise)) {
+    decide(core, connection, packet, decision);
+    return;
+  }
+  connection.hold();
+  decision
+    .then(
+      (settled) => decide(core, connection, packet, settled),
+      (error) => connection.refuse(Reason.serverUnavailable, `sign-in failed: ${messageOf(error)}`),
+    )
+    .finally(() => {
+      connection.unhold();
+      connection.resumeReading();
+    })
+    .catch((error) => connection.abort(messageOf(error)));
+}
+
+function connectFault(core: BrokerCore, packet: Connect): { reason: number; why: string } | null {
+  if (packet.clientId === '' && (packet.version === 3 || (packet.version === 4 && !packet.clean))) {
+    // [MQTT-3.1.3-8]; 3.1 has no empty client id at all.
+    return { reason: Reason.clientIdentifierNotValid, why: 'the client id is empty and the session is not clean' };
+  }
+  if (packet.properties.authenticationMethod !== undefined) {
+    return {
+      reason: Reason.badAuthenticationMethod,
+      why: `authentication method ${packet.properties.authenticationMethod}`,
+    };
+  }
+  const will = packet.will;
+  if (will) {
+    const why = topicNameFault(will.topic);
+    if (why) return { reason: Reason.topicNameInvalid, why: `will: ${why}` };
+    if (isReserved(core, will.topic))
+      return { reason: Reason.notAuthorized, why: `will: ${will.topic} is the server's own` };
+  }
+  return null;
+}
+
+function decide(core: BrokerCore, connection: Connection, packet: Connect, decision: Decision): void {
+  if (connection.state === 'closed') return;
+  if (!decision.ok) {
+    connection.refuse(REFUSALS[decision.reason], decision.detail);
+    return;
+  }
+  const { principal } = decision;
+  const world = core.worlds.get(principal.world);
+  if (!world) {
+    connection.refuse(Reason.notAuthorized, `namespace ${principal.world} does not exist`);
+    return;
+  }
+  if (packet.will && !principal.rules.all && !principal.rules.mayPublish(packet.will.topic)) {
+    connection.refuse(Reason.notAuthorized, `will: may not publish to ${packet.will.topic}`);
+    return;
+  }
+  admit(core, connection, packet, principal, world);
+}
+
+const REFUSALS = {
+  'bad-credentials': Reason.badUserNameOrPassword,
+  'not-authorized': Reason.notAuthorized,
+  unavailable: Reason.serverUnavailable,
+} as const;
+
+function admit(core: BrokerCore, connection: Connection, packet: Connect, principal: Principal, world: World): void {
+  const assigned = packet.clientId === '' ? `auto-${randomBytes(8).toString('hex')}` : null;
+  const clientId = assigned ?? packet.clientId;
+  const expiryS = expiryOf(core, packet);
+
+  let client = world.clients.get(clientId);
+  if (client?.connection) {
+    core.logger.info(
+      { client: clientId, address: connection.wire.remote.address },
+      'session taken over by a new connection',
+    );
+    client.connection.disconnect(Reason.sessionTakenOver, 'another connection uses its client id'); // [MQTT-3.1.4-3]
+    client = world.clients.get(clientId);
+  }
+  // A session belongs to whom it was made for: somebody else with its client id starts afresh.
+  const resumed = client !== undefined && !packet.clean && client.principal.name === principal.name;
+  if (client && !resumed) {
+    endSession(core, client, 'a clean start');
+    client = undefined;
+  }
+  if (!client) {
+    if (world.clients.size >= core.limits.maxSessions) {
+      connection.refuse(Reason.quotaExceeded, 'the limit of sessions is reached');
+      return;
+    }
+    client = newClient(core, world, principal, clientId, packet, expiryS !== 0);
+    world.clients.set(clientId, client);
+  }
+  attach(core, connection, client, packet, principal, expiryS);
+
+  connection.send({
+    type: 'connack',
+    sessionPresent: resumed, // [MQTT-3.2.2-2]
+    reason: Reason.success,
+    properties: packet.version === 5 ? connackProperties(core, packet, assigned, expiryS) : {},
+  });
+  core.logger.debug(
+    { client: clientId, version: packet.version, address: connection.wire.remote.address },
+    'connected',
+  );
+  if (resumed) sendAgain(core, client, connection);
+  advance(core, client);
+}
+
+/** Seconds that the session outlives its connection: 0 not at all, null for ever; cut to the ceiling. */
+function expiryOf(core: BrokerCore, packet: Connect): number | null {
+  const ceiling = core.limits.maxSessionExpiryS;
+  if (packet.version < 5) return packet.clean ? 0 : ceiling;
+  const wished = packet.properties.sessionExpiryInterval ?? 0; // [MQTT-3.1.2-23]
+  return wished === NEVER ? ceiling : Math.min(wished, ceiling);
+}
+
+function newClient(
+  core: BrokerCore,
+  world: World,
+  principal: Principal,
+  clientId: string,
+  packet: Connect,
+  persistent: boolean,
+): Client {
+  const store = persistent ? core.durable : core.transient;
+  const queue = store.openQueue(`${world.number}/${clientId}`);
+  return new Client(world, new Session<QueueEntry>(clientId, packet.version), principal, { store, queue, persistent });
+}
+
+function attach(
+  core: BrokerCore,
+  connection: Connection,
+  client: Client,
+  packet: Connect,
+  principal: Principal,
+  expiryS: number | null,
+): void {
+  connection.client = client;
+  connection.state = 'open';
+  connection.keepAliveMs = packet.keepAlive * 1500; // one and a half times [MQTT-3.1.2-22]
+  connection.maxPacketBytes = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+  if (client.principal !== principal) {
+    client.principal = principal;
+    client.world.subscriptions.generation += 1; // rights may have changed: receivers are worked out again
+  }
+  client.session.version = packet.version;
+  client.connection = connection;
+  client.window = Math.min(core.limits.maxInflight, packet.properties.receiveMaximum ?? 65_535);
+  client.will = willOf(packet);
+  client.keepAliveS = packet.keepAlive;
+  client.expiryS = expiryS;
+  client.endsAtMs = null;
+  client.willAtMs = null; // the session goes on: a delayed will is not sent [MQTT-3.1.3-9]
+  client.connectedAtUs = core.clock.wallMicros();
+  client.disconnectedAtUs = null;
+  // What came while it was away waits in its queue.
+  client.live = !client.persistent || client.cursor >= client.tail;
+}
+
+function willOf(packet: Connect): Will | null {
+  const will = packet.will;
+  if (!will) return null;
+  return {
+    topic: will.topic,
+    payload: will.payload,
+    qos: will.qos,
+    retain: will.retain,
+    properties: encodeForwarded(will.properties),
+    delayS: will.properties.willDelayInterval ?? 0,
+  };
+}
+
+function connackProperties(
+  core: BrokerCore,
+  packet: Connect,
+  assigned: string | null,
+  expiryS: number | null,
+): Properties {
+  const wished = packet.properties.sessionExpiryInterval ?? 0;
+  return {
+    receiveMaximum: core.limits.receiveMaximum,
+    maximumPacketSize: core.limits.maxPacketBytes,
+    topicAliasMaximum: TOPIC_ALIAS_MAXIMUM,
+    sharedSubscriptionAvailable: false,
+    ...(assigned === null ? {} : { assignedClientIdentifier: assigned }), // [MQTT-3.1.3-7]
+    ...(expiryS !== null && expiryS !== wished ? { sessionExpiryInterval: expiryS } : {}),
+  };
+}

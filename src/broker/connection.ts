@@ -1,0 +1,359 @@
+import type { Packet, PublishView, Version } from '../codec/index.ts';
+import {
+  connectVersion,
+  decodePacket,
+  EMPTY_PROPERTIES,
+  encodePacket,
+  newAckView,
+  newFrame,
+  newPublishView,
+  PacketType,
+  ProtocolFault,
+  packetName,
+  Reason,
+  readAck,
+  readFrame,
+  readPublish,
+  reasonText,
+  writeAck,
+} from '../codec/index.ts';
+import type { SessionSink } from '../session/index.ts';
+import type { QueueEntry } from '../store/index.ts';
+import type { TopicEntry } from '../topics/index.ts';
+import type { Client } from './client.ts';
+import type { BrokerCore } from './core.ts';
+import type { Viewer } from './hooks.ts';
+import { Output } from './output.ts';
+import type { Receivers } from './receivers.ts';
+import { Tail } from './tail.ts';
+import type { Wire } from './wire.ts';
+
+/** Where a connection stands. Moved on only by the methods of Connection. */
+export type ConnectionState = 'new' | 'authenticating' | 'open' | 'closed';
+
+// One thread, and no packet is read within the reading of another: these are made once.
+const frame = newFrame();
+const publish = newPublishView();
+const ack = newAckView();
+
+/**
+ * One network connection: cuts what comes into packets, gives them to the session's two doors, and holds what is to be
+ * sent until the turn's end.
+ */
+export class Connection implements SessionSink<QueueEntry> {
+  readonly wire: Wire;
+  readonly output = new Output();
+  state: ConnectionState = 'new';
+  version: Version = 4;
+  client: Client | null = null;
+  /** In the list of those to flush at the end of the turn. */
+  dirty = false;
+  /** Acknowledgements that wait for a commit. */
+  heldAcks = 0;
+  /** Monotonic times. */
+  readonly openedAtMs: number;
+  lastPacketMs: number;
+  /** 0: no time-out. */
+  keepAliveMs = 0;
+  /** Largest packet that the client takes. */
+  maxPacketBytes = Number.POSITIVE_INFINITY;
+  bytesIn = 0;
+  /** The topic of the last PUBLISH: most devices publish to one. */
+  lastTopic: TopicEntry<Receivers> | null = null;
+  /** Inbound topic aliases (MQTT 5.0, 3.3.2.3.4), index = alias. */
+  aliases: (TopicEntry<Receivers> | undefined)[] | null = null;
+  /** Answers of the topic rules for topics that it published to lately. */
+  mayPublish: Map<string, boolean> | null = null;
+  /** As a reader of computed topics, once it is one. */
+  viewer: Viewer | null = null;
+
+  /** Reasons why its peer is not read now: receivers that are behind, a full recorder, a sign-in under way. */
+  #holds = 0;
+  /** Those who publish to it and are not read until it has caught up. */
+  readonly waiting = new Set<Connection>();
+  /** It took no byte for too long: nobody waits for it any more. */
+  stalled = false;
+  /** Monotonic time of the last progress of its output while it is behind. */
+  behindSinceMs = 0;
+  readonly #core: BrokerCore;
+  readonly #tail = new Tail();
+
+  constructor(core: BrokerCore, wire: Wire) {
+    this.#core = core;
+    this.wire = wire;
+    this.openedAtMs = core.clock.monotonicMs();
+    this.lastPacketMs = this.openedAtMs;
+  }
+
+  /** For log lines. */
+  get name(): string {
+    return this.client?.session.clientId ?? '(not signed in)';
+  }
+
+  /** More waits for it than it should. */
+  get congested(): boolean {
+    return this.output.bytes > this.#core.limits.outputHighWaterBytes;
+  }
+
+  // --- bytes in
+
+  /** Bytes chunk[0..length) came. The chunk belongs to the caller and is used again after the call. */
+  receive(chunk: Buffer, length: number): void {
+    if (this.state === 'closed') return;
+    this.bytesIn += length;
+    if (this.client) this.client.bytesIn += length;
+    this.#core.stats.bytesIn += length;
+    this.lastPacketMs = this.#core.clock.monotonicMs();
+    this.#core.arrivedUs = this.#core.clock.wallMicros();
+    if (this.state === 'authenticating') {
+      // Pipelined before CONNACK: kept, bounded, for after it.
+      if (this.#tail.length + length > this.#core.limits.maxBytesBeforeConnect) {
+        this.#fail(Reason.packetTooLarge, 'sent too much before it was signed in');
+        return;
+      }
+      this.#tail.append(chunk, 0, length);
+      return;
+    }
+    if (this.#tail.length === 0) {
+      this.#parse(chunk, 0, length);
+      return;
+    }
+    this.#tail.append(chunk, 0, length);
+    if (this.#tail.promising) this.#parseTail();
+  }
+
+  /** The sign-in is done: goes on with what came meanwhile. */
+  resumeReading(): void {
+    if (this.#tail.length > 0) this.#parseTail();
+  }
+
+  #parseTail(): void {
+    const tail = this.#tail.take();
+    this.#parse(tail.buffer, 0, tail.length);
+  }
+
+  #parse(buffer: Buffer, from: number, limit: number): void {
+    let at = from;
+    try {
+      while (at < limit) {
+        const found = readFrame(buffer, at, limit, frame);
+        if (found < 0) throw new ProtocolFault(Reason.malformedPacket, 'the remaining length is malformed');
+        if (frame.bodyEnd !== 0) this.#checkSize(frame.firstByte, frame.bodyEnd - at);
+        if (found === 0) {
+          this.#tail.keep(buffer, at, limit, frame.bodyEnd === 0 ? 0 : frame.bodyEnd - at);
+          return;
+        }
+        const end = frame.bodyEnd;
+        this.#packet(buffer, at, frame.firstByte, frame.bodyStart, end);
+        at = end;
+        if (this.state !== 'open' && at < limit) {
+          if (this.state === 'authenticating') this.#tail.keep(buffer, at, limit, 0);
+          return;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolFault)) throw error;
+      this.#fail(error.reason, error.message);
+    }
+  }
+
+  #checkSize(firstByte: number, size: number): void {
+    const { maxPacketBytes, maxBytesBeforeConnect } = this.#core.limits;
+    if (this.state === 'new' && firstByte >> 4 !== PacketType.CONNECT) {
+      throw new ProtocolFault(
+        Reason.protocolError,
+        `the first packet is ${packetName(firstByte >> 4)}, not CONNECT [MQTT-3.1.0-1]`,
+      );
+    }
+    const limit = this.state === 'new' ? maxBytesBeforeConnect : maxPacketBytes;
+    if (size > limit) {
+      throw new ProtocolFault(
+        Reason.packetTooLarge,
+        `${packetName(firstByte >> 4)} of ${size} bytes, more than the limit of ${limit}`,
+      );
+    }
+  }
+
+  #packet(buffer: Buffer, at: number, firstByte: number, bodyStart: number, bodyEnd: number): void {
+    if (this.state !== 'open') {
+      this.#connectPacket(buffer, firstByte, bodyStart, bodyEnd);
+      return;
+    }
+    const client = this.client as Client;
+    const type = firstByte >> 4;
+    if (type === PacketType.PUBLISH) {
+      readPublish(buffer, firstByte, bodyStart, bodyEnd, this.version, publish);
+      this.#core.frameStart = at;
+      client.session.publish(buffer, publish, this);
+    } else if (type >= PacketType.PUBACK && type <= PacketType.PUBCOMP) {
+      readAck(buffer, firstByte, bodyStart, bodyEnd, this.version, ack);
+      client.session.acknowledged(type, ack.packetId, ack.reason, this);
+    } else {
+      const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
+      this.#core.perform(this, client, client.session.receive(packet));
+    }
+  }
+
+  #connectPacket(buffer: Buffer, firstByte: number, bodyStart: number, bodyEnd: number): void {
+    // Known before the rest is read, so that a refusal is in the form that the client understands.
+    this.version = connectVersion(buffer, bodyStart, bodyEnd) ?? 4;
+    const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
+    if (packet.type !== 'connect') throw new ProtocolFault(Reason.protocolError, 'the first packet is not CONNECT');
+    this.version = packet.version;
+    this.state = 'authenticating';
+    this.#core.connect(this, packet);
+  }
+
+  // --- the session's sink
+
+  route(bytes: Buffer, view: PublishView): number {
+    return this.#core.route(this, this.client as Client, bytes, view);
+  }
+
+  acknowledge(packetType: number, packetId: number, reason: number): void {
+    this.#core.turn.acknowledge(this, packetType, packetId, reason);
+  }
+
+  delivered(entry: QueueEntry | null): void {
+    this.#core.delivered(this.client as Client, entry);
+  }
+
+  windowOpened(): void {
+    this.#core.windowOpened(this.client as Client);
+  }
+
+  fault(reason: number, text: string): void {
+    this.#fail(reason, text);
+  }
+
+  // --- bytes out
+
+  /** Encodes a packet for the end of the turn. */
+  send(packet: Packet): void {
+    if (this.state === 'closed') return;
+    const bytes = encodePacket(packet, this.version);
+    const at = this.output.reserve(bytes.length);
+    bytes.copy(this.output.buffer, at);
+    this.#core.turn.touch(this);
+  }
+
+  /** Encodes a PUBACK, PUBREC, PUBREL or PUBCOMP for the end of the turn. */
+  writeAck(packetType: number, packetId: number, reason: number): void {
+    if (this.state === 'closed') return;
+    if (reason !== 0 && this.version === 5) {
+      const type = ACK_KINDS[packetType] as 'puback' | 'pubrec' | 'pubrel' | 'pubcomp';
+      this.send({ type, packetId, reason, properties: EMPTY_PROPERTIES });
+      return;
+    }
+    const at = this.output.reserve(4);
+    writeAck(this.output.buffer, at, packetType, packetId);
+    this.#core.turn.touch(this);
+  }
+
+  /** Called by the turn: one write. */
+  flush(): void {
+    if (this.state === 'closed') return;
+    const before = this.output.bytes;
+    this.output.flush(this.wire);
+    const sent = before - this.output.bytes;
+    if (sent > 0) this.#core.progressed(this);
+  }
+
+  /** The wire has sent what it was given. */
+  onWritten(): void {
+    if (this.state === 'closed') return;
+    this.output.written();
+    this.#core.progressed(this);
+    if (this.output.bytes > 0) this.flush();
+  }
+
+  // --- reading held back
+
+  /** Its peer is not read now, on our account. */
+  get held(): boolean {
+    return this.#holds > 0;
+  }
+
+  hold(): void {
+    this.#holds += 1;
+    if (this.#holds === 1) this.wire.pause();
+  }
+
+  unhold(): void {
+    this.#holds -= 1;
+    if (this.#holds === 0 && this.state !== 'closed') this.wire.resume();
+  }
+
+  // --- the end
+
+  /** Refuses a CONNECT: CONNACK with the reason, then the end. */
+  refuse(reason: number, why: string): void {
+    if (this.state === 'closed') return;
+    this.#core.refused(this, reason, why);
+    this.send({ type: 'connack', sessionPresent: false, reason, properties: EMPTY_PROPERTIES });
+    this.#end();
+  }
+
+  /** Ends the connection on our own account, with a DISCONNECT where the version has one. */
+  disconnect(reason: number, why: string): void {
+    if (this.state === 'closed') return;
+    this.#core.logger.info({ client: this.name, reason: reasonText(reason) }, `disconnected: ${why}`);
+    this.#sendDisconnect(reason);
+    this.#end();
+  }
+
+  /** Ends the connection at once, without a word. */
+  abort(why: string): void {
+    if (this.state === 'closed') return;
+    this.#core.logger.warn({ client: this.name }, `connection cut: ${why}`);
+    this.#close();
+    this.wire.destroy();
+  }
+
+  /** The client said good-bye: nothing more is read or sent. */
+  finish(): void {
+    this.#end();
+  }
+
+  /** The wire is closed, whoever did it. */
+  onClosed(): void {
+    this.#close();
+  }
+
+  /** The peer broke the protocol. One log line, the right packet, and the connection is over. */
+  #fail(reason: number, text: string): void {
+    if (this.state === 'closed') return;
+    this.#core.protocolFault(this, reason, text);
+    if (this.state === 'open') this.#sendDisconnect(reason);
+    else if (text.startsWith('CONNECT') || reason === Reason.unsupportedProtocolVersion) {
+      this.send({ type: 'connack', sessionPresent: false, reason, properties: EMPTY_PROPERTIES });
+    }
+    this.#end();
+  }
+
+  #sendDisconnect(reason: number): void {
+    if (this.version === 5) this.send({ type: 'disconnect', reason, properties: EMPTY_PROPERTIES });
+  }
+
+  #end(): void {
+    if (this.state === 'closed') return;
+    this.output.flush(this.wire);
+    this.#close();
+    this.wire.end();
+  }
+
+  #close(): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.#tail.clear();
+    this.output.discard();
+    this.#core.closed(this);
+  }
+}
+
+const ACK_KINDS = {
+  [PacketType.PUBACK]: 'puback',
+  [PacketType.PUBREC]: 'pubrec',
+  [PacketType.PUBREL]: 'pubrel',
+  [PacketType.PUBCOMP]: 'pubcomp',
+} as Readonly<Record<number, string>>;

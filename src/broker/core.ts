@@ -1,0 +1,50 @@
+import type { Access } from '../access/index.ts';
+import type { Clock, Logger } from '../base/index.ts';
+import type { Connect, PublishView } from '../codec/index.ts';
+import type { Effect } from '../session/index.ts';
+import type { QueueEntry, Store } from '../store/index.ts';
+import type { Client } from './client.ts';
+import type { Connection } from './connection.ts';
+import type { ComputedTopics } from './hooks.ts';
+import type { BrokerLimits } from './limits.ts';
+import type { Outgoing } from './outgoing.ts';
+import type { MutableStats } from './stats.ts';
+import type { Turn } from './turn.ts';
+import type { World } from './world.ts';
+
+/** What the parts of the broker share, and what a connection asks of them. Made once by `createBroker`. */
+export type BrokerCore = {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: BrokerLimits;
+  readonly stats: MutableStats;
+  readonly access: Access;
+  /** For what must outlive a connection, and for what waits only as long as there is one. */
+  readonly durable: Store;
+  readonly transient: Store;
+  readonly turn: Turn;
+  readonly outgoing: Outgoing;
+  readonly worlds: Map<string, World>;
+  readonly connections: Set<Connection>;
+  /** Receivers that are behind and that somebody waits for. */
+  readonly behind: Set<Connection>;
+  /** Publishers that wait for the recorder. */
+  readonly waitingForRecorder: Set<Connection>;
+  readonly computed: ComputedTopics[];
+  /** The recorder's durable queue is at its bound. */
+  recorderFull: boolean;
+  /** Arrival of the chunk that is worked on, wall clock. */
+  arrivedUs: number;
+  /** Where the packet that is worked on starts in its chunk. */
+  frameStart: number;
+
+  readonly connect: (connection: Connection, packet: Connect) => void;
+  readonly route: (connection: Connection, client: Client, bytes: Buffer, view: PublishView) => number;
+  readonly perform: (connection: Connection, client: Client, effect: Effect) => void;
+  readonly delivered: (client: Client, entry: QueueEntry | null) => void;
+  readonly windowOpened: (client: Client) => void;
+  readonly progressed: (connection: Connection) => void;
+  readonly refused: (connection: Connection, reason: number, why: string) => void;
+  readonly protocolFault: (connection: Connection, reason: number, text: string) => void;
+  readonly closed: (connection: Connection) => void;
+};

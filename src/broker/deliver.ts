@@ -1,0 +1,109 @@
+import { InflightState } from '../session/index.ts';
+import type { QueueEntry, StoredMessage } from '../store/index.ts';
+import type { Client } from './client.ts';
+import type { Connection } from './connection.ts';
+import type { BrokerCore } from './core.ts';
+import { slowDown } from './flow.ts';
+import type { Receiver } from './receivers.ts';
+
+/**
+ * A QoS 1 or 2 message for one receiver; `core.outgoing` stands on it. To a live session with room in flight it goes at
+ * once. A persistent one has it in its queue already (under `number`); a transient one gets it queued only if it must wait.
+ * `stored` is there whenever it may have to.
+ */
+export function deliverQueued(
+  core: BrokerCore,
+  source: Client | null,
+  receiver: Receiver,
+  stored: StoredMessage | null,
+  number: number,
+  qos: 1 | 2,
+  retain: boolean,
+): void {
+  const { client, target } = receiver;
+  if (target === null) {
+    drop(core, client);
+    return;
+  }
+  if (client.persistent) {
+    client.tail = number;
+    client.queued += 1;
+    if (client.queued >= core.limits.maxQueuedMessages) setFull(core, client, true);
+    if (!client.ready) {
+      client.live = false;
+      return;
+    }
+    client.cursor = number;
+    sendInFlight(
+      core,
+      client,
+      { number, message: stored as StoredMessage, target },
+      qos,
+      retain && target.retainAsPublished,
+      target.subscriptionIdentifiers,
+    );
+  } else if (client.ready) {
+    sendInFlight(core, client, null, qos, retain && target.retainAsPublished, target.subscriptionIdentifiers);
+  } else {
+    client.live = false;
+    client.tail = core.transient.append(stored as StoredMessage, [target]);
+    client.queued += 1;
+    if (client.queued >= core.limits.maxQueuedMessages) setFull(core, client, true);
+  }
+  const connection = client.connection;
+  if (connection?.congested) slowDown(core, source?.connection ?? null, connection);
+}
+
+/** Sends the message that `core.outgoing` stands on with a packet identifier of its own. `entry` is kept for sending again. */
+export function sendInFlight(
+  core: BrokerCore,
+  client: Client,
+  entry: QueueEntry | null,
+  qos: 1 | 2,
+  retain: boolean,
+  subscriptionIdentifiers: readonly number[],
+): void {
+  const { inflight } = client.session;
+  const state = qos === 1 ? InflightState.awaitsPuback : InflightState.awaitsPubrec;
+  const id = inflight.begin(state, entry);
+  const connection = client.connection as Connection;
+  const size = core.outgoing.send(connection, qos, retain, false, id, subscriptionIdentifiers);
+  if (size === 0) {
+    // Larger than this client takes: done with, as if it had been delivered [MQTT-3.1.2-25].
+    inflight.end(id);
+    settle(core, client, entry);
+    drop(core, client);
+    return;
+  }
+  client.messagesOut += 1;
+  client.bytesOut += size;
+  core.stats.messagesOut += 1;
+  core.stats.bytesOut += size;
+  core.turn.touch(connection);
+}
+
+/** The receiver has the message: its entry leaves the queue. */
+export function settle(core: BrokerCore, client: Client, entry: QueueEntry | null): void {
+  if (entry === null || !client.persistent) return;
+  client.store.ack(client.queue, entry.number);
+  core.turn.wrote();
+  client.queued -= 1;
+  if (client.full && client.queued < core.limits.maxQueuedMessages * 0.9) setFull(core, client, false);
+}
+
+export function setFull(core: BrokerCore, client: Client, full: boolean): void {
+  if (client.full === full) return;
+  client.full = full;
+  client.world.subscriptions.generation += 1;
+  if (full) {
+    core.logger.warn(
+      { client: client.session.clientId, queued: client.queued },
+      'queue is full: new messages for it are dropped',
+    );
+  }
+}
+
+function drop(core: BrokerCore, client: Client): void {
+  client.dropped += 1;
+  core.stats.dropped += 1;
+}

@@ -1,0 +1,61 @@
+import type { Connection } from './connection.ts';
+import type { BrokerCore } from './core.ts';
+import type { World } from './world.ts';
+
+/**
+ * Back-pressure: a publisher whose receivers (or whose recorder) are behind is read more slowly, instead of buffering
+ * without end. One receiver that takes nothing at all may hold others up for `stalledAfterMs` at the most; then it is
+ * stalled, nobody waits for it, and its QoS 0 messages are dropped and counted until it has caught up.
+ */
+export function slowDown(core: BrokerCore, source: Connection | null, receiver: Connection): void {
+  if (source === null || receiver.stalled || receiver.waiting.has(source)) return;
+  if (receiver.waiting.size === 0) {
+    receiver.behindSinceMs = core.clock.monotonicMs();
+    core.behind.add(receiver);
+  }
+  receiver.waiting.add(source);
+  source.hold();
+}
+
+/** The wire took bytes of a receiver: those who wait for it go on once it is half way down. */
+export function madeProgress(core: BrokerCore, receiver: Connection): void {
+  if (receiver.waiting.size === 0 && !receiver.stalled) return;
+  receiver.behindSinceMs = core.clock.monotonicMs();
+  if (receiver.output.bytes * 2 > core.limits.outputHighWaterBytes) return;
+  receiver.stalled = false;
+  releaseWaiting(core, receiver);
+}
+
+/** Lets those go on who wait for a receiver: it has caught up, is stalled, or is gone. */
+export function releaseWaiting(core: BrokerCore, receiver: Connection): void {
+  core.behind.delete(receiver);
+  for (const source of receiver.waiting) source.unhold();
+  receiver.waiting.clear();
+}
+
+/** Called by the tick: finds receivers that have taken no byte for too long. */
+export function findStalled(core: BrokerCore, nowMs: number): void {
+  for (const receiver of core.behind) {
+    if (nowMs - receiver.behindSinceMs < core.limits.stalledAfterMs) continue;
+    receiver.stalled = true;
+    core.logger.warn(
+      { client: receiver.name, waitingBytes: receiver.output.bytes },
+      'receiver takes nothing: its QoS 0 messages are dropped until it has caught up',
+    );
+    releaseWaiting(core, receiver);
+  }
+}
+
+/** Reads a publisher of recorded topics more slowly while the recorder is behind. */
+export function holdForRecorder(core: BrokerCore, connection: Connection, world: World): void {
+  if (!core.recorderFull && !world.recorder?.qos0.crowded()) return;
+  if (core.waitingForRecorder.has(connection)) return;
+  core.waitingForRecorder.add(connection);
+  connection.hold();
+}
+
+/** The recorder has room again. */
+export function releaseForRecorder(core: BrokerCore): void {
+  for (const connection of core.waitingForRecorder) connection.unhold();
+  core.waitingForRecorder.clear();
+}

@@ -1,0 +1,10 @@
+export type { Broker, BrokerOptions } from './broker.ts';
+export { createBroker } from './broker.ts';
+export type { Connection } from './connection.ts';
+export type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, QoS } from './facade.ts';
+export type { ComputedTopics, Tap, Viewer } from './hooks.ts';
+export type { BrokerLimits } from './limits.ts';
+export { DEFAULT_LIMITS } from './limits.ts';
+export type { Qos0Recorder } from './recorder-port.ts';
+export type { RecorderQueue } from './recorder-queue.ts';
+export type { Wire } from './wire.ts';

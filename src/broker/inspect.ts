@@ -1,0 +1,28 @@
+import type { Client } from './client.ts';
+import type { ClientInfo } from './facade.ts';
+
+/** A session as people see it. */
+export function clientInfo(client: Client): ClientInfo {
+  const { session, connection } = client;
+  const remote = connection?.wire.remote;
+  return {
+    clientId: session.clientId,
+    connected: connection !== null,
+    version: session.version,
+    address: remote?.address ?? '',
+    transport: remote?.transport ?? '',
+    principal: client.principal.name,
+    connectedAtUs: client.connectedAtUs,
+    disconnectedAtUs: client.disconnectedAtUs,
+    keepAliveS: client.keepAliveS,
+    expiryS: client.expiryS,
+    subscriptions: [...session.subscriptions].map(([filter, { qos }]) => ({ filter, qos })),
+    inFlight: session.inflight.count,
+    queued: client.persistent ? Math.max(0, client.queued - session.inflight.count) : client.queued,
+    messagesIn: client.messagesIn,
+    messagesOut: client.messagesOut,
+    bytesIn: client.bytesIn,
+    bytesOut: client.bytesOut,
+    dropped: client.dropped,
+  };
+}

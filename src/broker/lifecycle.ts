@@ -1,0 +1,89 @@
+import { Reason } from '../codec/index.ts';
+import type { Client } from './client.ts';
+import type { Connection } from './connection.ts';
+import type { BrokerCore } from './core.ts';
+import { distribute } from './distribute.ts';
+import { findStalled, releaseWaiting } from './flow.ts';
+import type { Will } from './will.ts';
+import type { World } from './world.ts';
+
+/** A connection is over: its will, its session's further life, and those who waited for it. */
+export function connectionClosed(core: BrokerCore, connection: Connection): void {
+  core.connections.delete(connection);
+  core.waitingForRecorder.delete(connection);
+  releaseWaiting(core, connection);
+  const client = connection.client;
+  if (!client || client.connection !== connection) return;
+  if (connection.viewer) for (const computed of core.computed) computed.forget(connection.viewer);
+
+  client.connection = null;
+  client.disconnectedAtUs = core.clock.wallMicros();
+  const nowMs = core.clock.monotonicMs();
+  const keptMs = client.expiryS === null ? Number.POSITIVE_INFINITY : client.expiryS * 1000;
+  if (keptMs > 0) {
+    client.live = false;
+    client.endsAtMs = nowMs + keptMs;
+    const delayMs = Math.min((client.will?.delayS ?? 0) * 1000, keptMs);
+    if (client.will && delayMs > 0) client.willAtMs = nowMs + delayMs;
+    else publishWill(core, client);
+    return;
+  }
+  endSession(core, client, 'its connection ended');
+}
+
+/** A session is over: its will if it still has one, its subscriptions, and its queue. */
+export function endSession(core: BrokerCore, client: Client, why: string): void {
+  publishWill(core, client);
+  const { world, session } = client;
+  for (const filter of session.subscriptions.keys()) world.subscriptions.remove(filter, client);
+  session.subscriptions.clear();
+  client.retainedToSend.length = 0;
+  client.store.dropQueue(client.queue);
+  if (client.persistent) core.turn.wrote();
+  if (world.clients.get(session.clientId) === client) world.clients.delete(session.clientId);
+  core.logger.debug({ client: session.clientId }, `session ended: ${why}`);
+}
+
+/** Publishes a client's will, once [MQTT-3.1.2-8]. */
+function publishWill(core: BrokerCore, client: Client): void {
+  const will = client.will;
+  client.will = null;
+  client.willAtMs = null;
+  if (will) publishFor(core, client.world, client, will);
+}
+
+function publishFor(core: BrokerCore, world: World, source: Client, will: Will): void {
+  if (!source.principal.rules.all && !source.principal.rules.mayPublish(will.topic)) return;
+  core.stats.messagesIn += 1;
+  const entry = world.topics.lookupName(will.topic);
+  const { payload, qos, retain, properties } = will;
+  const atUs = core.clock.wallMicros();
+  distribute(core, source, world, entry, payload, 0, payload.length, qos, retain, properties, atUs, -1);
+}
+
+/** Called twice a second: everything that depends on time. All of it by the monotonic clock. */
+export function tick(core: BrokerCore): void {
+  const nowMs = core.clock.monotonicMs();
+  findStalled(core, nowMs);
+  for (const connection of core.connections) checkConnection(core, connection, nowMs);
+  for (const world of core.worlds.values()) {
+    for (const client of world.clients.values()) {
+      if (client.connection !== null) continue;
+      if (client.willAtMs !== null && client.willAtMs <= nowMs) publishWill(core, client);
+      if (client.endsAtMs !== null && client.endsAtMs <= nowMs) endSession(core, client, 'it expired');
+    }
+  }
+}
+
+function checkConnection(core: BrokerCore, connection: Connection, nowMs: number): void {
+  if (connection.state !== 'open') {
+    if (nowMs - connection.openedAtMs > core.limits.connectTimeoutMs) connection.abort('no CONNECT in time');
+    return;
+  }
+  if (connection.keepAliveMs > 0 && nowMs - connection.lastPacketMs > connection.keepAliveMs && !connection.held) {
+    connection.disconnect(
+      Reason.keepAliveTimeout,
+      `nothing came for one and a half times its keep-alive of ${connection.keepAliveMs / 1500} s`,
+    );
+  }
+}

@@ -1,0 +1,184 @@
+import { copyBytes, publishRemaining, varintLength, writePublishHeader, writeVarint } from '../codec/index.ts';
+import type { TopicEntry } from '../topics/index.ts';
+import type { Connection } from './connection.ts';
+
+/** Payloads from here on are not copied for each receiver but queued by reference to one copy. */
+const BY_REFERENCE_BYTES = 16 * 1024;
+/** With this many receivers a frame is encoded once and copied, instead of encoded for each. */
+const ENCODE_ONCE_FROM = 3;
+const SUBSCRIPTION_IDENTIFIER = 0x0b;
+
+/**
+ * One message on its way out: where its parts lie, and the forms of it that were encoded already. One object serves all
+ * messages in turn; what it points into is a socket's buffer, valid until the turn's next message.
+ */
+export class Outgoing {
+  #topic: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = Buffer.alloc(0);
+  #start = 0;
+  #end = 0;
+  /** Encoded properties to pass on, without their length; null: none. */
+  #properties: Uint8Array | null = null;
+  #receivers = 0;
+  /** A whole QoS 0 packet of MQTT 3.x as it came in, which can go on as it is. */
+  #frame: Buffer | null = null;
+  #frameStart = 0;
+  #frameEnd = 0;
+  /** The payload's own copy, once a receiver needed it. */
+  #shared: Buffer | null = null;
+  /** Encoded once: [version 5?][QoS > 0?] */
+  readonly #forms: Form[] = [newForm(), newForm(), newForm(), newForm()];
+
+  /** Starts on a message whose payload is bytes[start..end) and that goes to about so many receivers. */
+  begin(
+    topic: TopicEntry<unknown>,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    properties: Uint8Array | null,
+    receivers: number,
+  ): void {
+    this.#topic = topic.bytes;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
+    this.#properties = properties;
+    this.#receivers = receivers;
+    this.#frame = null;
+    this.#shared = null;
+    if (receivers >= ENCODE_ONCE_FROM) for (const form of this.#forms) form.length = 0;
+  }
+
+  /** The packet came in as bytes[frameStart..payload end) in a form that 3.x receivers of QoS 0 can be given unchanged. */
+  cameAs(frame: Buffer, frameStart: number, frameEnd: number): void {
+    this.#frame = frame;
+    this.#frameStart = frameStart;
+    this.#frameEnd = frameEnd;
+  }
+
+  /**
+   * Encodes the message into a connection's output: `packetId` is -1 for QoS 0. Returns the packet's size, or 0 when it is
+   * larger than the receiver takes and so is not sent (MQTT 5.0, 3.1.2.11.4).
+   */
+  send(
+    connection: Connection,
+    qos: 0 | 1 | 2,
+    retain: boolean,
+    dup: boolean,
+    packetId: number,
+    subscriptionIdentifiers: readonly number[],
+  ): number {
+    const output = connection.output;
+    const five = connection.version === 5;
+    const firstByte = 0x30 | (dup ? 8 : 0) | (qos << 1) | (retain ? 1 : 0);
+
+    if (!five && firstByte === 0x30 && this.#frame !== null) {
+      const size = this.#frameEnd - this.#frameStart;
+      if (size <= BY_REFERENCE_BYTES) {
+        const at = output.reserve(size);
+        copyBytes(this.#frame, this.#frameStart, this.#frameEnd, output.buffer, at);
+        return size;
+      }
+    }
+
+    const own = five ? subscriptionIdentifiers : NO_IDENTIFIERS;
+    const propertyBytes = five ? this.#propertyBytes(own) : 0;
+    const payloadBytes = this.#end - this.#start;
+    const remaining = publishRemaining(this.#topic.length, qos, propertyBytes, payloadBytes);
+    const size = 1 + varintLength(remaining) + remaining;
+    if (size > connection.maxPacketBytes) return 0;
+
+    if (payloadBytes >= BY_REFERENCE_BYTES) {
+      const at = output.reserve(size - payloadBytes);
+      this.#writeHead(output.buffer, at, firstByte, remaining, packetId, propertyBytes, own);
+      output.appendShared(this.#sharedPayload());
+      return size;
+    }
+
+    const at = output.reserve(size);
+    const buffer = output.buffer;
+    if (this.#receivers >= ENCODE_ONCE_FROM && own.length === 0 && !dup && !retain) {
+      const form = this.#form(five, qos, firstByte, remaining, propertyBytes, size);
+      copyBytes(form.bytes, 0, size, buffer, at);
+      buffer[at] = firstByte;
+      if (packetId >= 0) {
+        buffer[at + form.packetIdAt] = packetId >> 8;
+        buffer[at + form.packetIdAt + 1] = packetId & 0xff;
+      }
+      return size;
+    }
+    const payloadAt = this.#writeHead(buffer, at, firstByte, remaining, packetId, propertyBytes, own);
+    copyBytes(this.#bytes, this.#start, this.#end, buffer, payloadAt);
+    return size;
+  }
+
+  #propertyBytes(identifiers: readonly number[]): number {
+    const length = this.#propertyLength(identifiers);
+    return varintLength(length) + length;
+  }
+
+  #propertyLength(identifiers: readonly number[]): number {
+    let length = this.#properties === null ? 0 : this.#properties.length;
+    for (const identifier of identifiers) length += 1 + varintLength(identifier);
+    return length;
+  }
+
+  #writeHead(
+    buffer: Buffer,
+    at: number,
+    firstByte: number,
+    remaining: number,
+    packetId: number,
+    propertyBytes: number,
+    identifiers: readonly number[],
+  ): number {
+    let next = writePublishHeader(buffer, at, firstByte, remaining, this.#topic, packetId);
+    if (propertyBytes === 0) return next;
+    next = writeVarint(buffer, next, this.#propertyLength(identifiers));
+    if (this.#properties !== null) {
+      buffer.set(this.#properties, next);
+      next += this.#properties.length;
+    }
+    for (const identifier of identifiers) {
+      buffer[next] = SUBSCRIPTION_IDENTIFIER;
+      next = writeVarint(buffer, next + 1, identifier);
+    }
+    return next;
+  }
+
+  #form(five: boolean, qos: number, firstByte: number, remaining: number, propertyBytes: number, size: number): Form {
+    const form = this.#forms[(five ? 1 : 0) | (qos > 0 ? 2 : 0)] as Form;
+    if (form.length === size) return form;
+    if (form.bytes.length < size) form.bytes = Buffer.allocUnsafeSlow(Math.max(size * 2, 1024));
+    const payloadAt = this.#writeHead(
+      form.bytes,
+      0,
+      firstByte,
+      remaining,
+      qos > 0 ? 0 : -1,
+      propertyBytes,
+      NO_IDENTIFIERS,
+    );
+    copyBytes(this.#bytes, this.#start, this.#end, form.bytes, payloadAt);
+    form.packetIdAt = payloadAt - propertyBytes - 2;
+    form.length = size;
+    return form;
+  }
+
+  #sharedPayload(): Buffer {
+    if (this.#shared === null) {
+      this.#shared = Buffer.allocUnsafeSlow(this.#end - this.#start);
+      this.#bytes.copy(this.#shared, 0, this.#start, this.#end);
+    }
+    return this.#shared;
+  }
+}
+
+/** A packet encoded once: its bytes (length 0: not yet), and where its packet identifier is. */
+type Form = { bytes: Buffer; length: number; packetIdAt: number };
+
+function newForm(): Form {
+  return { bytes: Buffer.alloc(0), length: 0, packetIdAt: 0 };
+}
+
+const NO_IDENTIFIERS: readonly number[] = [];

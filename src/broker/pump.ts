@@ -1,0 +1,143 @@
+import { InflightState } from '../session/index.ts';
+import type { QueueEntry, StoredMessage } from '../store/index.ts';
+import type { Client, RetainedCursor } from './client.ts';
+import type { Connection } from './connection.ts';
+import type { BrokerCore } from './core.ts';
+import { sendInFlight, setFull } from './deliver.ts';
+import type { World } from './world.ts';
+
+const PAGE_ENTRIES = 256;
+const PAGE_BYTES = 256 * 1024;
+/** Retained messages that are sent before others get their turn. */
+const RETAINED_SLICE = 200;
+
+/** Goes on with what a client still has to get, as far as there is room: first its queue, then retained messages. */
+export function advance(core: BrokerCore, client: Client): void {
+  if (client.connection === null || client.pumping) return;
+  if (!client.live) void pump(core, client);
+  else if (client.retainedToSend.length > 0) sendRetained(core, client);
+}
+
+/** Sends again, marked as such, what was in flight when the last connection ended [MQTT-4.4.0-1]. */
+export function sendAgain(core: BrokerCore, client: Client, connection: Connection): void {
+  for (const [id, state, entry] of client.session.inflight.inOrder()) {
+    if (state === InflightState.awaitsPubcomp) {
+      connection.writeAck(PUBREL, id, 0);
+      continue;
+    }
+    if (entry === null) continue;
+    standOn(core, client.world, entry.message);
+    const qos = state === InflightState.awaitsPuback ? 1 : 2;
+    const retain = entry.message.retain && entry.target.retainAsPublished;
+    core.outgoing.send(connection, qos, retain, true, id, entry.target.subscriptionIdentifiers);
+    core.turn.touch(connection);
+  }
+}
+
+/** Reads the queue in pages as the window opens; live again when it is empty. */
+async function pump(core: BrokerCore, client: Client): Promise<void> {
+  client.pumping = true;
+  try {
+    for (;;) {
+      const connection = client.connection;
+      const room = roomOf(client);
+      if (connection === null || room <= 0) return;
+      const page = await client.store.read(client.queue, client.cursor, Math.min(room, PAGE_ENTRIES), PAGE_BYTES);
+      if (client.connection !== connection) break;
+      if (page.length === 0) {
+        client.live = true;
+        return;
+      }
+      for (const entry of page) sendFromQueue(core, client, entry);
+    }
+  } finally {
+    client.pumping = false;
+    // A new connection may have come, or room opened, while this one looked away.
+    if (client.connection !== null && roomOf(client) > 0 && (!client.live || client.retainedToSend.length > 0)) {
+      setImmediate(advance, core, client);
+    }
+  }
+}
+
+function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry): void {
+  const { message, target, number } = entry;
+  client.cursor = number;
+  standOn(core, client.world, message);
+  const qos = Math.min(message.qos, target.maxQos) as 1 | 2;
+  const retain = message.retain && target.retainAsPublished;
+  sendInFlight(core, client, client.persistent ? entry : null, qos, retain, target.subscriptionIdentifiers);
+  if (client.persistent) return;
+  // Nobody will ask for it again once this connection is gone.
+  client.store.ack(client.queue, number);
+  client.queued -= 1;
+  if (client.full && client.queued < core.limits.maxQueuedMessages * 0.9) setFull(core, client, false);
+}
+
+/** Sends retained messages of new subscriptions, a slice at a time [MQTT-3.3.1-8]. */
+function sendRetained(core: BrokerCore, client: Client): void {
+  let sent = 0;
+  while (client.retainedToSend.length > 0) {
+    const cursor = client.retainedToSend[0] as RetainedCursor;
+    if (!client.ready) return; // goes on when the window opens or the output has drained
+    if (sent >= RETAINED_SLICE) {
+      setImmediate(advance, core, client);
+      return;
+    }
+    const next = cursor.names.next();
+    if (next.done) {
+      client.retainedToSend.shift();
+      continue;
+    }
+    const message = client.world.retained.get(next.value);
+    const rules = client.principal.rules;
+    if (message === undefined || (!rules.all && !rules.mayReceive(message.topic))) continue;
+    sendOneRetained(core, client, cursor, message);
+    sent += 1;
+  }
+}
+
+function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCursor, message: StoredMessage): void {
+  const qos = Math.min(message.qos, cursor.maxQos);
+  standOn(core, client.world, message);
+  if (qos > 0) {
+    const target = {
+      queue: client.queue,
+      maxQos: qos as 1 | 2,
+      retainAsPublished: true,
+      subscriptionIdentifiers: cursor.subscriptionIdentifiers,
+    };
+    let entry: QueueEntry | null = null;
+    if (client.persistent) {
+      const number = client.store.append(message, [target]);
+      core.turn.appended();
+      client.queued += 1;
+      client.tail = number;
+      client.cursor = number;
+      entry = { number, message, target };
+    }
+    sendInFlight(core, client, entry, qos as 1 | 2, true, cursor.subscriptionIdentifiers);
+    return;
+  }
+  const connection = client.connection as Connection;
+  const size = core.outgoing.send(connection, 0, true, false, -1, cursor.subscriptionIdentifiers);
+  if (size === 0) return;
+  client.messagesOut += 1;
+  client.bytesOut += size;
+  core.stats.messagesOut += 1;
+  core.stats.bytesOut += size;
+  core.turn.touch(connection);
+}
+
+function standOn(core: BrokerCore, world: World, message: StoredMessage): void {
+  const payload = message.payload as Buffer;
+  const entry = world.topics.lookupName(message.topic);
+  core.outgoing.begin(entry, payload, 0, payload.length, message.properties, 1);
+}
+
+function roomOf(client: Client): number {
+  const { inflight } = client.session;
+  if (client.connection === null || client.connection.congested || inflight.exhausted) return 0;
+  return client.window - inflight.count;
+}
+
+const PUBREL = 6;

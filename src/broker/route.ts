@@ -1,0 +1,139 @@
+import type { Properties, PublishView } from '../codec/index.ts';
+import { decodeProperties, EMPTY_PROPERTIES, encodeProperties, ProtocolFault, Reason } from '../codec/index.ts';
+import { isTopic, type TopicEntry, TopicNameError } from '../topics/index.ts';
+import type { Client } from './client.ts';
+import type { Connection } from './connection.ts';
+import type { BrokerCore } from './core.ts';
+import { distribute } from './distribute.ts';
+import { holdForRecorder } from './flow.ts';
+import { TOPIC_ALIAS_MAXIMUM } from './limits.ts';
+import type { Receivers } from './receivers.ts';
+
+/** How many topics of one connection have their rule's answer remembered. */
+const RULE_CACHE = 1000;
+
+/** One PUBLISH from a client: its topic, its right to it, and then on to the receivers. Returns the acknowledgement's reason. */
+export function route(
+  core: BrokerCore,
+  connection: Connection,
+  client: Client,
+  bytes: Buffer,
+  view: PublishView,
+): number {
+  core.stats.messagesIn += 1;
+  client.messagesIn += 1;
+
+  const properties =
+    view.propsEnd > view.propsStart
+      ? decodeProperties(bytes, view.propsStart, view.propsEnd, 'publish')
+      : EMPTY_PROPERTIES;
+  const entry = topicOf(core, connection, client, bytes, view, properties);
+  if (!mayPublish(core, connection, client, entry.name)) {
+    core.stats.dropped += 1;
+    core.logger.warn({ client: connection.name, topic: entry.name }, 'PUBLISH refused: not authorized');
+    return Reason.notAuthorized; // 3.x cannot say so: acknowledged and dropped [MQTT-3.3.5-2]
+  }
+
+  const forwarded = properties === EMPTY_PROPERTIES ? null : encodeForwarded(properties);
+  // A QoS 0 packet of 3.x goes on to 3.x receivers byte for byte.
+  const asIs = view.qos === 0 && !view.retain && connection.version !== 5;
+  const matched = distribute(
+    core,
+    client,
+    client.world,
+    entry,
+    bytes,
+    view.payloadStart,
+    view.payloadEnd,
+    view.qos,
+    view.retain,
+    forwarded,
+    core.arrivedUs,
+    asIs ? core.frameStart : -1,
+  );
+  if (entry.receivers?.recorded) holdForRecorder(core, connection, client.world);
+  return matched ? Reason.success : Reason.noMatchingSubscribers;
+}
+
+function topicOf(
+  core: BrokerCore,
+  connection: Connection,
+  client: Client,
+  bytes: Buffer,
+  view: PublishView,
+  properties: Properties,
+): TopicEntry<Receivers> {
+  const last = connection.lastTopic;
+  if (properties.topicAlias === undefined) {
+    if (last !== null && isTopic(last, bytes, view.topicStart, view.topicEnd)) return last;
+    const entry = lookup(core, client, bytes, view);
+    connection.lastTopic = entry;
+    return entry;
+  }
+  const alias = properties.topicAlias;
+  if (alias > TOPIC_ALIAS_MAXIMUM) {
+    throw new ProtocolFault(
+      Reason.topicAliasInvalid,
+      `PUBLISH: topic alias ${alias} is above ${TOPIC_ALIAS_MAXIMUM} [MQTT-3.3.2-9]`,
+    );
+  }
+  if (view.topicEnd > view.topicStart) {
+    const entry = lookup(core, client, bytes, view);
+    connection.aliases ??= [];
+    connection.aliases[alias] = entry;
+    return entry;
+  }
+  const known = connection.aliases?.[alias];
+  if (!known)
+    throw new ProtocolFault(Reason.protocolError, `PUBLISH: topic alias ${alias} was never set [MQTT-3.3.2-12]`);
+  return known;
+}
+
+function lookup(core: BrokerCore, client: Client, bytes: Buffer, view: PublishView): TopicEntry<Receivers> {
+  try {
+    const entry = client.world.topics.lookup(bytes, view.topicStart, view.topicEnd);
+    // A fresh entry: the rest of what a name may be is looked at once.
+    if (entry.generation === 0) checkDepth(entry.name, core.limits.maxTopicLevels);
+    return entry;
+  } catch (error) {
+    if (error instanceof TopicNameError) throw new ProtocolFault(Reason.topicNameInvalid, `PUBLISH: ${error.message}`);
+    throw error;
+  }
+}
+
+function checkDepth(name: string, maxLevels: number): void {
+  let levels = 1;
+  for (let at = name.indexOf('/'); at >= 0; at = name.indexOf('/', at + 1)) levels += 1;
+  if (levels > maxLevels) throw new TopicNameError(`the topic name has ${levels} levels, more than ${maxLevels}`);
+}
+
+function mayPublish(core: BrokerCore, connection: Connection, client: Client, topic: string): boolean {
+  if (topic.charCodeAt(0) === DOLLAR && isReserved(core, topic)) return false;
+  const rules = client.principal.rules;
+  if (rules.all) return true;
+  connection.mayPublish ??= new Map();
+  let allowed = connection.mayPublish.get(topic);
+  if (allowed === undefined) {
+    if (connection.mayPublish.size >= RULE_CACHE) connection.mayPublish.clear();
+    allowed = rules.mayPublish(topic);
+    connection.mayPublish.set(topic, allowed);
+  }
+  return allowed;
+}
+
+/** Topics that are the server's own to publish. */
+export function isReserved(core: BrokerCore, topic: string): boolean {
+  if (topic.startsWith('$SYS/') || topic === '$SYS' || topic.startsWith('$share/')) return true;
+  return core.computed.some(({ prefix }) => topic.startsWith(prefix) || topic === prefix.slice(0, -1));
+}
+
+/** The properties that a message takes along (MQTT 5.0, 3.3.2.3), encoded without their length, or null for none. */
+export function encodeForwarded(properties: Properties): Buffer | null {
+  const { topicAlias: _alias, subscriptionIdentifiers: _ids, willDelayInterval: _delay, ...rest } = properties;
+  const encoded = encodeProperties(rest);
+  let lengthBytes = 1;
+  while (((encoded[lengthBytes - 1] as number) & 0x80) !== 0) lengthBytes += 1;
+  return encoded.length === lengthBytes ? null : encoded.subarray(lengthBytes);
+}
+
+const DOLLAR = 0x24;

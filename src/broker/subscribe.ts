@@ -1,0 +1,139 @@
+import type { Subscribe, SubscribeEntry, Unsubscribe } from '../codec/index.ts';
+import { EMPTY_PROPERTIES, Reason } from '../codec/index.ts';
+import { topicFilterFault } from '../topics/index.ts';
+import type { Client } from './client.ts';
+import type { Connection } from './connection.ts';
+import type { BrokerCore } from './core.ts';
+import type { ComputedTopics, Viewer } from './hooks.ts';
+import { advance } from './pump.ts';
+
+/** SUBSCRIBE: one answer for each filter, then the retained messages of what was granted [MQTT-3.8.4-1, MQTT-3.8.4-5]. */
+export function subscribe(core: BrokerCore, connection: Connection, client: Client, packet: Subscribe): void {
+  const reasons = packet.subscriptions.map((entry, index) =>
+    index < core.limits.maxFiltersPerPacket
+      ? subscribeOne(core, connection, client, entry, packet.properties.subscriptionIdentifiers ?? [])
+      : refused(core, client, entry.filter, Reason.quotaExceeded, 'too many filters in one SUBSCRIBE'),
+  );
+  connection.send({ type: 'suback', packetId: packet.packetId, reasons, properties: EMPTY_PROPERTIES });
+  advance(core, client);
+}
+
+/** UNSUBSCRIBE [MQTT-3.10.4-1, MQTT-3.10.4-4]. */
+export function unsubscribe(core: BrokerCore, connection: Connection, client: Client, packet: Unsubscribe): void {
+  const reasons = packet.filters.map((filter) => {
+    const computed = computedFor(core, filter);
+    if (computed) {
+      const known = connection.viewer !== null && computed.unsubscribe(connection.viewer, filter);
+      return known ? Reason.success : Reason.noSubscriptionExisted;
+    }
+    const known = client.session.subscriptions.delete(filter);
+    client.world.subscriptions.remove(filter, client);
+    const pending = client.retainedToSend.findIndex((cursor) => cursor.filter === filter);
+    if (pending >= 0) client.retainedToSend.splice(pending, 1);
+    return known ? Reason.success : Reason.noSubscriptionExisted;
+  });
+  connection.send({ type: 'unsuback', packetId: packet.packetId, reasons, properties: EMPTY_PROPERTIES });
+}
+
+function subscribeOne(
+  core: BrokerCore,
+  connection: Connection,
+  client: Client,
+  entry: SubscribeEntry,
+  identifiers: readonly number[],
+): number {
+  const { filter } = entry;
+  const fault = filterFault(core, filter);
+  if (fault) return refused(core, client, filter, Reason.topicFilterInvalid, fault);
+  if (filter.startsWith('$share/')) {
+    return refused(
+      core,
+      client,
+      filter,
+      Reason.sharedSubscriptionsNotSupported,
+      'shared subscriptions are not there yet',
+    );
+  }
+  const computed = computedFor(core, filter);
+  if (computed) {
+    const shown = computed.subscribe(viewerOf(core, connection, client), filter);
+    return shown
+      ? Reason.success
+      : refused(core, client, filter, Reason.notAuthorized, 'no such computed topic for it');
+  }
+  const { rules } = client.principal;
+  if (!rules.all && rules.maySubscribe(filter) === 'no') {
+    return refused(core, client, filter, Reason.notAuthorized, 'its topic rules do not allow the filter');
+  }
+  const { subscriptions } = client.session;
+  const isNew = !subscriptions.has(filter);
+  if (isNew && subscriptions.size >= core.limits.maxSubscriptionsPerSession) {
+    return refused(core, client, filter, Reason.quotaExceeded, 'the limit of subscriptions of one session is reached');
+  }
+  const subscription = {
+    qos: entry.qos,
+    noLocal: entry.noLocal,
+    retainAsPublished: entry.retainAsPublished,
+    identifier: identifiers[0] ?? null,
+  };
+  subscriptions.set(filter, subscription);
+  client.world.subscriptions.add(filter, client, subscription); // replaces an equal one [MQTT-3.8.4-3]
+  if (entry.retainHandling === 0 || (entry.retainHandling === 1 && isNew)) {
+    client.retainedToSend.push({
+      filter,
+      names: names(client.world.retained.matching(filter)),
+      maxQos: entry.qos,
+      subscriptionIdentifiers: identifiers,
+    });
+  }
+  return entry.qos;
+}
+
+function filterFault(core: BrokerCore, filter: string): string | null {
+  const fault = topicFilterFault(filter);
+  if (fault) return fault;
+  const levels = filter.split('/').length;
+  return levels > core.limits.maxTopicLevels
+    ? `it has ${levels} levels, more than ${core.limits.maxTopicLevels}`
+    : null;
+}
+
+function refused(core: BrokerCore, client: Client, filter: string, reason: number, why: string): number {
+  core.logger.warn({ client: client.session.clientId, filter: filter.slice(0, 200) }, `SUBSCRIBE refused: ${why}`);
+  return reason;
+}
+
+function computedFor(core: BrokerCore, filter: string): ComputedTopics | undefined {
+  return core.computed.find(({ prefix }) => filter.startsWith(prefix) || filter === prefix.slice(0, -1));
+}
+
+/** The connection as a reader of computed topics; made with its first one. */
+function viewerOf(core: BrokerCore, connection: Connection, client: Client): Viewer {
+  connection.viewer ??= {
+    world: client.world.number,
+    principal: client.principal,
+    send(topic, payload) {
+      if (connection.state !== 'open' || connection.output.bytes > VIEWER_BEHIND_BYTES) return false;
+      connection.send({
+        type: 'publish',
+        topic,
+        payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+        qos: 0,
+        retain: false,
+        dup: false,
+        packetId: -1,
+        properties: EMPTY_PROPERTIES,
+      });
+      core.stats.messagesOut += 1;
+      return true;
+    },
+  };
+  return connection.viewer;
+}
+
+function* names(matching: Iterable<readonly [string, unknown]>): Generator<string> {
+  for (const [name] of matching) yield name;
+}
+
+/** A viewer with this much waiting for it skips frames. */
+const VIEWER_BEHIND_BYTES = 256 * 1024;

@@ -1,0 +1,151 @@
+import { type Logger, messageOf } from '../base/index.ts';
+import type { Store } from '../store/index.ts';
+import type { Connection } from './connection.ts';
+
+/** Acknowledgements that wait for one commit, as columns. */
+type Held = {
+  readonly connections: Connection[];
+  readonly types: number[];
+  readonly ids: number[];
+  readonly reasons: number[];
+  readonly waiters: (() => void)[];
+};
+
+/**
+ * What happens once per event-loop turn, however many messages came in it: one commit of what was appended to the durable
+ * store, the acknowledgements that depend on it, and one write per connection that has something to send.
+ */
+export class Turn {
+  readonly #store: Store;
+  readonly #logger: Logger;
+  #dirty: Connection[] = [];
+  #scheduled = false;
+  /** Something was appended since the last commit, and what is acknowledged now depends on it. */
+  #appended = false;
+  /** Something was written that no acknowledgement depends on. */
+  #wrote = false;
+  #held: Held = newHeld();
+  /** The last commit that is under way; acknowledgements never overtake it. */
+  #committing: Promise<void> | null = null;
+  #onAppended: () => void = () => {};
+
+  constructor(store: Store, logger: Logger) {
+    this.#store = store;
+    this.#logger = logger;
+  }
+
+  /** `listener` is called at the end of each turn in which something was appended. */
+  onAppended(listener: () => void): void {
+    this.#onAppended = listener;
+  }
+
+  /** The connection has something to send at the end of the turn. */
+  touch(connection: Connection): void {
+    if (!connection.dirty) {
+      connection.dirty = true;
+      this.#dirty.push(connection);
+    }
+    if (!this.#scheduled) this.#schedule();
+  }
+
+  /** Something was written to the durable store: what is acknowledged from now on waits for the commit. */
+  appended(): void {
+    this.#appended = true;
+    if (!this.#scheduled) this.#schedule();
+  }
+
+  /** Something was written to the durable store that nobody waits for: it goes with the turn's commit. */
+  wrote(): void {
+    this.#wrote = true;
+    if (!this.#scheduled) this.#schedule();
+  }
+
+  /** Sends an acknowledgement now, or, when it depends on a write (or an earlier one of the same connection does), after it. */
+  acknowledge(connection: Connection, packetType: number, packetId: number, reason: number): void {
+    if (!this.#appended && connection.heldAcks === 0) {
+      connection.writeAck(packetType, packetId, reason);
+      return;
+    }
+    connection.heldAcks += 1;
+    const held = this.#held;
+    held.connections.push(connection);
+    held.types.push(packetType);
+    held.ids.push(packetId);
+    held.reasons.push(reason);
+    if (!this.#scheduled) this.#schedule();
+  }
+
+  /** Resolves when everything that was appended so far is durable. */
+  whenDurable(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#held.waiters.push(resolve);
+      if (!this.#scheduled) this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    setImmediate(this.#end);
+  }
+
+  readonly #end = (): void => {
+    this.#scheduled = false;
+    const held = this.#held;
+    if (this.#appended) this.#onAppended();
+    if (this.#appended || this.#wrote || held.connections.length > 0 || held.waiters.length > 0) {
+      this.#held = newHeld();
+      this.#commit(held);
+    }
+    this.#flush();
+  };
+
+  #commit(held: Held): void {
+    const before = this.#committing;
+    const commit = this.#appended || this.#wrote ? this.#store.commit() : null;
+    this.#appended = false;
+    this.#wrote = false;
+    if (commit === null && before === null) {
+      this.#release(held);
+      return;
+    }
+    // In order: this group's acknowledgements go after those of the commit before.
+    const done = Promise.all([before, commit]).then(
+      () => {
+        this.#release(held);
+        this.#flush();
+      },
+      (error) => {
+        this.#logger.error({ error: messageOf(error) }, 'the store could not be written: nothing is acknowledged');
+        for (const connection of held.connections) connection.abort('the store could not be written');
+      },
+    );
+    this.#committing = done;
+    void done.then(() => {
+      if (this.#committing === done) this.#committing = null;
+    });
+  }
+
+  #release(held: Held): void {
+    const { connections, types, ids, reasons } = held;
+    for (let i = 0; i < connections.length; i++) {
+      const connection = connections[i] as Connection;
+      connection.heldAcks -= 1;
+      connection.writeAck(types[i] as number, ids[i] as number, reasons[i] as number);
+    }
+    for (const resolve of held.waiters) resolve();
+  }
+
+  #flush(): void {
+    const dirty = this.#dirty;
+    if (dirty.length === 0) return;
+    this.#dirty = [];
+    for (const connection of dirty) {
+      connection.dirty = false;
+      connection.flush();
+    }
+  }
+}
+
+function newHeld(): Held {
+  return { connections: [], types: [], ids: [], reasons: [], waiters: [] };
+}

@@ -1,0 +1,29 @@
+import type { Subscription } from '../session/index.ts';
+import type { StoredMessage } from '../store/index.ts';
+import { RetainedIndex, SubscriptionTrie, TopicTable } from '../topics/index.ts';
+import type { Client } from './client.ts';
+import type { Tap } from './hooks.ts';
+import type { Receivers } from './receivers.ts';
+import type { Qos0Recorder, RecorderTarget } from './recorder-port.ts';
+
+/** A namespace: topics, sessions, subscriptions and retained messages of its own. Two worlds may use one client id. */
+export class World {
+  /** In durable keys and history rows. */
+  readonly number: number;
+  readonly name: string;
+  readonly subscriptions = new SubscriptionTrie<Client, Subscription>();
+  readonly topics: TopicTable<Receivers>;
+  readonly retained = new RetainedIndex<StoredMessage>();
+  readonly clients = new Map<string, Client>();
+  readonly taps: Tap[] = [];
+  /** Where this world's messages are recorded, or null when history is off. */
+  recorder: WorldRecorder | null = null;
+
+  constructor(number: number, name: string, topicCacheEntries: number) {
+    this.number = number;
+    this.name = name;
+    this.topics = new TopicTable(topicCacheEntries);
+  }
+}
+
+export type WorldRecorder = { readonly qos0: Qos0Recorder; readonly target: RecorderTarget };

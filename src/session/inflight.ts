@@ -1,0 +1,120 @@
+/** Packet identifiers are 1 to 65,535 [MQTT-2.2.1-3]. */
+const MAX_ID = 65_535;
+const FIRST_CAPACITY = 8;
+
+/** Where an outgoing QoS 1 or 2 message stands. */
+export const InflightState = {
+  none: 0,
+  /** PUBLISH QoS 1 sent. */
+  awaitsPuback: 1,
+  /** PUBLISH QoS 2 sent. */
+  awaitsPubrec: 2,
+  /** PUBREL sent. */
+  awaitsPubcomp: 3,
+} as const;
+export type InflightState = (typeof InflightState)[keyof typeof InflightState];
+
+/**
+ * The outgoing messages that the receiver has not acknowledged, a ring in order of sending:
+ *
+ *      oldest id                      next id
+ *        v                              v
+ *   [ 1 | - | 2 | 1 | - | 1 | ......... ]     state by slot; `-` was acknowledged out of order
+ *        <----------- span ----------->
+ *
+ * An identifier is used again only after it left the ring, so one that is never acknowledged holds the ring at 65,535
+ * identifiers, never lets one be reused too early. Finding one by its id is arithmetic. `E` is what is kept to send a
+ * message again; null where the session ends with its connection.
+ */
+export class Inflight<E> {
+  /** Messages not acknowledged. */
+  count = 0;
+  #states = new Uint8Array(0);
+  #entries: (E | null)[] = [];
+  #head = 0;
+  #span = 0;
+  #oldest = 1;
+  #next = 1;
+
+  /** Whether all identifiers from the oldest unacknowledged one on are taken. */
+  get exhausted(): boolean {
+    return this.#span >= MAX_ID;
+  }
+
+  /** Takes the next packet identifier. Not to be called when `exhausted`. */
+  begin(state: InflightState, entry: E | null): number {
+    if (this.#span === this.#states.length) this.#grow();
+    const id = this.#next;
+    const slot = (this.#head + this.#span) & (this.#states.length - 1);
+    this.#states[slot] = state;
+    this.#entries[slot] = entry;
+    this.#next = id === MAX_ID ? 1 : id + 1;
+    this.#span += 1;
+    this.count += 1;
+    return id;
+  }
+
+  stateOf(id: number): InflightState {
+    const slot = this.#slotOf(id);
+    return slot < 0 ? InflightState.none : (this.#states[slot] as InflightState);
+  }
+
+  /** Moves a message on; its entry is given back and no longer kept (a PUBREL needs no message). */
+  advance(id: number, state: InflightState): E | null {
+    const slot = this.#slotOf(id);
+    if (slot < 0) return null;
+    const entry = this.#entries[slot] ?? null;
+    this.#states[slot] = state;
+    this.#entries[slot] = null;
+    return entry;
+  }
+
+  /** Ends a message; its identifier may be used again once all older ones are ended too. Gives its entry back. */
+  end(id: number): E | null {
+    const slot = this.#slotOf(id);
+    if (slot < 0 || this.#states[slot] === InflightState.none) return null;
+    const entry = this.#entries[slot] ?? null;
+    this.#states[slot] = InflightState.none;
+    this.#entries[slot] = null;
+    this.count -= 1;
+    const mask = this.#states.length - 1;
+    while (this.#span > 0 && this.#states[this.#head] === InflightState.none) {
+      this.#head = (this.#head + 1) & mask;
+      this.#oldest = this.#oldest === MAX_ID ? 1 : this.#oldest + 1;
+      this.#span -= 1;
+    }
+    return entry;
+  }
+
+  /** All that is not acknowledged, in the order in which it was first sent [MQTT-4.6.0-1]. */
+  *inOrder(): Generator<readonly [id: number, state: InflightState, entry: E | null]> {
+    const mask = this.#states.length - 1;
+    for (let offset = 0; offset < this.#span; offset++) {
+      const slot = (this.#head + offset) & mask;
+      const state = this.#states[slot] as InflightState;
+      if (state === InflightState.none) continue;
+      yield [((this.#oldest - 1 + offset) % MAX_ID) + 1, state, this.#entries[slot] ?? null];
+    }
+  }
+
+  #slotOf(id: number): number {
+    if (id < 1 || id > MAX_ID) return -1;
+    const offset = id >= this.#oldest ? id - this.#oldest : id - this.#oldest + MAX_ID;
+    return offset < this.#span ? (this.#head + offset) & (this.#states.length - 1) : -1;
+  }
+
+  #grow(): void {
+    const before = this.#states.length;
+    const capacity = before === 0 ? FIRST_CAPACITY : before * 2;
+    const states = new Uint8Array(capacity);
+    const entries = new Array<E | null>(capacity).fill(null);
+    for (let offset = 0; offset < this.#span; offset++) {
+      const slot = (this.#head + offset) & (before - 1);
+      states[offset] = this.#states[slot] as number;
+      entries[offset] = this.#entries[slot] ?? null;
+    }
+    this.#states = states;
+    this.#entries = entries;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,18 @@
+import type { PublishView } from '../codec/index.ts';
+
+/** What a session asks of the world around it, on the hot door. `E` is an entry of its queue. */
+export type SessionSink<E> = {
+  /**
+   * Routes a PUBLISH that the protocol allows. Returns the reason for its acknowledgement (MQTT 5 codes), or -1 when the
+   * connection was closed over it and nothing is to be acknowledged.
+   */
+  readonly route: (bytes: Buffer, publish: PublishView) => number;
+  /** Sends PUBACK, PUBREC, PUBREL or PUBCOMP (a PacketType) as soon as what it depends on is durable, in order. */
+  readonly acknowledge: (packetType: number, packetId: number, reason: number) => void;
+  /** The receiver has the message; its entry may leave the queue. Null for what was never queued. */
+  readonly delivered: (entry: E | null) => void;
+  /** There is room in flight again. */
+  readonly windowOpened: () => void;
+  /** The peer broke the protocol: close the connection with this reason. */
+  readonly fault: (reason: number, text: string) => void;
+};

@@ -1,0 +1,53 @@
+import type net from 'node:net';
+import { OperatorError, systemCode } from '../base/index.ts';
+
+/** A listener that is open. */
+export type Listener = {
+  readonly host: string | null;
+  readonly port: number;
+  /** Takes no more connections; those that are open stay. */
+  readonly close: () => Promise<void>;
+};
+
+/** Binds a server; a port that cannot be had is an OperatorError of one line. */
+export function listen(server: net.Server, host: string | null, port: number, what: string): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(listenError(error, host, port, what)));
+    server.listen({ port, ...(host === null ? {} : { host }), backlog: 4096 }, () => {
+      const address = server.address() as net.AddressInfo;
+      resolve({ host, port: address.port, close: () => closed(server) });
+    });
+  });
+}
+
+function closed(server: net.Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+function listenError(error: Error, host: string | null, port: number, what: string): Error {
+  const where = host === null ? `port ${port}` : `${host}:${port}`;
+  const cause = { cause: error };
+  switch (systemCode(error)) {
+    case 'EADDRINUSE':
+      return new OperatorError(
+        `${what} cannot listen on ${where}: another program uses it`,
+        'stop that program, or choose another port',
+        cause,
+      );
+    case 'EACCES':
+      return new OperatorError(
+        `${what} cannot listen on ${where}: not allowed`,
+        'choose a port above 1023, or run with the right to use it',
+        cause,
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new OperatorError(
+        `${what} cannot listen on ${where}: this machine does not have that address`,
+        'choose one of its own addresses, or leave the host out for all of them',
+        cause,
+      );
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,131 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Remote } from '../access/index.ts';
+import { isLocal } from '../access/index.ts';
+import { type Logger, messageOf } from '../base/index.ts';
+import type { Broker, Wire } from '../broker/index.ts';
+
+/** Subprotocols of MQTT over WebSocket; the second is what old libraries of 3.1 ask for. */
+const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
+const PATH = '/mqtt';
+const CLOSE_GRACE_MS = 2000;
+
+export type WebSocketOptions = {
+  readonly broker: Broker;
+  readonly logger: Logger;
+  /** Largest frame or message that is taken, in bytes. */
+  readonly maxPayloadBytes: number;
+};
+
+/** Takes MQTT over WebSocket from the HTTP servers that it is attached to. */
+export type WebSocketTransport = {
+  readonly attach: (server: Server) => void;
+  readonly close: () => void;
+};
+
+/** Answers upgrades on `/mqtt`, and on any path whose subprotocol is MQTT [MQTT-6.0.0-3, MQTT-6.0.0-4]. */
+export function createWebSocketTransport(options: WebSocketOptions): WebSocketTransport {
+  const { broker, logger, maxPayloadBytes } = options;
+  const upgrades = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxPayloadBytes,
+    perMessageDeflate: false,
+    clientTracking: false,
+    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
+  });
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', (error) => logger.debug({ error: messageOf(error) }, 'connection lost'));
+    if (!isMqtt(request)) {
+      refuse(socket, 404, 'there is no WebSocket here; MQTT is at /mqtt');
+      return;
+    }
+    const peerAddress = request.socket.remoteAddress;
+    if (isForeign(request)) {
+      logger.warn(
+        { address: peerAddress, origin: request.headers.origin },
+        'WebSocket refused: a page of another origin',
+      );
+      refuse(socket, 403, 'a page of another origin may not use this server');
+      return;
+    }
+    upgrades.handleUpgrade(request, socket, head, (websocket) => accept(broker, logger, websocket, request));
+  };
+
+  return {
+    attach: (server) => void server.on('upgrade', onUpgrade),
+    close: () => upgrades.close(),
+  };
+}
+
+function isMqtt(request: IncomingMessage): boolean {
+  const path = (request.url ?? '').split('?', 1)[0];
+  if (path === PATH || path === `${PATH}/`) return true;
+  const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',');
+  return offered.some((name) => SUBPROTOCOLS.includes(name.trim()));
+}
+
+/** A browser says whose page it acts for. Only our own pages may come in; programs send no Origin. */
+function isForeign(request: IncomingMessage): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return false;
+  if (!URL.canParse(origin)) return true;
+  return new URL(origin).host !== (host ?? '').toLowerCase();
+}
+
+function refuse(socket: Duplex, status: number, why: string): void {
+  const reasons: Record<number, string> = { 403: 'Forbidden', 404: 'Not Found' };
+  const body = `${why}\n`;
+  socket.end(
+    `HTTP/1.1 ${status} ${reasons[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+function accept(broker: Broker, logger: Logger, websocket: WebSocket, request: IncomingMessage): void {
+  const { remoteAddress = '', remotePort = 0 } = request.socket;
+  request.socket.setNoDelay(true);
+  const remote: Remote = {
+    address: remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress,
+    port: remotePort,
+    transport: 'websocket',
+    local: isLocal({ peerAddress: remoteAddress, headers: request.headers }),
+  };
+  const connection = broker.open(websocketWire(websocket, remote, () => connection?.onWritten()));
+  if (connection === null) {
+    websocket.close(1013, 'too many connections');
+    return;
+  }
+  websocket.binaryType = 'nodebuffer';
+  websocket.on('message', (data: Buffer, isBinary: boolean) => {
+    if (isBinary) connection.receive(data, data.length);
+    else connection.abort('a WebSocket text frame: MQTT is binary [MQTT-6.0.0-1]');
+  });
+  websocket.on('error', (error) => {
+    logger.debug({ client: connection.name, address: remote.address, error: messageOf(error) }, 'connection lost');
+  });
+  websocket.on('close', () => connection.onClosed());
+}
+
+/** A WebSocket as the broker's byte stream; frames and packets need not match. */
+function websocketWire(websocket: WebSocket, remote: Remote, onWritten: () => void): Wire {
+  const written = (): void => {
+    if (websocket.bufferedAmount === 0) onWritten();
+  };
+  return {
+    remote,
+    write(buffers) {
+      const bytes = buffers.length === 1 ? (buffers[0] as Buffer) : Buffer.concat(buffers);
+      websocket.send(bytes, { binary: true }, written);
+      return websocket.bufferedAmount === 0;
+    },
+    pause: () => websocket.pause(),
+    resume: () => websocket.resume(),
+    end() {
+      websocket.close();
+      setTimeout(() => websocket.terminate(), CLOSE_GRACE_MS).unref();
+    },
+    destroy: () => websocket.terminate(),
+  };
+}
