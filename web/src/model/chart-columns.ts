@@ -1,0 +1,97 @@
+
+/** What a chart shows of one field, as columns; times are seconds since 1970, as uPlot wants them. */
+export type Columns = {
+  readonly x: number[];
+  /** Value, or the mean of a bucket; null breaks the line. */
+  readonly value: (number | null)[];
+  readonly min: (number | null)[];
+  readonly max: (number | null)[];
+  /** Same as `value` where it may not be on disk yet, else null; joined to the last sure one. */
+  readonly pending: (number | null)[];
+};
+
+/** History's answer for a window. */
+export type DiskPart =
+  | { readonly kind: 'raw'; readonly points: readonly RawPoint[] }
+  | { readonly kind: 'buckets'; readonly buckets: readonly Bucket[] };
+
+export type RawPoint = readonly [atUs: number, value: PointValue];
+export type Bucket = readonly [atUs: number, min: number, avg: number, max: number];
+/** A number, a gap mark, exact text, or bytes that are no text. */
+export type PointValue = number | string | null | { readonly base64: string };
+
+/** A live point; `value` null is a gap mark. */
+export type LivePoint = { readonly atUs: number; readonly value: number | null };
+
+/** Time of the newest sample that came from disk; -Infinity when there is none. */
+export function diskEndUs(disk: DiskPart): number {
+  const last = disk.kind === 'raw' ? disk.points.at(-1) : disk.buckets.at(-1);
+  return last === undefined ? Number.NEGATIVE_INFINITY : last[0];
+}
+
+/**
+ * Disk first, then what came live after it. A live point is pending until the history has committed something that is
+ * not older (`lastCommitUs`), or has given the point back itself.
+ */
+export function buildColumns(
+  disk: DiskPart,
+  live: readonly LivePoint[],
+  lastCommitUs: number | null,
+): Columns {
+  const out: Columns = { x: [], value: [], min: [], max: [], pending: [] };
+  if (disk.kind === 'raw') {
+    for (const [atUs, value] of disk.points) {
+      if (typeof value === 'number' || value === null) push(out, atUs, value, null, null);
+    }
+  } else {
+    for (const [atUs, min, avg, max] of disk.buckets) push(out, atUs, avg, min, max);
+  }
+  appendLive(out, live, diskEndUs(disk), lastCommitUs ?? Number.NEGATIVE_INFINITY);
+  return out;
+}
+
+function appendLive(out: Columns, live: readonly LivePoint[], afterUs: number, sureUs: number): void {
+  for (const point of live) {
+    if (point.atUs <= afterUs) continue;
+    push(out, point.atUs, point.value, null, null);
+    if (point.atUs <= sureUs) continue;
+    const at = out.x.length - 1;
+    // The dashed part starts at the last sure sample, so that the line has no hole.
+    if (at > 0 && out.pending[at - 1] === null) out.pending[at - 1] = out.value[at - 1] ?? null;
+    out.pending[at] = point.value;
+  }
+}
+
+function push(out: Columns, atUs: number, value: number | null, min: number | null, max: number | null): void {
+  out.x.push(atUs / 1e6);
+  out.value.push(value);
+  out.min.push(min);
+  out.max.push(max);
+  out.pending.push(null);
+}
+
+/** How many samples of the tail are pending. */
+export function pendingCount(columns: Columns): number {
+  let count = 0;
+  for (let i = columns.pending.length - 1; i >= 0 && columns.pending[i] !== null; i--) count++;
+  return count === 0 || count === columns.pending.length ? count : count - 1;
+}
+
+/** Least, mean and greatest of what is shown; null when there is nothing. */
+export function summarise(columns: Columns, fromS: number, toS: number): Summary | null {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  let sum = 0;
+  let count = 0;
+  for (let i = 0; i < columns.x.length; i++) {
+    const value = columns.value[i];
+    if (value === null || value === undefined || columns.x[i]! < fromS || columns.x[i]! > toS) continue;
+    min = Math.min(min, columns.min[i] ?? value);
+    max = Math.max(max, columns.max[i] ?? value);
+    sum += value;
+    count++;
+  }
+  return count === 0 ? null : { min, mean: sum / count, max, samples: count };
+}
+
+export type Summary = { readonly min: number; readonly mean: number; readonly max: number; readonly samples: number };
