@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createAccess, createFirstToken, isLocal, tokenFileOf } from './access/index.ts';
+import { type ApiBroker, createApi } from './api/index.ts';
+import { type Clock, type Logger, OperatorError, systemClock } from './base/index.ts';
+import { type Broker, createBroker } from './broker/index.ts';
+import { bannerLines } from './cli/banner.ts';
+import { type ListenAddress, openDataFolder, type Settings } from './config/index.ts';
+import { createHistory, type History } from './history/index.ts';
+import { createLive, type Live, type WorldStatus } from './live/index.ts';
+import { createLog } from './log.ts';
+import { createMemoryStore } from './store/index.ts';
+import { createWebSocketTransport, listenTcp } from './transport/index.ts';
+
+/** What `serve` needs beside its settings. */
+export type ServeOptions = {
+  /** Aborted to stop in good order. */
+  readonly signal: AbortSignal;
+  /** Prints one line for the person who started it. */
+  readonly print: (line: string) => void;
+};
+
+/** Puts the rooms together and runs until the signal. Throws an OperatorError for what the owner can mend. */
+export async function serve(settings: Settings, { signal, print }: ServeOptions): Promise<void> {
+  const logger = createLog(settings.log);
+  const closers: (() => unknown)[] = [];
+  const onClose = (close: () => unknown): void => void closers.unshift(close);
+  try {
+    const folder = openDataFolder(settings.data);
+    onClose(folder.release);
+    await open(settings, logger, print, onClose);
+    await aborted(signal);
+    logger.info({}, 'stopping');
+  } finally {
+    for (const close of closers) await close();
+  }
+}
+
+async function open(
+  settings: Settings,
+  logger: Logger,
+  print: (line: string) => void,
+  onClose: (close: () => unknown) => void,
+): Promise<void> {
+  const clock = systemClock((stepMs) => {
+    logger.warn({ stepMs: Math.round(stepMs) }, 'the wall clock was stepped: time stamps follow it, nothing expires by it');
+  });
+  const tokenFile = tokenFileOf(settings.data);
+  const firstToken = await createFirstToken(tokenFile);
+  const access = createAccess({ tokenFile, anonymous: settings.anonymous, rules: settings.rules, logger });
+  onClose(access.close);
+
+  const history = settings.history === 'off' ? null : openHistory(settings, clock, logger);
+  if (history) onClose(history.stop);
+  const started = history?.start();
+  started?.catch(() => {}); // looked at below; until then it may not end the process
+
+  const broker = createBroker({ store: createMemoryStore(), access, clock, logger, limits: brokerLimits(settings) });
+  if (history) history.drain(broker.record(history.intake));
+  const live = createLive({ clock, logger, status: (world) => statusOf(broker, history, world) });
+  for (const name of broker.worldNames()) {
+    const world = broker.worldNumber(name) as number;
+    broker.addTap(world, live.tap(world));
+  }
+  broker.addComputed(live.computed);
+  onClose(live.stop);
+  await started;
+
+  let open = false;
+  const api = await createApi({
+    broker: apiBroker(broker, live, history, () => open),
+    history,
+    access,
+    isLocal,
+    logger,
+    clock,
+    webRoot: fileURLToPath(new URL('./web', import.meta.url)),
+    version: versionOf(),
+  });
+  const websockets = createWebSocketTransport({ broker, logger, maxPayloadBytes: settings.limits.maxPacketBytes });
+
+  const mqtt: ListenAddress[] = [];
+  for (const { host, port } of settings.mqtt) {
+    const listener = await listenTcp({ broker, logger, host, port });
+    onClose(listener.close);
+    mqtt.push({ host, port: listener.port });
+  }
+  const http: ListenAddress[] = [];
+  for (const { host, port } of settings.http) {
+    const listener = await api.listen(host ?? '::', port, { onServer: websockets.attach });
+    http.push({ host, port: listener.port });
+  }
+  // Clients are told first; then the ports close.
+  onClose(api.close);
+  onClose(websockets.close);
+  onClose(broker.close);
+  open = true;
+  for (const line of bannerLines({ mqtt, http, data: settings.data, firstToken, anonymous: settings.anonymous })) {
+    print(line);
+  }
+}
+
+function openHistory(settings: Settings, clock: Clock, logger: Logger): History {
+  const { limits } = settings;
+  return createHistory({
+    file: join(settings.data, 'history.duckdb'),
+    logger,
+    clock,
+    qos0BufferBytes: limits.qos0BufferBytes,
+    memoryLimitMb: Math.ceil(limits.historyMemoryBytes / (1024 * 1024)),
+    maxQueries: limits.historyQueries,
+    queryTimeoutMs: limits.historyQueryTimeoutS * 1000,
+  });
+}
+
+function brokerLimits({ limits }: Settings) {
+  return {
+    maxPacketBytes: limits.maxPacketBytes,
+    maxBytesBeforeConnect: limits.maxConnectBytes,
+    connectTimeoutMs: limits.connectTimeoutS * 1000,
+    maxConnections: limits.maxConnections,
+    maxInflight: limits.maxInflight,
+    receiveMaximum: limits.receiveMaximum,
+    maxQueuedMessages: limits.maxQueuedMessages,
+    maxQueuedBytes: limits.maxQueuedBytes,
+    maxSubscriptionsPerSession: limits.maxSubscriptionsPerSession,
+    maxTopicLevels: limits.maxTopicLevels,
+    maxRetainedMessages: limits.maxRetainedMessages,
+    maxSessions: limits.maxSessions,
+    maxSessionExpiryS: limits.maxSessionExpiryS,
+    outputHighWaterBytes: limits.maxOutputBytes,
+  };
+}
+
+function apiBroker(broker: Broker, live: Live, history: History | null, isOpen: () => boolean): ApiBroker {
+  return {
+    publish: broker.publish,
+    clients: broker.clients,
+    topics(name, filter, limit) {
+      const world = broker.worldNumber(name);
+      if (world === null) return [];
+      return live.topics(world, filter, limit).rows.map(({ preview, ...row }) => ({ ...row, payload: preview }));
+    },
+    stats: broker.stats,
+    worldNumber: broker.worldNumber,
+    health() {
+      if (!isOpen()) return { status: 'starting' };
+      const status = history?.status();
+      if (status?.state === 'down') return { status: 'degraded', detail: status.detail };
+      return { status: 'ok' };
+    },
+  };
+}
+
+function statusOf(broker: Broker, history: History | null, world: number): WorldStatus {
+  const namespace = broker.worldNames().find((name) => broker.worldNumber(name) === world) ?? '';
+  const status = history?.status();
+  const degraded = status !== undefined && status.state !== 'ok';
+  return {
+    status: degraded ? 'degraded' : 'ok',
+    detail: degraded ? `history: ${status.detail}` : '',
+    namespace,
+    clients: broker.clients(namespace).filter(({ connected }) => connected).length,
+    history: status
+      ? { state: status.state, detail: status.detail, lastCommitUs: status.lastCommitUs }
+      : { state: 'off', detail: 'started with --history off', lastCommitUs: null },
+    store: 'memory',
+  };
+}
+
+/** From the package that this file was built into. */
+export function versionOf(): string {
+  const file = new URL('../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version?: unknown };
+  if (typeof version !== 'string') throw new OperatorError('package.json has no version', 'Install Sonde again.');
+  return version;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
