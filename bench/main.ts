@@ -1,6 +1,18 @@
-import { parseArguments, USAGE } from './arguments.ts';
+import { type BenchArguments, type Mode, parseArguments, USAGE } from './arguments.ts';
 import { runCompare } from './modes/run-compare.ts';
+import { runPublishes } from './modes/run-publishes.ts';
+import { runQueries } from './modes/run-queries.ts';
+import { runSoak } from './modes/run-soak.ts';
 import { cleanUp, cleanUpOnExit } from './processes.ts';
+
+type Run = (options: BenchArguments, root: string, say: (line: string) => void) => Promise<number>;
+
+const RUNS: Readonly<Record<Mode, Run>> = {
+  compare: runCompare,
+  publishes: runPublishes,
+  queries: runQueries,
+  soak: runSoak,
+};
 
 /** The bench as a command; returns its exit code. `root` is the repository's folder. */
 export async function main(argv: readonly string[], root: string): Promise<number> {
@@ -15,7 +27,7 @@ export async function main(argv: readonly string[], root: string): Promise<numbe
     }
     if (process.platform !== 'linux') throw new Error('the bench reads CPU times from /proc and runs on Linux only');
     cleanUpOnExit();
-    return await runCompare(options, root, say);
+    return await RUNS[options.mode](options, root, say);
   } catch (error) {
     process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
