@@ -79,12 +79,7 @@ export type Live = {
   readonly tap: (world: number) => Tap;
   readonly computed: ComputedTopics;
   /** The topics that a filter matches and `mayReceive` allows, at most `limit` of them. The filter is taken as valid. */
-  readonly topics: (
-    world: number,
-    filter: string,
-    limit: number,
-    mayReceive?: (topic: string) => boolean,
-  ) => TopicRows;
+  readonly topics: (world: number, filter: string, limit: number, mayReceive?: (topic: string) => boolean) => TopicRows;
   /** Ends the timer and forgets the viewers. The taps stay harmless. */
   readonly stop: () => void;
 };
