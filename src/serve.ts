@@ -44,7 +44,10 @@ async function open(
   onClose: (close: () => unknown) => void,
 ): Promise<void> {
   const clock = systemClock((stepMs) => {
-    logger.warn({ stepMs: Math.round(stepMs) }, 'the wall clock was stepped: time stamps follow it, nothing expires by it');
+    logger.warn(
+      { stepMs: Math.round(stepMs) },
+      'the wall clock was stepped: time stamps follow it, nothing expires by it',
+    );
   });
   const tokenFile = tokenFileOf(settings.data);
   const firstToken = await createFirstToken(tokenFile);

@@ -35,6 +35,8 @@ export type BrokerOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<BrokerLimits>;
+  /** Namespaces, in the order of their numbers; `default` alone unless said. */
+  readonly worlds?: readonly string[];
 };
 
 /** Sessions, topics and the store, brought together. Transports open connections; the rooms above ask and watch. */
@@ -73,7 +75,9 @@ export function createBroker(options: BrokerOptions): Broker {
     transient: createMemoryStore(),
     turn,
     outgoing: new Outgoing(),
-    worlds: new Map([['default', new World(0, 'default', limits.topicCacheEntries)]]),
+    worlds: new Map(
+      (options.worlds ?? ['default']).map((name, number) => [name, new World(number, name, limits.topicCacheEntries)]),
+    ),
     connections: new Set(),
     behind: new Set(),
     waitingForRecorder: new Set(),
@@ -143,7 +147,7 @@ export function createBroker(options: BrokerOptions): Broker {
     tick: () => tick(core),
     async close() {
       clearInterval(timer);
-      for (const connection of [...core.connections]) {
+      for (const connection of core.connections) {
         connection.disconnect(Reason.serverShuttingDown, 'the server stops');
       }
       await turn.whenDurable();
@@ -216,7 +220,7 @@ async function publishInside(
 }
 
 function expel(core: BrokerCore, principal: string): void {
-  for (const connection of [...core.connections]) {
+  for (const connection of core.connections) {
     if (connection.client?.principal.name === principal) {
       connection.disconnect(Reason.notAuthorized, `the right of ${principal} has ended`);
     }

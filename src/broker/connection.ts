@@ -75,6 +75,8 @@ export class Connection implements SessionSink<QueueEntry> {
   stalled = false;
   /** Monotonic time of the last progress of its output while it is behind. */
   behindSinceMs = 0;
+  /** A CONNECT came, whole: its sender understands a CONNACK. */
+  #sawConnect = false;
   readonly #core: BrokerCore;
   readonly #tail = new Tail();
 
@@ -195,6 +197,7 @@ export class Connection implements SessionSink<QueueEntry> {
   }
 
   #connectPacket(buffer: Buffer, firstByte: number, bodyStart: number, bodyEnd: number): void {
+    this.#sawConnect = firstByte >> 4 === PacketType.CONNECT;
     // Known before the rest is read, so that a refusal is in the form that the client understands.
     this.version = connectVersion(buffer, bodyStart, bodyEnd) ?? 4;
     const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
@@ -325,7 +328,7 @@ export class Connection implements SessionSink<QueueEntry> {
     if (this.state === 'closed') return;
     this.#core.protocolFault(this, reason, text);
     if (this.state === 'open') this.#sendDisconnect(reason);
-    else if (text.startsWith('CONNECT') || reason === Reason.unsupportedProtocolVersion) {
+    else if (this.#sawConnect) {
       this.send({ type: 'connack', sessionPresent: false, reason, properties: EMPTY_PROPERTIES });
     }
     this.#end();

@@ -67,7 +67,7 @@ function findReceivers(world: World, topic: string): Receivers {
       qos: found.qos,
       noLocal: found.noLocal,
       retainAsPublished: found.retainAsPublished,
-      subscriptionIdentifiers: found.identifiers,
+      subscriptionIdentifiers: found.identifiers.sort((a, b) => a - b),
       target,
     });
     if (target && client.persistent) durable.push(target);

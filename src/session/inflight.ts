@@ -107,7 +107,7 @@ export class Inflight<E> {
     const before = this.#states.length;
     const capacity = before === 0 ? FIRST_CAPACITY : before * 2;
     const states = new Uint8Array(capacity);
-    const entries = new Array<E | null>(capacity).fill(null);
+    const entries = Array.from<E | null>({ length: capacity }).fill(null);
     for (let offset = 0; offset < this.#span; offset++) {
       const slot = (this.#head + offset) & (before - 1);
       states[offset] = this.#states[slot] as number;

@@ -83,7 +83,7 @@ type Half<R> = { slots: (TopicEntry<R> | undefined)[]; mask: number; count: numb
 const MAX_PROBES = 64;
 
 function newHalf<R>(size: number): Half<R> {
-  return { slots: new Array<TopicEntry<R> | undefined>(size).fill(undefined), mask: size - 1, count: 0 };
+  return { slots: Array.from<TopicEntry<R> | undefined>({ length: size }), mask: size - 1, count: 0 };
 }
 
 function find<R>(half: Half<R>, hash: number, bytes: Buffer, start: number, end: number): TopicEntry<R> | undefined {

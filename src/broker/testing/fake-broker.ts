@@ -1,0 +1,40 @@
+import type { Access, Principal } from '../../access/index.ts';
+import { ALL_TOPICS } from '../../access/index.ts';
+import { type LogFields, type Logger, type ManualClock, manualClock } from '../../base/index.ts';
+import { createMemoryStore, type Store } from '../../store/index.ts';
+import { type Broker, type BrokerLimits, createBroker } from '../index.ts';
+
+/** Everybody is let in; the username is the namespace where there is one. */
+export const openDoor: Access = {
+  authenticate: ({ username }) => ({ ok: true, principal: principalOf(username ?? 'default') }),
+  onRevoked: () => {},
+};
+
+export function principalOf(world: string, name = 'anonymous'): Principal {
+  return { name, kind: 'anonymous', world, rules: ALL_TOPICS };
+}
+
+export type LoggedLine = { readonly level: string; readonly text: string; readonly fields: LogFields };
+
+/** A broker with a clock that the test moves and a log that it reads. */
+export function fakeBroker(
+  options: { access?: Access; store?: Store; limits?: Partial<BrokerLimits>; worlds?: string[] } = {},
+): { broker: Broker; clock: ManualClock; lines: LoggedLine[]; wait: (ms: number) => void } {
+  const clock = manualClock();
+  const lines: LoggedLine[] = [];
+  const at = (level: string) => (fields: LogFields, text: string) => void lines.push({ level, text, fields });
+  const logger: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  const broker = createBroker({
+    store: options.store ?? createMemoryStore(),
+    access: options.access ?? openDoor,
+    clock,
+    logger,
+    ...(options.limits ? { limits: options.limits } : {}),
+    ...(options.worlds ? { worlds: options.worlds } : {}),
+  });
+  const wait = (ms: number): void => {
+    clock.advance(ms);
+    broker.tick();
+  };
+  return { broker, clock, lines, wait };
+}
