@@ -5,6 +5,7 @@ import { leftovers, MARK } from './workshop/leftovers.mjs';
 import { endAll } from './workshop/run.mjs';
 import { requireRuntime } from './workshop/runtime.mjs';
 import { stages } from './workshop/stages.mjs';
+import { isStrict } from './workshop/system-tools.mjs';
 
 requireRuntime();
 
@@ -16,10 +17,9 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 
-const strict = Boolean(process.env.CI) && process.env.CI !== 'false';
 const mark = randomUUID();
 process.env[MARK] = mark;
-const setting = { fetch: !values['no-install'], strict, env: process.env };
+const setting = { fetch: !values['no-install'], strict: isStrict, env: process.env };
 
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.once(signal, () => {
@@ -54,7 +54,7 @@ for (const stage of stages) {
   }
   if (outcome.sums)
     for (const key of /** @type {const} */ (['passed', 'failed', 'skipped'])) sums[key] += outcome.sums[key];
-  const skipsCount = strict && (outcome.sums?.skipped ?? 0) > 0;
+  const skipsCount = isStrict && (outcome.sums?.skipped ?? 0) > 0;
   const ok = outcome.ok && !skipsCount;
   if (!ok) fallen.add(stage.name);
   const notes = [outcome.note, outcome.sums && describe(outcome.sums), skipsCount ? 'a skip is a failure in CI' : ''];

@@ -59,6 +59,9 @@ export const systemTools = [
   { name: 'python3-pandas', debian: 'python3-pandas', module: 'pandas', elsewhere: 'pip install pandas' },
 ];
 
+/** Whether this is a machine that tests for everybody (`CI=true`): there, what is absent fails and is not skipped. */
+export const isStrict = Boolean(process.env.CI) && process.env.CI !== 'false';
+
 /** The Python whose modules are the system's: on Debian not the first of PATH, which may be someone's own. */
 export function pythonPath() {
   return process.env.SONDE_PYTHON ?? findProgram(['/usr/bin/python3', 'python3', 'python.exe']);

@@ -1,5 +1,5 @@
 import { beforeEach } from 'vitest';
-import { findTool, systemTools } from '../../scripts/workshop/system-tools.mjs';
+import { findTool, isStrict, systemTools } from '../../scripts/workshop/system-tools.mjs';
 import { type Running, runToEnd, start } from './processes.ts';
 
 const found = new Map<string, string | null>();
@@ -33,7 +33,7 @@ export function requireTool(...names: readonly string[]): void {
   beforeEach((context) => {
     const absent = names.find((name) => locate(name) === null);
     if (absent === undefined) return;
-    if (process.env['CI']) throw new Error(absence(absent));
+    if (isStrict) throw new Error(absence(absent));
     context.skip(absence(absent));
   });
 }
