@@ -15,6 +15,8 @@ export type BenchArguments = {
   /** Folder for results; null: `bench/results`, and nowhere for `--quick`. */
   readonly out: string | null;
   readonly quick: boolean;
+  /** Folder with another built Sonde (its `dist/`), to compare builds; null: this repository. */
+  readonly sonde: string | null;
   /** Leave a CPU profile of each Sonde in this folder. */
   readonly profile: string | null;
 };
@@ -39,6 +41,7 @@ export const USAGE = `npm run bench -- [compare|publishes|queries|soak] [options
   --count N        messages of each QoS (publishes, default 100000); points of the year (queries, default 2000000)
   --quick          a smoke run of about 30 s; writes no result
   --out DIR        folder for the results, default bench/results
+  --sonde DIR      run the Sonde built in DIR/dist instead of this repository's
   --profile DIR    leave CPU profiles of Sonde there
 `;
 
@@ -58,6 +61,7 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
       minutes: { type: 'string' },
       count: { type: 'string' },
       out: { type: 'string' },
+      sonde: { type: 'string' },
       profile: { type: 'string' },
     },
   });
@@ -77,6 +81,7 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
     minutes: positive('minutes', values.minutes) ?? (quick ? 0.5 : 10),
     count: positive('count', values.count),
     out: values.out ?? null,
+    sonde: values.sonde ?? null,
     profile: values.profile ?? null,
   };
 }

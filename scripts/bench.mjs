@@ -29,9 +29,9 @@ if (!existsSync(join(root, 'node_modules', 'typescript'))) {
   process.exit(1);
 }
 run([tscEntry(), '-p', 'tsconfig.bench.json']);
-// A run without Sonde (--peers mosquitto) needs no build of it; the bench itself says so when one is missing.
-const wantsSonde =
-  !process.argv.includes('--help') && !/^mosquitto(-nodelay)?(,mosquitto(-nodelay)?)?$/.test(peersAsked());
+// A run without Sonde, or of one that was built elsewhere, needs no build of this one.
+const elsewhere = process.argv.some((word) => word === '--help' || word === '--sonde');
+const wantsSonde = !elsewhere && !/^mosquitto(-nodelay)?(,mosquitto(-nodelay)?)?$/.test(peersAsked());
 if (wantsSonde && !existsSync(join(root, 'dist', 'main.js'))) {
   console.error('bench: Sonde is not built yet, building it');
   run([join(root, 'scripts', 'build.mjs')]);

@@ -49,8 +49,8 @@ function pickPeers(options: BenchArguments, root: string, say: (line: string) =>
   const command = findMosquitto();
   const known: readonly Peer[] = [
     ...(command === null ? [] : [mosquitto(command), mosquitto(command, { name: 'mosquitto-nodelay', nodelay: true })]),
-    sonde({ root, history: 'off', nodeOptions }),
-    sonde({ root, history: 'duckdb', nodeOptions }),
+    sonde({ root: options.sonde ?? root, history: 'off', nodeOptions }),
+    sonde({ root: options.sonde ?? root, history: 'duckdb', nodeOptions }),
   ];
   if (command === null)
     say('Mosquitto is not installed (Debian: apt-get install mosquitto): Sonde runs alone, without ratios');

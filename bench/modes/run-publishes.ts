@@ -12,7 +12,7 @@ export async function runPublishes(
   say: (line: string) => void,
 ): Promise<number> {
   const count = options.count ?? (options.quick ? 10_000 : 100_000);
-  const sonde = await startSonde({ root, history: 'duckdb' });
+  const sonde = await startSonde({ root: options.sonde ?? root, history: 'duckdb' });
   try {
     const setup = { mqttPort: sonde.mqttPort, httpPort: sonde.httpPort, pid: sonde.pid, count };
     const results = [await publishesAt(1, setup), await publishesAt(0, setup)];

@@ -16,7 +16,7 @@ const ALLOWED = 2;
 
 /** `bench queries`: returns the exit code, 1 when the p99 beside the queries is more than twice that without. */
 export async function runQueries(options: BenchArguments, root: string, say: (line: string) => void): Promise<number> {
-  const sonde = await startSonde({ root, history: 'duckdb' });
+  const sonde = await startSonde({ root: options.sonde ?? root, history: 'duckdb' });
   try {
     const { rounds, seconds } = options;
     const year = await fillYear(sonde.mqttPort, sonde.httpPort, options.count ?? (options.quick ? 100_000 : POINTS));

@@ -11,9 +11,9 @@ const FLAT_SHARE = 0.05;
 
 /** `bench soak`: returns the exit code, 1 when memory grows or a sample is not exactly once in history. */
 export async function runSoak(options: BenchArguments, root: string, say: (line: string) => void): Promise<number> {
-  const sonde = await startSonde({ root, history: 'duckdb' });
+  const sonde = await startSonde({ root: options.sonde ?? root, history: 'duckdb' });
   try {
-    const result = await soak(sonde, root, options.minutes, say);
+    const result = await soak(sonde, options.sonde ?? root, options.minutes, say);
     const machine = describeMachine(root);
     const page = soakMarkdown(machineLine(machine), result);
     say(page);
