@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAccess, createFirstToken, isLocal, tokenFileOf } from './access/index.ts';
@@ -71,6 +72,7 @@ async function open(
   await started;
 
   let open = false;
+  const version = versionOf();
   const api = await createApi({
     broker: apiBroker(broker, live, history, () => open),
     history,
@@ -79,7 +81,7 @@ async function open(
     logger,
     clock,
     webRoot: fileURLToPath(new URL('./web', import.meta.url)),
-    version: versionOf(),
+    version,
   });
   const websockets = createWebSocketTransport({ broker, logger, maxPayloadBytes: settings.limits.maxPacketBytes });
 
@@ -99,9 +101,9 @@ async function open(
   onClose(websockets.close);
   onClose(broker.close);
   open = true;
-  for (const line of bannerLines({ mqtt, http, data: settings.data, firstToken, anonymous: settings.anonymous })) {
-    print(line);
-  }
+  const { anonymous } = settings;
+  const facts = { version, mqtt, http, interfaces: networkInterfaces(), firstToken, anonymous };
+  for (const line of bannerLines({ ...facts, history: settings.history, dataFolder: settings.data })) print(line);
 }
 
 function openHistory(settings: Settings, clock: Clock, logger: Logger): History {
