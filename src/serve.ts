@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAccess, createFirstToken, isLocal, tokenFileOf } from './access/index.ts';
 import { type ApiBroker, createApi } from './api/index.ts';
-import { type Clock, type Logger, OperatorError, systemClock } from './base/index.ts';
+import { type Clock, type Logger, systemClock } from './base/index.ts';
 import { type Broker, createBroker } from './broker/index.ts';
 import { bannerLines } from './cli/banner.ts';
 import { type ListenAddress, openDataFolder, type Settings } from './config/index.ts';
@@ -18,20 +17,21 @@ import { createWebSocketTransport, listenTcp } from './transport/index.ts';
 export type ServeOptions = {
   /** Aborted to stop in good order. */
   readonly signal: AbortSignal;
+  readonly version: string;
   /** Prints one line for the person who started it. */
   readonly print: (line: string) => void;
 };
 
 /** Puts the rooms together and runs until the signal. Throws an OperatorError for what the owner can mend. */
-export async function serve(settings: Settings, { signal, print }: ServeOptions): Promise<void> {
+export async function serve(settings: Settings, options: ServeOptions): Promise<void> {
   const logger = createLog(settings.log);
   const closers: (() => unknown)[] = [];
   const onClose = (close: () => unknown): void => void closers.unshift(close);
   try {
     const folder = openDataFolder(settings.data);
     onClose(folder.release);
-    await open(settings, logger, print, onClose);
-    await aborted(signal);
+    await open(settings, options, logger, onClose);
+    await aborted(options.signal);
     logger.info({}, 'stopping');
   } finally {
     for (const close of closers) await close();
@@ -40,8 +40,8 @@ export async function serve(settings: Settings, { signal, print }: ServeOptions)
 
 async function open(
   settings: Settings,
+  { print, version }: ServeOptions,
   logger: Logger,
-  print: (line: string) => void,
   onClose: (close: () => unknown) => void,
 ): Promise<void> {
   const clock = systemClock((stepMs) => {
@@ -72,7 +72,6 @@ async function open(
   await started;
 
   let open = false;
-  const version = versionOf();
   const api = await createApi({
     broker: apiBroker(broker, live, history, () => open),
     history,
@@ -172,14 +171,6 @@ function statusOf(broker: Broker, history: History | null, world: number): World
       : { state: 'off', detail: 'started with --history off', lastCommitUs: null },
     store: 'memory',
   };
-}
-
-/** From the package that this file was built into. */
-export function versionOf(): string {
-  const file = new URL('../package.json', import.meta.url);
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version?: unknown };
-  if (typeof version !== 'string') throw new OperatorError('package.json has no version', 'Install Sonde again.');
-  return version;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
