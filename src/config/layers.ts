@@ -77,7 +77,7 @@ export function layerOfEnvironment(env: Environment, cwd: string): Layer {
     if (!name.startsWith('SONDE_') || name === 'SONDE_CONFIG' || value === undefined || value === '') continue;
     const place = places.get(name);
     if (place === undefined) {
-      if (isServiceLink(name)) continue;
+      if (isServiceLink(name) || isWorkshopName(name)) continue;
       const known = [...places.keys(), 'SONDE_CONFIG'];
       throw new OperatorError(`the environment variable ${name} is not known${suggestion(name, known)}`, 'Remove it.');
     }
@@ -135,6 +135,13 @@ function environmentName(at: string): string {
 function isServiceLink(name: string): boolean {
   return /^SONDE_(\w+_)?(SERVICE_(HOST|PORT)\w*|PORT(_\d+_(TCP|UDP)\w*)?)$/.test(name);
 }
+
+/** What the tests and the bench of this repository are told by; a server that they start inherits it. */
+function isWorkshopName(name: string): boolean {
+  return /^SONDE_(TEST|BENCH)(_|$)/.test(name) || WORKSHOP_TOOLS.has(name);
+}
+
+const WORKSHOP_TOOLS = new Set(['SONDE_CHROMIUM', 'SONDE_PYTHON', 'SONDE_OTHER_NODES']);
 
 function flagName(at: string): string {
   const [first, second] = at.split('.');

@@ -86,13 +86,15 @@ describe('the settings', () => {
     expect(JSON.stringify(DEFAULTS)).toBe(before);
   });
 
-  it('take an empty environment variable as not set, and leave the links of container systems alone', () => {
+  it('take an empty environment variable as not set, and leave those of container systems and of the tests alone', () => {
     const env = {
       SONDE_ANONYMOUS: '',
       SONDE_SERVICE_HOST: '10.0.0.1',
       SONDE_PORT: 'tcp://10.0.0.1:1883',
       SONDE_PORT_1883_TCP_ADDR: '10.0.0.1',
       SONDE_MQTT_SERVICE_PORT: '1883',
+      SONDE_TEST_BROKER: 'mqtt://127.0.0.1:1',
+      SONDE_CHROMIUM: '/usr/bin/chromium',
     };
     expect(settings({ env }).anonymous).toBe('local');
   });

@@ -1,0 +1,70 @@
+import { tokenUrl } from '../access/index.ts';
+import type { ListenAddress } from '../config/index.ts';
+import { deviceHosts, type Interfaces, ownHost, urlHost } from './device-hosts.ts';
+
+/** What a started server tells the person who started it. Ports are those that were bound. */
+export type BannerInput = {
+  readonly version: string;
+  readonly mqtt: readonly ListenAddress[];
+  readonly http: readonly ListenAddress[];
+  /** `os.networkInterfaces()`. */
+  readonly interfaces: Interfaces;
+  /** The ready token of a first start: the only time that its secret is shown. Null later. */
+  readonly firstToken: { readonly key: string; readonly secret: string } | null;
+  readonly anonymous: 'none' | 'local' | 'all';
+  readonly history: 'duckdb' | 'off';
+  readonly dataFolder: string;
+};
+
+/** The lines to print when every listener is open. */
+export function bannerLines(input: BannerInput): readonly string[] {
+  const rows: (readonly [label: string, text: string])[] = [
+    ...labelled('devices', deviceTexts(input)),
+    ...labelled('token', tokenTexts(input)),
+    ...labelled('web app', webUrls(input)),
+    ['data', input.history === 'off' ? `${input.dataFolder} (history is off)` : input.dataFolder],
+  ];
+  return [
+    `Sonde ${input.version} is ready. Ctrl-C stops it.`,
+    ...rows.map(([label, text]) => `  ${label.padEnd(9)} ${text}`),
+  ];
+}
+
+/** The label before the first line only. */
+function labelled(label: string, texts: readonly string[]): (readonly [string, string])[] {
+  return texts.map((text, at) => [at === 0 ? label : '', text]);
+}
+
+function deviceTexts({ mqtt, interfaces }: BannerInput): readonly string[] {
+  const texts = mqtt.map(({ host, port }) => {
+    const own = ownHost(host);
+    const hosts = deviceHosts(host, interfaces).filter((one) => one !== own);
+    const here = own === null ? [] : [`${own} (this machine only)`];
+    return `host ${[...hosts, ...here].join(' or ')}, port ${port}`;
+  });
+  return [...new Set(texts)];
+}
+
+function tokenTexts({ firstToken, mqtt, interfaces, anonymous }: BannerInput): readonly string[] {
+  const without = {
+    none: 'everybody needs one',
+    local: 'this machine needs none, others do',
+    all: 'nobody needs one (--anonymous all)',
+  }[anonymous];
+  if (firstToken === null) return [`make one with: sonde token create; ${without}`];
+  const listener = mqtt[0];
+  const host = listener === undefined ? undefined : deviceHosts(listener.host, interfaces)[0];
+  return [
+    `user ${firstToken.key}, password ${firstToken.secret} (shown this once)`,
+    ...(listener === undefined ? [] : [tokenUrl(firstToken, host ?? 'localhost', listener.port)]),
+    without,
+  ];
+}
+
+function webUrls({ http, interfaces }: BannerInput): readonly string[] {
+  const urls = http.map(({ host, port }) => {
+    const hosts = [...new Set([ownHost(host) ?? [], deviceHosts(host, interfaces)].flat())];
+    return hosts.map((one) => `http://${urlHost(one)}:${port}`).join(' or ');
+  });
+  return [...new Set(urls)];
+}
