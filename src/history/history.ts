@@ -39,19 +39,10 @@ export function createHistory(options: HistoryOptions): History {
   const calls = createCalls(supervisor.send);
 
   const hear = (message: FromProcess): void => {
-    switch (message.kind) {
-      case 'committed':
-        recorder.committed(message);
-        break;
-      case 'refused':
-        recorder.refused(message.batch, message.text);
-        break;
-      case 'log':
-        logger[message.level](message.fields, message.text);
-        break;
-      default:
-        calls.heard(message);
-    }
+    if (message.kind === 'committed') recorder.committed(message);
+    else if (message.kind === 'refused') recorder.refused(message.batch, message.text);
+    else if (message.kind === 'log') logger[message.level](message.fields, message.text);
+    else calls.heard(message);
   };
 
   return {
@@ -139,10 +130,10 @@ function seriesRows(columns: SeriesColumns): SeriesRow[] {
 }
 
 function pointRows({ times, numbers, others }: PointColumns): PointRow[] {
-  const rows = new Array<PointRow>(times.length);
+  const rows: PointRow[] = [];
   for (let i = 0; i < times.length; i++) {
     const number = numbers[i]!;
-    rows[i] = [times[i]!, Number.isNaN(number) ? null : number];
+    rows.push([times[i]!, Number.isNaN(number) ? null : number]);
   }
   for (const [row, value] of others as readonly (readonly [number, PointValue])[]) rows[row] = [times[row]!, value];
   return rows;

@@ -86,25 +86,18 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     process_.on('message', (message) => {
       heardMs = clock.monotonicMs();
       const said = message as FromProcess;
-      switch (said.kind) {
-        case 'ready':
-          phase = 'up';
-          reason = '';
-          wasUp = true;
-          upSinceMs = clock.monotonicMs();
-          first?.resolve();
-          first = null;
-          options.onReady(said.positions);
-          break;
-        case 'fatal':
-          fatal = new OperatorError(said.text, said.advice);
-          process_.kill('SIGKILL');
-          break;
-        case 'pong':
-          break;
-        default:
-          options.onMessage(said);
-      }
+      if (said.kind === 'ready') {
+        phase = 'up';
+        reason = '';
+        wasUp = true;
+        upSinceMs = clock.monotonicMs();
+        first?.resolve();
+        first = null;
+        options.onReady(said.positions);
+      } else if (said.kind === 'fatal') {
+        fatal = new OperatorError(said.text, said.advice);
+        process_.kill('SIGKILL');
+      } else if (said.kind !== 'pong') options.onMessage(said);
     });
     const gone = (how: string): void => {
       if (child !== process_) return;

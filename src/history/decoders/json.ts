@@ -181,7 +181,7 @@ function parseString(): string | null {
     const c = text.charCodeAt(i);
     if (c === QUOTE) {
       at = i + 1;
-      return escaped ? unescape(text.slice(start - 1, at)) : text.slice(start, i);
+      return escaped ? unescaped(text.slice(start - 1, at)) : text.slice(start, i);
     }
     if (c === BACKSLASH) {
       escaped = true;
@@ -191,7 +191,7 @@ function parseString(): string | null {
   return null;
 }
 
-function unescape(literal: string): string | null {
+function unescaped(literal: string): string | null {
   try {
     const value: unknown = JSON.parse(literal);
     return typeof value === 'string' && isWellFormed(value) ? value : null;

@@ -26,7 +26,7 @@ export async function loadCatalog(connection: DuckDBConnection, catalog: Catalog
     series.texts = Number(texts);
     series.firstUs = Number(first);
     series.lastUs = Number(last);
-    series.lastValue = valueOf(Number(kind), v, txt, bin);
+    series.lastValue = storedValue(Number(kind), v, txt, bin);
   }
   const [from] = await rowsOf(connection, 'SELECT seq::DOUBLE FROM state_seq');
   let seq = Number(from?.[0] ?? 0);
@@ -54,7 +54,7 @@ export async function loadCatalog(connection: DuckDBConnection, catalog: Catalog
     if (lastUs > series.lastUs || (lastUs === series.lastUs && Number(maxSeq) > knownSeq)) {
       series.lastUs = lastUs;
       const entries = (value as { entries: Record<string, unknown> }).entries;
-      series.lastValue = valueOf(Number(entries['kind']), entries['v'], entries['txt'], entries['bin']);
+      series.lastValue = storedValue(Number(entries['kind']), entries['v'], entries['txt'], entries['bin']);
       lastSeqOf.set(series, Number(maxSeq));
     }
     series.dirty = true;
@@ -116,7 +116,7 @@ function isExact(value: DecodedValue): value is { readonly exact: string } {
   return typeof value === 'object' && value !== null && !(value instanceof Uint8Array);
 }
 
-function valueOf(kind: number, v: unknown, txt: unknown, bin: unknown): DecodedValue {
+function storedValue(kind: number, v: unknown, txt: unknown, bin: unknown): DecodedValue {
   switch (kind) {
     case KIND_NUMBER:
       return Number(v);

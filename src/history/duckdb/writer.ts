@@ -108,7 +108,10 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
     const number = numberFromBytes(payload, start, end);
     if (!Number.isNaN(number)) {
       const series = topic.fields.get(VALUE_FIELD) ?? seriesOf(topic, VALUE_FIELD);
-      if (series === null) return overflow(topic, payload, start, end, arrivedUs);
+      if (series === null) {
+        overflow(topic, payload, start, end, arrivedUs);
+        return;
+      }
       seq += 1;
       addPoint(rows, series.id, arrivedUs, arrivedUs, seq, number);
       return;
@@ -116,7 +119,9 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
     const decoded = decodePayload(payload, start, end, arrivedUs, decodeLimits);
     for (const row of decoded) {
       for (const field of row.fields) {
-        if (seriesOf(topic, field) === null) return overflow(topic, payload, start, end, arrivedUs);
+        if (seriesOf(topic, field) !== null) continue;
+        overflow(topic, payload, start, end, arrivedUs);
+        return;
       }
     }
     for (const row of decoded) {

@@ -12,7 +12,7 @@ const CHUNK_LENGTH = 128 * 1024;
  */
 export async function* csvChunks(connection: DuckDBConnection, plan: Plan): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
-  const cells = new Array<string>(plan.series.length).fill('');
+  const cells = plan.series.map(() => '');
   let out = `time,arrived,${plan.series.map((one) => quoted(one.field)).join(',')}\r\n`;
   let rowTime = Number.NaN;
   let rowArrived = Number.NaN;

@@ -7,6 +7,8 @@ import type { HistoryLimits } from '../options.ts';
 import { type ExportQuery, HistoryError } from '../port.ts';
 import type { FromProcess } from '../protocol.ts';
 import { csvChunks } from './csv.ts';
+import { writeHdf5 } from './hdf5.ts';
+import { writeParquet } from './parquet.ts';
 import { type Plan, planExport } from './plan.ts';
 
 /** The exports that run in the history process. Each has a connection of its own. */
@@ -18,14 +20,6 @@ export type Exports = {
   /** Nobody wants it any more, or it was read to its end: its file goes. */
   readonly cancel: (id: number) => void;
   readonly close: () => void;
-};
-
-/** Handed to a format that makes a file: told when to give up. */
-export type ExportJob = {
-  readonly connection: DuckDBConnection;
-  readonly plan: Plan;
-  readonly tempFile: string;
-  readonly signal: AbortSignal;
 };
 
 type Running = {
@@ -86,7 +80,8 @@ export function createExports(options: Options): Exports {
       }
       files += 1;
       job.file = `${database.tempFolder}/export-${process.pid}-${files}.${plan.query.format}`;
-      await writeFileOf({ connection, plan, tempFile: job.file, signal: job.abort.signal });
+      const write = plan.query.format === 'parquet' ? writeParquet : writeHdf5;
+      await write(connection, plan, job.file, job.abort.signal);
       say({ kind: 'file', id, path: job.file });
     } finally {
       job.connection = null;
@@ -152,11 +147,7 @@ export function createExports(options: Options): Exports {
     cancel,
     close: () => {
       clearInterval(stallCheck);
-      for (const id of [...running.keys()]) cancel(id);
+      for (const id of running.keys()) cancel(id);
     },
   };
-}
-
-function writeFileOf(job: ExportJob): Promise<void> {
-  throw new HistoryError('failed', `no writer for ${job.plan.query.format} yet`);
 }
