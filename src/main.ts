@@ -28,15 +28,13 @@ function refuseMachine(arch: string): string | null {
 }
 
 function contextOfProcess(): CliContext {
+  const version = versionOfPackage();
+  const stdout = outputTo(process.stdout);
   return {
-    version: versionOfPackage(),
+    version,
     serve: async (settings, signal) => {
       const { serve } = await import('./serve.ts');
-      await serve(settings, {
-        signal,
-        version: versionOfPackage(),
-        print: (line) => void process.stdout.write(`${line}\n`),
-      });
+      await serve(settings, { signal, version, print: (line) => void stdout.write(`${line}\n`) });
     },
     signal: stopSignal(),
     env: process.env,
