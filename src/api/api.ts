@@ -64,7 +64,7 @@ export type Api = {
 export async function createApi(options: ApiOptions): Promise<Api> {
   const limits: ApiLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const { logger, access } = options;
-  const downloads = createDownloads(access, logger, limits.downloadsAtOnce, limits.downloadStallMs);
+  const downloads = createDownloads(access, logger, limits.downloadsAtOnce, limits.stallMs);
   const queries = createSlots(limits.queriesAtOnce, 'places for questions to history', 1);
   const context: ApiContext = { ...options, limits, queries, downloads };
   const metrics = createMetrics({ ...options, activeDownloads: downloads.active });
@@ -85,7 +85,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       return listener;
     },
     listeners: () => [...open],
-    inject: (request) => app.inject(request),
+    inject: async (request) => await app.inject(request),
     close: async () => {
       await Promise.all(open.splice(0).map(({ server }) => closeListener(server, limits.closeGraceMs)));
       await app.close();
@@ -99,7 +99,11 @@ function createApp(context: ApiContext, metrics: Metrics): App {
     bodyLimit: limits.bodyBytes,
     requestIdHeader: false,
     routerOptions: { maxParamLength: limits.pathChars, querystringParser: parseQuery },
-    frameworkErrors: (error, request, reply) => void sendProblem(logger, error, request, reply),
+    // Raised by the router, before any hook.
+    frameworkErrors: (error, request, reply) => {
+      protect(request, reply);
+      void sendProblem(logger, error, request, reply);
+    },
   });
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(compileSerializer);
@@ -107,8 +111,8 @@ function createApp(context: ApiContext, metrics: Metrics): App {
   takeOnlyJson(app);
 
   app.decorateRequest('caller', null);
-  app.addHook('onRequest', protect);
-  app.addHook('onRequest', async (request: FastifyRequest) => {
+  app.addHook('onRequest', async (request: FastifyRequest, reply) => {
+    protect(request, reply);
     checkAddressing(request.raw);
     checkOrigin(request.raw);
     throwQueryFault(request.query);

@@ -108,12 +108,28 @@ export const GUARDED_PROBLEMS = [
 /** Turns the zod schemas inside a route's schema into JSON Schema 2020-12, which OpenAPI 3.1 uses as it is. */
 function toDocument(value: unknown): unknown {
   if (value instanceof z.ZodType) {
-    const { $schema: _, ...schema } = z.toJSONSchema(value, { io: 'input', unrepresentable: 'any' });
+    const { $schema: _, ...schema } = z.toJSONSchema(value, {
+      io: 'input',
+      unrepresentable: 'any',
+      override: tellDefault,
+    });
     return schema;
   }
   if (Array.isArray(value)) return value.map(toDocument);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, toDocument(member)]));
+}
+
+/** zod keeps a default to itself where text becomes a number, since it is the number; here both are written alike. */
+function tellDefault({
+  zodSchema,
+  jsonSchema,
+}: {
+  zodSchema: z.core.$ZodTypes;
+  jsonSchema: z.core.JSONSchema.BaseSchema;
+}) {
+  const { def } = zodSchema._zod;
+  if (def.type === 'default') jsonSchema.default = def.defaultValue as z.core.JSONSchema.BaseSchema['default'];
 }
 
 function renderProblemsPage(): string {

@@ -9,7 +9,12 @@ import { createSlots, type Slots } from './slots.ts';
 export type Downloads = {
   readonly active: () => number;
   /** Asks for the stream, waits for its first bytes (so that a fault still gets its own status), then sends it. */
-  readonly send: (reply: FastifyReply, principalName: string, open: () => Promise<Readable>) => Promise<FastifyReply>;
+  readonly send: (
+    reply: FastifyReply,
+    principalName: string,
+    headers: Readonly<Record<string, string>>,
+    open: () => Promise<Readable>,
+  ) => Promise<FastifyReply>;
 };
 
 export function createDownloads(access: Access, logger: Logger, max: number, stallMs: number): Downloads {
@@ -22,7 +27,7 @@ export function createDownloads(access: Access, logger: Logger, max: number, sta
     }
   });
 
-  const send: Downloads['send'] = async (reply, principalName, open) => {
+  const send: Downloads['send'] = async (reply, principalName, headers, open) => {
     const release = slots.take();
     let stream: Readable;
     try {
@@ -32,10 +37,11 @@ export function createDownloads(access: Access, logger: Logger, max: number, sta
       throw error;
     }
     running.set(stream, principalName);
-    stream.once('close', () => {
+    const ended = () => {
       running.delete(stream);
       release();
-    });
+    };
+    stream.once('end', ended).once('close', ended);
     await firstBytes(stream);
     // From here on a fault can only cut the connection: the status has been sent.
     stream.once('error', (error) => logger.warn({ error: messageOf(error) }, 'a download ended early'));
@@ -44,7 +50,7 @@ export function createDownloads(access: Access, logger: Logger, max: number, sta
       return reply.hijack();
     }
     reply.raw.setTimeout(stallMs, () => stream.destroy(new Error('its reader took no byte for too long')));
-    return reply.send(stream);
+    return reply.headers(headers).send(stream);
   };
 
   return { active: slots.used, send };

@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import type { History } from '../history/port.ts';
 import type { ApiContext } from './context.ts';
 import { Problem } from './problems.ts';
@@ -6,4 +7,10 @@ import { Problem } from './problems.ts';
 export function requireHistory({ history }: ApiContext): History {
   if (history === null) throw new Problem('history-off', 'This Sonde was started with --history off.');
   return history;
+}
+
+/** Begins a question to history: bounded at once, and ended when its reader takes nothing for too long. */
+export function beginQuestion({ queries, limits }: ApiContext, reply: FastifyReply): void {
+  queries.hold(reply.raw);
+  reply.raw.setTimeout(limits.stallMs, () => reply.raw.destroy());
 }

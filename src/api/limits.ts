@@ -17,12 +17,12 @@ export type ApiLimits = {
   readonly bucketsMax: number;
   readonly listDefault: number;
   readonly listMax: number;
-  /** Questions to history at once, all callers together; more get 503. */
+  /** Questions to history whose answers are not read to their end yet, all callers together; more get 503. */
   readonly queriesAtOnce: number;
   /** Downloads at once, all callers together; more get 503. */
   readonly downloadsAtOnce: number;
-  /** A download that moves no byte for so long is ended. */
-  readonly downloadStallMs: number;
+  /** An answer of history that moves no byte for so long is ended. */
+  readonly stallMs: number;
   /** Requests that are under way at `close` get so long to end. */
   readonly closeGraceMs: number;
 };
@@ -41,8 +41,8 @@ export const DEFAULT_LIMITS: ApiLimits = {
   bucketsMax: 10_000,
   listDefault: 1000,
   listMax: 10_000,
-  queriesAtOnce: 32,
+  queriesAtOnce: 16,
   downloadsAtOnce: 4,
-  downloadStallMs: 120_000,
+  stallMs: 120_000,
   closeGraceMs: 5000,
 };

@@ -49,18 +49,24 @@ export async function openListener(
   return { server, host: bound.address, port: bound.port, secure: tls !== undefined };
 }
 
+const SWEEP_MS = 50;
+
 /** Closes a server: no new requests at once, those under way until the grace is over. Upgraded sockets are not its own. */
 export async function closeListener(server: Server, graceMs: number): Promise<void> {
   await new Promise<void>((resolve) => {
+    // A connection that has given its last answer is kept alive for more: nobody else closes it.
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
     const cut = setTimeout(() => {
       server.closeAllConnections();
       // Upgraded sockets would still hold `close` back; who upgraded them ends them.
-      resolve();
+      done();
     }, graceMs);
-    server.close(() => {
+    const done = () => {
+      clearInterval(sweep);
       clearTimeout(cut);
       resolve();
-    });
+    };
+    server.close(done);
     server.closeIdleConnections();
   });
 }

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import { finished } from 'node:stream';
 import { Problem } from './problems.ts';
 
 /** A bound on what runs at once. */
@@ -5,8 +7,8 @@ export type Slots = {
   readonly used: () => number;
   /** Takes a slot and returns the function that gives it back (once); raises a `busy` problem when none is free. */
   readonly take: () => () => void;
-  /** Runs `work` in a slot. */
-  readonly run: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Takes a slot until the answer is sent or its reader is gone: what was read for it is in memory that long. */
+  readonly hold: (response: ServerResponse) => void;
 };
 
 /** `what` completes the sentence "All N ... are in use". */
@@ -26,13 +28,9 @@ export function createSlots(max: number, what: string, retryAfterS: number): Slo
   return {
     used: () => used,
     take,
-    run: async (work) => {
+    hold: (response) => {
       const release = take();
-      try {
-        return await work();
-      } finally {
-        release();
-      }
+      finished(response, release);
     },
   };
 }

@@ -34,7 +34,7 @@ export const compileSerializer: FastifySerializerCompiler<unknown> = () => (data
 /** A problem that names the parameters at fault. */
 export function invalid(faults: readonly ParameterFault[]): Problem {
   const shown = faults.slice(0, MAX_FAULTS);
-  const detail = shown.map((fault) => `${PLACE_NAMES[fault.in]} ${quote(fault.name)} ${fault.detail}.`).join(' ');
+  const detail = shown.map((fault) => `${PLACE_NAMES[fault.in]} "${fault.name}" ${fault.detail}.`).join(' ');
   return new Problem('invalid-parameter', detail, { errors: shown });
 }
 
@@ -46,9 +46,9 @@ function faultsOf(
 ): ParameterFault[] {
   if (issue.code === 'unrecognized_keys') {
     const allowed = schema instanceof z.ZodObject ? Object.keys(schema.shape).join(', ') : '';
-    return issue.keys.map((name) => ({ in: place, name, detail: `is unknown; allowed are ${allowed}` }));
+    return issue.keys.map((name) => ({ in: place, name: cut(name), detail: `is unknown; allowed are ${allowed}` }));
   }
-  const name = issue.path.map(String).join('.') || '(all of it)';
+  const name = cut(issue.path.map(String).join('.')) || '(all of it)';
   const given = at(data, issue.path);
   return [{ in: place, name, detail: describe(issue.message, given, place) }];
 }
@@ -63,6 +63,10 @@ function describe(rule: string, given: unknown, place: ParameterFault['in']): st
 function quote(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   const text = JSON.stringify(value) ?? String(value);
+  return cut(text);
+}
+
+function cut(text: string): string {
   return text.length <= MAX_SHOWN_CHARS ? text : `${text.slice(0, MAX_SHOWN_CHARS)}... (${text.length} characters)`;
 }
 

@@ -3,7 +3,7 @@ import type { BucketRow, PointRow } from '../../history/port.ts';
 import { type ApiContext, type App, callerOf, worldOf } from '../context.ts';
 import { GUARDED_PROBLEMS, problemResponses } from '../docs.ts';
 import { attachment, fileNameOf } from '../file-name.ts';
-import { requireHistory } from '../history-access.ts';
+import { beginQuestion, requireHistory } from '../history-access.ts';
 import { markTruncated, sendRows } from '../json-rows.ts';
 import { type ParameterFault, Problem } from '../problems.ts';
 import { formatMicros } from '../time.ts';
@@ -57,21 +57,24 @@ export function addPointsRoute(app: App, context: ApiContext): void {
 
       if (format !== 'json') {
         const { type, extension } = DOWNLOADS[format];
-        reply.type(type).header('content-disposition', attachment(fileNameOf(topic, field ?? null, extension)));
+        const headers = {
+          'content-type': type,
+          'content-disposition': attachment(fileNameOf(topic, field ?? null, extension)),
+        };
         // HEAD must not cost what GET does.
-        if (request.method === 'HEAD') return reply.send();
-        return context.downloads.send(reply, principal.name, () =>
-          history.export({ ...span, field: field ?? null, format }),
-        );
+        if (request.method === 'HEAD') return reply.headers(headers).send();
+        const open = () => history.export({ ...span, field: field ?? null, format });
+        return context.downloads.send(reply, principal.name, headers, open);
       }
 
+      beginQuestion(context, reply);
       const query = { ...span, field: field ?? 'value' };
       if (points !== undefined) {
-        const buckets = await context.queries.run(() => history.buckets(query, points));
+        const buckets = await history.buckets(query, points);
         return sendRows(reply, 'points', buckets, renderBucket);
       }
       const most = limit ?? context.limits.pointsDefault;
-      const rows = await context.queries.run(() => history.points(query, most + 1));
+      const rows = await history.points(query, most + 1);
       markTruncated(reply, rows.length > most);
       return sendRows(reply, 'points', rows.length > most ? rows.slice(0, most) : rows, renderPoint);
     },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { SeriesRow } from '../../history/port.ts';
 import { type ApiContext, type App, callerOf, worldOf } from '../context.ts';
 import { GUARDED_PROBLEMS, json, problemResponses } from '../docs.ts';
-import { requireHistory } from '../history-access.ts';
+import { beginQuestion, requireHistory } from '../history-access.ts';
 import { markTruncated, sendRows } from '../json-rows.ts';
 import { namespaceParameter, topicFilter, wholeNumber } from '../parameters.ts';
 import { formatMicrosOrNull } from '../time.ts';
@@ -64,7 +64,8 @@ export function addSeriesRoute(app: App, context: ApiContext): void {
       const { topic, limit } = request.query;
       // Rules narrow the answer after history's own limit, so those who have rules let history look further.
       const asked = rules.all ? limit + 1 : limits.seriesMax + 1;
-      const found = await context.queries.run(() => history.series(world, topic, asked));
+      beginQuestion(context, reply);
+      const found = await history.series(world, topic, asked);
       const allowed = rules.all ? found : found.filter((row) => rules.mayReceive(row.topic));
       markTruncated(reply, allowed.length > limit || found.length === asked);
       return sendRows(reply, 'series', allowed.slice(0, limit), renderSeries);
