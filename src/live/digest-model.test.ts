@@ -8,8 +8,17 @@ type World = Map<string, Message>;
 
 const rules = [freeRules, freeRules, rulesFor((topic) => topic.includes('b'))];
 const topics = ['a', 'a/b', 'a/b/c', 'a/c', '/a', '/', '//', 'b', 'b/', '$x/b', 'b/é', '__proto__', '__proto__/b'];
-const trees = ['$sonde/tree', '$sonde/tree/', '$sonde/tree/a', '$sonde/tree/a%2Fb', '$sonde/tree/b', '$sonde/tree/%24x'];
-const values = ['#', 'a/#', '+', '+/b', 'a/b', '__proto__'].map((filter) => `$sonde/values/${encodeURIComponent(filter)}`);
+const trees = [
+  '$sonde/tree',
+  '$sonde/tree/',
+  '$sonde/tree/a',
+  '$sonde/tree/a%2Fb',
+  '$sonde/tree/b',
+  '$sonde/tree/%24x',
+];
+const values = ['#', 'a/#', '+', '+/b', 'a/b', '__proto__'].map(
+  (filter) => `$sonde/values/${encodeURIComponent(filter)}`,
+);
 
 const viewer = fc.nat(rules.length - 1);
 const step = fc.oneof(
@@ -47,7 +56,8 @@ const step = fc.oneof(
 function valuesOf(world: World, filter: string, sees: (topic: string) => boolean): Map<string, Row> {
   const rows = new Map<string, Row>();
   for (const [topic, last] of world) {
-    if (sees(topic) && filterMatches(filter, topic)) rows.set(topic, { topic, ...lastOf(last), messages: last.messages });
+    if (sees(topic) && filterMatches(filter, topic))
+      rows.set(topic, { topic, ...lastOf(last), messages: last.messages });
   }
   return rows;
 }
@@ -94,7 +104,7 @@ describe('the frames of a viewer', () => {
     { name: 'in rounds cut into turns', lookMs: 0.7 },
   ])('add up to the index, whatever is published and however slow it is, $name', ({ lookMs }) => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
         // Two rows a frame, and a topic table that forgets: every edge is near.
         const rig = makeRig({ lookMs, tableSize: 4, limits: { entriesPerFrame: 2, turnMs: 1 } });
         const viewers = rules.map((rule) => rig.viewer(rule));
@@ -119,7 +129,8 @@ describe('the frames of a viewer', () => {
             mine.add(at.topic);
             who.merged.delete(at.topic);
           }
-          if (at.kind === 'unsubscribe') expect(rig.live.computed.unsubscribe(who, at.topic)).toBe(mine.delete(at.topic));
+          if (at.kind === 'unsubscribe')
+            expect(rig.live.computed.unsubscribe(who, at.topic)).toBe(mine.delete(at.topic));
           if (at.kind === 'forget') {
             rig.live.computed.forget(who);
             mine.clear();
@@ -135,7 +146,8 @@ describe('the frames of a viewer', () => {
             expect(who.more.get(digest)).toBe(0);
           }
           const atMs = who.frames.map((frame) => frame.atMs);
-          for (let n = 10; n < atMs.length; n++) expect((atMs[n] as number) - (atMs[n - 10] as number)).toBeGreaterThan(999);
+          for (let n = 10; n < atMs.length; n++)
+            expect((atMs[n] as number) - (atMs[n - 10] as number)).toBeGreaterThan(999);
         });
         const quiet = viewers.map((who) => who.frames.length);
         rig.advance(5000);

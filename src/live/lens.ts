@@ -61,7 +61,7 @@ export class Lens {
   }
 
   changed(leaf: Leaf): void {
-    if (leaf.index >= this.#taken || !this.#sees(leaf)) return;
+    if (!this.#sees(leaf)) return;
     this.#tree.changed(leaf);
     for (const values of this.#values) values.changed(leaf);
   }

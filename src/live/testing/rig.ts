@@ -105,9 +105,7 @@ export function makeRig(options: RigOptions = {}): Rig {
       const table = tables.get(world) ?? new TopicTable<unknown>(options.tableSize);
       tables.set(world, table);
       const chunk = Buffer.concat([Buffer.from('..'), Buffer.from(payload as string), Buffer.from('..')]);
-      live
-        .tap(world)
-        .published(table.lookupName(topic), chunk, 2, chunk.length - 2, qos, retain, time.wallMicros());
+      live.tap(world).published(table.lookupName(topic), chunk, 2, chunk.length - 2, qos, retain, time.wallMicros());
       chunk.fill(0); // the socket's buffer is used again
     },
     viewer: (rules = freeRules, world = 0) => makeViewer(rules, world, time.monotonicMs),
