@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { OperatorError } from '../../base/index.ts';
 import { topicFilterFault } from '../../topics/index.ts';
@@ -24,12 +24,14 @@ export function subCommand(context: CliContext): Command {
   return addMqttOptions(command)
     .requiredOption('-t, --topic <filter>', 'topic filter, may be repeated', collect)
     .option('-q, --qos <qos>', 'quality of service', qos, 0)
-    .option('-C, -n, --count <messages>', 'end after so many messages', wholeNumber(1, 1_000_000_000))
+    .option('-C, --count <messages>', 'end after so many messages', wholeNumber(1, 1_000_000_000))
+    .addOption(new Option('-n <messages>', 'the same as -C').argParser(wholeNumber(1, 1_000_000_000)).hideHelp())
     .option('-W, --timeout <seconds>', 'end after so many seconds; exit code 27 if -C is not reached', secondsAsMs)
     .option('-v, --verbose', 'print the topic before each payload')
     .option('-c, --disable-clean-session', 'let the server keep the session (needs -i)')
     .option('--raw', 'print payloads byte for byte, without line ends')
-    .action(async (flags: Flags) => {
+    .action(async ({ n, ...given }: Flags & { readonly n?: number }) => {
+      const flags: Flags = n === undefined ? given : { count: n, ...given };
       check(flags);
       const target = mqttTarget(flags, 'sub');
       const clean = flags.disableCleanSession !== true;
