@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import type { CliContext, Output } from './cli/index.ts';
 
