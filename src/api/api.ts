@@ -7,7 +7,7 @@ import fastify, {
 } from 'fastify';
 import type { Access } from '../access/index.ts';
 import type { Clock, Logger } from '../base/index.ts';
-import type { History } from '../history/port.ts';
+import type { History } from '../history/index.ts';
 import type { ApiContext, App } from './context.ts';
 import { addDocs } from './docs.ts';
 import { createDownloads } from './downloads.ts';

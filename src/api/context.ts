@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access, Principal } from '../access/index.ts';
 import type { Clock, Logger } from '../base/index.ts';
-import type { History } from '../history/port.ts';
+import type { History } from '../history/index.ts';
 import type { Downloads } from './downloads.ts';
 import type { ApiLimits } from './limits.ts';
 import type { ApiBroker, IsLocal } from './ports.ts';

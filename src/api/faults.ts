@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type Logger, messageOf } from '../base/index.ts';
-import { HistoryError } from '../history/port.ts';
+import { HistoryError } from '../history/index.ts';
 import { PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
 
 /** Fastify's own faults, in Sonde's terms. */

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { History } from '../history/port.ts';
+import type { History } from '../history/index.ts';
 import type { ApiContext } from './context.ts';
 import { Problem } from './problems.ts';
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { History, HistoryState } from '../history/port.ts';
+import type { History, HistoryState } from '../history/index.ts';
 import type { ApiBroker } from './ports.ts';
 
 /** The figures of the whole server, in Prometheus' text. No figure of a client, topic or token ever becomes a label. */

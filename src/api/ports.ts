@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Principal } from '../access/index.ts';
-import type { BrokerStats, ClientInfo, PublishRequest } from '../broker/facade.ts';
+import type { BrokerStats, ClientInfo, PublishRequest } from '../broker/index.ts';
 
 /** Why the broker did not take a publish. */
 export type PublishRefusal = 'not-authorized' | 'bad-topic' | 'too-large' | 'full' | 'unavailable';

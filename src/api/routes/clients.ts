@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ClientInfo } from '../../broker/facade.ts';
+import type { ClientInfo } from '../../broker/index.ts';
 import { type ApiContext, type App, callerOf } from '../context.ts';
 import { GUARDED_PROBLEMS, json, problemResponses } from '../docs.ts';
 import { markTruncated, sendRows } from '../json-rows.ts';

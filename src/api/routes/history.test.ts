@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { HistoryError, type PointRow } from '../../history/port.ts';
+import { HistoryError, type PointRow } from '../../history/index.ts';
 import { basic, createFixture, type Fixture, POINTS, START_US } from '../testing/fakes.ts';
 
 let fixture: Fixture;

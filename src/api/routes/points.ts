@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { BucketRow, PointRow } from '../../history/port.ts';
+import type { BucketRow, PointRow } from '../../history/index.ts';
 import { type ApiContext, type App, callerOf, worldOf } from '../context.ts';
 import { GUARDED_PROBLEMS, problemResponses } from '../docs.ts';
 import { attachment, fileNameOf } from '../file-name.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SeriesRow } from '../../history/port.ts';
+import type { SeriesRow } from '../../history/index.ts';
 import { type ApiContext, type App, callerOf, worldOf } from '../context.ts';
 import { GUARDED_PROBLEMS, json, problemResponses } from '../docs.ts';
 import { beginQuestion, requireHistory } from '../history-access.ts';

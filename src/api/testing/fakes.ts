@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Access, Credentials, Principal, TopicRules } from '../../access/index.ts';
 import { manualClock, silentLogger } from '../../base/index.ts';
-import type { ClientInfo, PublishRequest } from '../../broker/facade.ts';
+import type { ClientInfo, PublishRequest } from '../../broker/index.ts';
 import {
   type BucketRow,
   type ExportQuery,
@@ -10,7 +10,7 @@ import {
   type PointRow,
   type PointsQuery,
   type SeriesRow,
-} from '../../history/port.ts';
+} from '../../history/index.ts';
 import { filterMatches } from '../../topics/index.ts';
 import { type Api, type ApiOptions, createApi } from '../api.ts';
 import type { ApiBroker, Health, IsLocal, PublishResult, TopicInfo } from '../ports.ts';
