@@ -11,31 +11,18 @@ import {
   type Packet,
   PacketType,
   ProtocolFault,
-  type Publish,
   publishRemaining,
   publishSize,
   readAck,
   readPublish,
-  type Version,
   writeAck,
   writePublishHeader,
 } from './index.ts';
-import { packetArbitrary } from './testing/arbitraries.ts';
+import { acknowledgement, publish } from './testing/arbitraries.ts';
 import { placeOf } from './testing/frames.ts';
 import { readFixtures } from './testing/read-fixtures.ts';
 
 const versions = [3, 4, 5] as const;
-
-function publishes(version: Version): fc.Arbitrary<Publish> {
-  return packetArbitrary(version).filter((packet) => packet.type === 'publish') as fc.Arbitrary<Publish>;
-}
-
-type AckPacket = Extract<Packet, { type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp' }>;
-
-function acks(version: Version): fc.Arbitrary<AckPacket> {
-  const kinds = ['puback', 'pubrec', 'pubrel', 'pubcomp'];
-  return packetArbitrary(version).filter((packet) => kinds.includes(packet.type)) as fc.Arbitrary<AckPacket>;
-}
 
 function faultOf(run: () => unknown): { reason: number; text: string } | null {
   try {
@@ -50,7 +37,7 @@ function faultOf(run: () => unknown): { reason: number; text: string } | null {
 describe('a PUBLISH through the hot door', () => {
   test.each(versions)('of version %i is the same as through the other', (version) => {
     const view = newPublishView();
-    const property = fc.property(publishes(version), (packet) => {
+    const property = fc.property(publish(version), (packet) => {
       const bytes = encodePacket(packet, version);
       const { firstByte, start, end } = placeOf(bytes);
       readPublish(bytes, firstByte, start, end, version, view);
@@ -71,7 +58,7 @@ describe('a PUBLISH through the hot door', () => {
   });
 
   test.each(versions)('of version %i is written as the other door writes it', (version) => {
-    const property = fc.property(publishes(version), fc.nat(9), (packet, at) => {
+    const property = fc.property(publish(version), fc.nat(9), (packet, at) => {
       const { qos, payload, retain, dup, packetId } = packet;
       const topic = Buffer.from(packet.topic);
       const block = version === 5 ? encodeProperties(packet.properties) : Buffer.alloc(0);
@@ -114,7 +101,7 @@ describe('a PUBLISH through the hot door', () => {
 describe('an acknowledgement through the hot door', () => {
   test.each(versions)('of version %i is the same as through the other', (version) => {
     const view = newAckView();
-    const property = fc.property(acks(version), (packet) => {
+    const property = fc.property(acknowledgement(version), (packet) => {
       const bytes = encodePacket(packet, version);
       const { firstByte, start, end } = placeOf(bytes);
       readAck(bytes, firstByte, start, end, version, view);

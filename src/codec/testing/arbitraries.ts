@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import type { Packet, SubscribeEntry, Will } from '../packet.ts';
+import type { Packet, Publish, SubscribeEntry, Will } from '../packet.ts';
 import { PacketType, type QoS, type Version } from '../packet-type.ts';
+import type { AckPacket } from '../packets/ack.ts';
 import { type Carrier, EMPTY_PROPERTIES, type Properties } from '../properties.ts';
 import { PROPERTY_TABLE, type PropertyRow } from '../property-table.ts';
 import { mayCarryReason } from '../reason.ts';
@@ -11,7 +12,7 @@ export function packetArbitrary(version: Version): fc.Arbitrary<Packet> {
     connect(version),
     connack(version),
     publish(version),
-    ...(['puback', 'pubrec', 'pubrel', 'pubcomp'] as const).map((type) => ack(type, version)),
+    ...ackTypes.map((type) => ack(type, version)),
     subscribe(version),
     suback(version),
     unsubscribe(version),
@@ -121,7 +122,8 @@ function connack(version: Version): fc.Arbitrary<Packet> {
     .map((packet) => ({ ...packet, sessionPresent: packet.sessionPresent && packet.reason === 0 && version > 3 }));
 }
 
-function publish(version: Version): fc.Arbitrary<Packet> {
+/** Any PUBLISH of the version. */
+export function publish(version: Version): fc.Arbitrary<Publish> {
   return fc
     .record(
       {
@@ -143,7 +145,14 @@ function publish(version: Version): fc.Arbitrary<Packet> {
     .map((packet) => (packet.properties.topicAlias === undefined ? packet : { ...packet, topic: '' }));
 }
 
-function ack(type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', version: Version): fc.Arbitrary<Packet> {
+/** Any acknowledgement of a PUBLISH of the version. */
+export function acknowledgement(version: Version): fc.Arbitrary<AckPacket> {
+  return fc.oneof(...ackTypes.map((type) => ack(type, version)));
+}
+
+const ackTypes = ['puback', 'pubrec', 'pubrel', 'pubcomp'] as const;
+
+function ack(type: AckPacket['type'], version: Version): fc.Arbitrary<AckPacket> {
   const number = PacketType[type.toUpperCase() as 'PUBACK' | 'PUBREC' | 'PUBREL' | 'PUBCOMP'];
   return fc.record(
     {
