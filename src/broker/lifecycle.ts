@@ -64,6 +64,7 @@ function publishFor(core: BrokerCore, world: World, source: Client, will: Will):
 /** Called twice a second: everything that depends on time. All of it by the monotonic clock. */
 export function tick(core: BrokerCore): void {
   const nowMs = core.clock.monotonicMs();
+  core.clock.wallMicros(); // so that a step of the wall clock is noticed and logged also while nothing is published
   findStalled(core, nowMs);
   for (const connection of core.connections) checkConnection(core, connection, nowMs);
   for (const world of core.worlds.values()) {
