@@ -1,5 +1,6 @@
 import { type Generator, startGenerator } from './generator.ts';
 import type { Load } from './loads.ts';
+import { usageAtRest } from './measure/at-rest.ts';
 import { nowMicros } from './measure/clock.ts';
 import { addHistogram, createHistogram, percentile } from './measure/histogram.ts';
 import { machineBusy, readMachine, treeUsage } from './measure/proc.ts';
@@ -29,10 +30,6 @@ export type Cell = {
 export type CellOptions = { readonly seconds: number; readonly workers: number };
 
 const DRAIN_MS = 10_000;
-const REST_MS = 200;
-/** A broker that uses less than this share of a core is at rest. */
-const REST_SHARE = 0.05;
-const REST_DEADLINE_MS = 15_000;
 
 /** Runs `load` on `peer` and checks every message. */
 export async function runCell(load: Load, peer: RunningPeer, options: CellOptions): Promise<Cell> {
@@ -127,16 +124,4 @@ function failureOf(results: readonly HostResult[], delivered: number, expected: 
 
 function received(results: readonly HostResult[]): number {
   return results.reduce((sum, one) => sum + one.received, 0);
-}
-
-/** CPU at the moment from which on the broker was at rest: what it still had to do for the messages before is in it. */
-async function usageAtRest(pid: number): Promise<ReturnType<typeof treeUsage>> {
-  const until = Date.now() + REST_DEADLINE_MS;
-  let from = treeUsage(pid);
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, REST_MS));
-    const to = treeUsage(pid);
-    if (to.cpuMicros - from.cpuMicros <= REST_SHARE * REST_MS * 1000 || Date.now() > until) return from;
-    from = to;
-  }
 }

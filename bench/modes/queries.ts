@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
+import { usageAtRest } from '../measure/at-rest.ts';
 import { nowMicros } from '../measure/clock.ts';
 import { addHistogram, createHistogram, percentile } from '../measure/histogram.ts';
 import { percentileOf } from '../measure/summary.ts';
@@ -29,6 +30,8 @@ export type AckPhase = {
 export type QueriesOptions = {
   readonly mqttPort: number;
   readonly httpPort: number;
+  /** Root of Sonde's process tree. */
+  readonly pid: number;
   readonly year: Year;
   readonly rounds: number;
   readonly seconds: number;
@@ -75,6 +78,8 @@ async function phase(
   asker: ChildProcess,
   options: QueriesOptions,
 ): Promise<AckPhase> {
+  // Queries that were given up may still run in the history process: they must not fall into the quiet phase.
+  await usageAtRest(options.pid);
   if (asked) asker.send(requestFor(options));
   await publishAtRate(meters, options.rate, RAMP_MS);
   for (const meter of meters) meter.take();

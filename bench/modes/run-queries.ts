@@ -21,8 +21,8 @@ export async function runQueries(options: BenchArguments, root: string, say: (li
     const { rounds, seconds } = options;
     const year = await fillYear(sonde.mqttPort, sonde.httpPort, options.count ?? (options.quick ? 100_000 : POINTS));
     say(`${year.points.toLocaleString('en')} points of a year in history after ${year.seconds.toFixed(0)} s`);
-    const { mqttPort, httpPort } = sonde;
-    const phases = await measureQueries({ mqttPort, httpPort, year, rounds, seconds, rate: RATE, say });
+    const { mqttPort, httpPort, pid } = sonde;
+    const phases = await measureQueries({ mqttPort, httpPort, pid, year, rounds, seconds, rate: RATE, say });
     const machine = describeMachine(root);
     const ratio = ratioOf(phases);
     const page = queriesMarkdown(machineLine(machine), year, phases, ratio);
