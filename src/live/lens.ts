@@ -19,12 +19,14 @@ export class Lens {
   readonly #valueBudget: Budget;
   readonly #tree: TopicTree;
   readonly #values = new Set<ValuesRows>();
-  readonly #digests = new Map<string, Digest>();
+  readonly #digests = new Map<string, RowDigest<Node> | RowDigest<Leaf>>();
   readonly #closers = new Map<Digest, () => void>();
   /** By the leaf's index; asked once a topic. Empty when all is seen. */
   readonly #visible: boolean[] = [];
-  /** Leaves of the index below this are in the tree. */
-  #taken = 0;
+  /** Leaves of the index below this have been asked for. */
+  #looked = 0;
+  /** The tree is grown once somebody watches it, and then kept. */
+  #treeWanted = false;
 
   /** `maySee` is null when nothing is hidden. */
   constructor(
@@ -41,22 +43,33 @@ export class Lens {
     this.#tree = new TopicTree(nodeBudget, (level, text) => writer.fits(level, text));
   }
 
-  /** Takes in one more topic of the index; false when it has them all. */
+  /** Whether it hides nothing. */
+  get all(): boolean {
+    return this.#maySee === null;
+  }
+
+  /** Does one step of following the index to its new topics; false when there is none left. */
   catchUp(): boolean {
-    const leaf = this.#index.leaves[this.#taken];
-    if (leaf) {
-      this.#taken += 1;
-      if (this.#maySee !== null) this.#visible.push(allows(this.#maySee, leaf.name));
+    const { leaves } = this.#index;
+    if (this.#maySee === null) this.#looked = leaves.length;
+    if (this.#looked < leaves.length) {
+      this.#visible.push(allows(this.#maySee, (leaves[this.#looked] as Leaf).name));
+      this.#looked += 1;
+      return true;
+    }
+    if (this.#treeWanted && this.#tree.seen < this.#looked) {
+      const leaf = leaves[this.#tree.seen] as Leaf;
+      this.#tree.seen += 1;
       if (this.#sees(leaf)) this.#tree.add(leaf);
-      for (const values of this.#values) if (values.seen === leaf.index) values.take(leaf, this.#sees(leaf));
       return true;
     }
     for (const values of this.#values) {
-      if (values.seen === this.#taken) continue;
-      const next = this.#index.leaves[values.seen] as Leaf;
-      values.take(next, this.#sees(next));
+      if (values.seen === this.#looked) continue;
+      const leaf = leaves[values.seen] as Leaf;
+      values.take(leaf, this.#sees(leaf));
       return true;
     }
+    for (const digest of this.#digests.values()) digest.ready = true;
     return false;
   }
 
@@ -103,6 +116,7 @@ export class Lens {
     const unlisted = (): number => this.#tree.unplaced + this.#index.unindexed;
     const digest = new RowDigest<Node>({ list: 'children', row: treeRow, unlisted }, this.#writer);
     this.#tree.attach(text, digest);
+    this.#treeWanted = true;
     return { digest, close: () => this.#tree.detach(text) };
   }
 
@@ -125,16 +139,16 @@ export class Lens {
 }
 
 /** A rule that fails hides: it must neither show a topic nor stop the others' digests. */
-function allows(maySee: (topic: string) => boolean, topic: string): boolean {
+function allows(maySee: ((topic: string) => boolean) | null, topic: string): boolean {
   try {
-    return maySee(topic);
+    return maySee === null || maySee(topic);
   } catch {
     return false;
   }
 }
 
 type RowTopic = Exclude<DigestTopic, { readonly kind: 'status' }>;
-type Opened = { readonly digest: Digest; readonly close: () => void };
+type Opened = { readonly digest: RowDigest<Node> | RowDigest<Leaf>; readonly close: () => void };
 
 function keyOf(topic: RowTopic): string {
   if (topic.kind === 'values') return `values/${topic.filter}`;

@@ -18,7 +18,10 @@ export function createLive(options: LiveOptions): Live {
   const maxTopics = options.maxTopicsPerWorld ?? DEFAULT_MAX_TOPICS;
   const writer = new FrameWriter(limits);
   const worlds = new Map<number, WorldLive>();
+  /** Those who watch something now. */
   const viewers = new Map<Viewer, ViewerState>();
+  /** Outlives the watching, so that leaving and coming back does not get anybody more frames. */
+  const states = new WeakMap<Viewer, ViewerState>();
 
   const worldOf = (number: number): WorldLive => {
     let world = worlds.get(number);
@@ -77,7 +80,7 @@ export function createLive(options: LiveOptions): Live {
     subscribe: (viewer, topic) => {
       const wanted = parseDigestTopic(topic);
       if (!wanted) return false;
-      const state = viewers.get(viewer) ?? new ViewerState(viewer, clock, logger, limits.framesPerSecond);
+      const state = states.get(viewer) ?? new ViewerState(viewer, clock, logger, limits.framesPerSecond);
       if (!state.watches.has(topic) && state.watches.size >= limits.digestsPerViewer) return false;
       const digest = worldOf(viewer.world).open(wanted, viewer.principal.rules);
       if (!digest) return false;
@@ -87,6 +90,7 @@ export function createLive(options: LiveOptions): Live {
       end(viewer, state, topic);
       state.watches.set(topic, watch);
       viewers.set(viewer, state);
+      states.set(viewer, state);
       ticker.wake();
       return true;
     },

@@ -18,6 +18,8 @@ export type RowFormat<T> = {
 export class RowDigest<T> implements Digest {
   /** Rows that are too long for a frame. */
   tooLong = 0;
+  /** Set once all topics have been looked at, so that the first frame does not say less than is known. */
+  ready = false;
   readonly #format: RowFormat<T>;
   readonly #writer: FrameWriter;
   readonly #rows: T[] = [];
@@ -70,7 +72,7 @@ export class RowDigest<T> implements Digest {
 
   hasNews(watch: Watch): boolean {
     const cohort = this.#cohortOf.get(watch);
-    return cohort !== undefined && !this.#isUpToDate(cohort);
+    return this.ready && cohort !== undefined && !this.#isUpToDate(cohort);
   }
 
   *deliver(watches: readonly Watch[]): Generator<void, void> {

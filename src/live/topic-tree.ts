@@ -38,6 +38,8 @@ export class TopicTree {
   /** By the leaf's index. */
   readonly #nodes: (Node | null)[] = [];
   #taken = 0;
+  /** Leaves of the index below this have been taken in, or are not for this tree. */
+  seen = 0;
   /** Digests of nodes that are not there yet, by text. */
   readonly #awaited = new Map<string, RowDigest<Node>>();
 
@@ -106,9 +108,13 @@ export class TopicTree {
 
   #grow(name: string): Node {
     let node = this.root;
-    for (const [level, end] of levelsOf(name)) {
+    let start = 0;
+    for (let depth = 1; start >= 0; depth++) {
+      const end = endOfLevel(name, start, depth);
+      const level = name.slice(start, end);
       node.children ??= new Map();
       node = node.children.get(level) ?? this.#sprout(node, level, name.slice(0, end));
+      start = end < name.length ? end + 1 : -1;
     }
     return node;
   }
@@ -131,21 +137,20 @@ export class TopicTree {
 
   #find(text: string): Node | undefined {
     let node: Node | undefined = this.root;
-    for (const [level] of levelsOf(text)) node = node?.children?.get(level);
+    let start = 0;
+    for (let depth = 1; start >= 0 && node; depth++) {
+      const end = endOfLevel(text, start, depth);
+      node = node.children?.get(text.slice(start, end));
+      start = end < text.length ? end + 1 : -1;
+    }
     return node;
   }
 }
 
-/** The levels of a topic with the position of their end; the last one may hold several. */
-function* levelsOf(text: string): Generator<readonly [level: string, end: number]> {
-  let start = 0;
-  for (let depth = 1; ; depth++) {
-    const slash = depth === MAX_LEVELS ? -1 : text.indexOf('/', start);
-    const end = slash < 0 ? text.length : slash;
-    yield [text.slice(start, end), end];
-    if (slash < 0) return;
-    start = slash + 1;
-  }
+/** Where the level that begins at `start` ends; the last one that is a node holds all the rest. */
+function endOfLevel(text: string, start: number, depth: number): number {
+  const slash = depth === MAX_LEVELS ? -1 : text.indexOf('/', start);
+  return slash < 0 ? text.length : slash;
 }
 
 function makeNode(level: string, text: string, parent: Node | null, row: number): Node {
