@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** The variable by which every process of one run of the tests is known, whatever its parent. */
-export const MARK = 'SONDE_TEST_RUN';
+export const MARK = 'WORKSHOP_RUN';
 
 /**
  * The processes that carry a mark and still live, without this one. Null where the system does not let us look (only

@@ -46,7 +46,7 @@ export const systemTools = [
       'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
       'C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe',
     ],
-    elsewhere: 'install Chromium or Chrome, or name one in SONDE_CHROMIUM',
+    elsewhere: 'install Chromium or Chrome, or name one in WORKSHOP_CHROMIUM',
   },
   {
     name: 'python3-paho-mqtt',
@@ -64,7 +64,7 @@ export const isStrict = Boolean(process.env.CI) && process.env.CI !== 'false';
 
 /** The Python whose modules are the system's: on Debian not the first of PATH, which may be someone's own. */
 export function pythonPath() {
-  return process.env.SONDE_PYTHON ?? findProgram(['/usr/bin/python3', 'python3', 'python.exe']);
+  return process.env.WORKSHOP_PYTHON ?? findProgram(['/usr/bin/python3', 'python3', 'python.exe']);
 }
 
 /**
@@ -75,7 +75,7 @@ export function findTool(name) {
   const wanted = systemTools.find((entry) => entry.name === name);
   if (!wanted) throw new Error(`no system tool is called ${name}`);
   if (wanted.module) return missingModules([wanted.module]).length === 0 ? pythonPath() : null;
-  if (name === 'chromium' && process.env.SONDE_CHROMIUM) return process.env.SONDE_CHROMIUM;
+  if (name === 'chromium' && process.env.WORKSHOP_CHROMIUM) return process.env.WORKSHOP_CHROMIUM;
   return findProgram(wanted.programs ?? []);
 }
 

@@ -30,9 +30,9 @@ export async function openPage(browser: Browser, size = { width: 1280, height: 8
   return { page, faults, strayed, close: () => context.close() };
 }
 
-/** A picture for people, in the folder that SONDE_SCREENSHOTS names or a temporary one. */
+/** A picture for people, in the folder that WORKSHOP_SCREENSHOTS names or a temporary one. */
 export async function picture(page: Page, name: string): Promise<void> {
-  pictures ??= process.env['SONDE_SCREENSHOTS'] ?? mkdtempSync(join(tmpdir(), 'sonde-screenshots-'));
+  pictures ??= process.env['WORKSHOP_SCREENSHOTS'] ?? mkdtempSync(join(tmpdir(), 'sonde-screenshots-'));
   await page.screenshot({ path: join(pictures, `${name}.png`) });
 }
 

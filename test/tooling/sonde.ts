@@ -49,7 +49,7 @@ const STOP_MS = 10_000;
 
 /** Starts the built program with a data folder and ports of its own and waits until `/health` says ok. */
 export async function startSonde(options: SondeOptions = {}): Promise<RunningSonde> {
-  const external = process.env['SONDE_TEST_BROKER'];
+  const external = process.env['WORKSHOP_BROKER'];
   if (external) return externalBroker(external);
   const mqttPort = options.mqttPort ?? (await freePort());
   const httpPort = options.httpPort ?? (await freePort());
@@ -61,7 +61,7 @@ export async function startSonde(options: SondeOptions = {}): Promise<RunningSon
     [entry, ...serveArguments(options, dataDir, mqttPort, httpPort)],
     {
       cwd: dataDir,
-      env: { ...process.env, ...options.env },
+      env: { ...cleanEnvironment(), ...options.env },
     },
   );
   const log = () => child.stdout() + child.stderr();
@@ -144,6 +144,11 @@ async function stopCleanly(child: Running, log: () => string): Promise<void> {
   }
 }
 
+/** Without what somebody set for a Sonde of their own: each test says itself what it wants. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SONDE_')));
+}
+
 /** Runs another command of the built program, e.g. `['token', 'create', '--data', dir]`, to its end. */
 export function sondeCommand(
   args: readonly string[],
@@ -152,13 +157,13 @@ export function sondeCommand(
   return runToEnd(process.execPath, [entry, ...args], {
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { ...process.env, ...options.env },
+    env: { ...cleanEnvironment(), ...options.env },
   });
 }
 
 /**
- * Tries the tests themselves: `SONDE_TEST_BROKER=127.0.0.1:1883` points them at a broker that already runs, and
- * `SONDE_TEST_BROKER_WS=ws://127.0.0.1:9001` at its WebSocket. What only Sonde has then fails, as it should.
+ * Tries the tests themselves: `WORKSHOP_BROKER=127.0.0.1:1883` points them at a broker that already runs, and
+ * `WORKSHOP_BROKER_WS=ws://127.0.0.1:9001` at its WebSocket. What only Sonde has then fails, as it should.
  */
 function externalBroker(address: string): RunningSonde {
   const port = Number(address.split(':').at(-1));
@@ -168,7 +173,7 @@ function externalBroker(address: string): RunningSonde {
     mqttPort: port,
     httpPort: 0,
     url: 'http://127.0.0.1:0',
-    wsUrl: process.env['SONDE_TEST_BROKER_WS'] ?? 'ws://127.0.0.1:0/mqtt',
+    wsUrl: process.env['WORKSHOP_BROKER_WS'] ?? 'ws://127.0.0.1:0/mqtt',
     dataDir: '',
     startedInMs: 0,
     log: () => '',
