@@ -60,7 +60,7 @@ async function open(
   const started = history?.start();
   started?.catch(() => {}); // looked at below; until then it may not end the process
 
-  const broker = createBroker({ store: createMemoryStore(), access, clock, logger, limits: brokerLimits(settings) });
+  const broker = createBroker({ store: createMemoryStore(), access, clock, logger, limits: settings.limits });
   if (history) history.drain(broker.record(history.intake));
   const live = createLive({ clock, logger, status: (world) => statusOf(broker, history, world) });
   for (const name of broker.worldNames()) {
@@ -116,25 +116,6 @@ function openHistory(settings: Settings, clock: Clock, logger: Logger): History 
     maxQueries: limits.historyQueries,
     queryTimeoutMs: limits.historyQueryTimeoutS * 1000,
   });
-}
-
-function brokerLimits({ limits }: Settings) {
-  return {
-    maxPacketBytes: limits.maxPacketBytes,
-    maxBytesBeforeConnect: limits.maxConnectBytes,
-    connectTimeoutMs: limits.connectTimeoutS * 1000,
-    maxConnections: limits.maxConnections,
-    maxInflight: limits.maxInflight,
-    receiveMaximum: limits.receiveMaximum,
-    maxQueuedMessages: limits.maxQueuedMessages,
-    maxQueuedBytes: limits.maxQueuedBytes,
-    maxSubscriptionsPerSession: limits.maxSubscriptionsPerSession,
-    maxTopicLevels: limits.maxTopicLevels,
-    maxRetainedMessages: limits.maxRetainedMessages,
-    maxSessions: limits.maxSessions,
-    maxSessionExpiryS: limits.maxSessionExpiryS,
-    outputHighWaterBytes: limits.maxOutputBytes,
-  };
 }
 
 function apiBroker(broker: Broker, live: Live, history: History | null, isOpen: () => boolean): ApiBroker {

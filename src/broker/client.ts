@@ -29,6 +29,7 @@ export class Client {
   pumping = false;
   /** Entries that wait or are in flight. */
   queued = 0;
+  queuedBytes = 0;
   /** The queue is at its bound: it takes nothing more until it has room. */
   full = false;
   /** Cursors over the retained messages of filters that it subscribed to. */

@@ -94,7 +94,7 @@ export class Connection implements SessionSink<QueueEntry> {
 
   /** More waits for it than it should. */
   get congested(): boolean {
-    return this.output.bytes > this.#core.limits.outputHighWaterBytes;
+    return this.output.bytes > this.#core.limits.maxOutputBytes;
   }
 
   // --- bytes in
@@ -109,7 +109,7 @@ export class Connection implements SessionSink<QueueEntry> {
     this.#core.arrivedUs = this.#core.clock.wallMicros();
     if (this.state === 'authenticating') {
       // Pipelined before CONNACK: kept, bounded, for after it.
-      if (this.#tail.length + length > this.#core.limits.maxBytesBeforeConnect) {
+      if (this.#tail.length + length > this.#core.limits.maxConnectBytes) {
         this.#fail(Reason.packetTooLarge, 'sent too much before it was signed in');
         return;
       }
@@ -160,14 +160,14 @@ export class Connection implements SessionSink<QueueEntry> {
   }
 
   #checkSize(firstByte: number, size: number): void {
-    const { maxPacketBytes, maxBytesBeforeConnect } = this.#core.limits;
+    const { maxPacketBytes, maxConnectBytes } = this.#core.limits;
     if (this.state === 'new' && firstByte >> 4 !== PacketType.CONNECT) {
       throw new ProtocolFault(
         Reason.protocolError,
         `the first packet is ${packetName(firstByte >> 4)}, not CONNECT [MQTT-3.1.0-1]`,
       );
     }
-    const limit = this.state === 'new' ? maxBytesBeforeConnect : maxPacketBytes;
+    const limit = this.state === 'new' ? maxConnectBytes : maxPacketBytes;
     if (size > limit) {
       throw new ProtocolFault(
         Reason.packetTooLarge,

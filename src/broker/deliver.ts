@@ -27,8 +27,7 @@ export function deliverQueued(
   }
   if (client.persistent) {
     client.tail = number;
-    client.queued += 1;
-    if (client.queued >= core.limits.maxQueuedMessages) setFull(core, client, true);
+    countQueued(core, client, stored as StoredMessage);
     if (!client.ready) {
       client.live = false;
       return;
@@ -47,8 +46,7 @@ export function deliverQueued(
   } else {
     client.live = false;
     client.tail = core.transient.append(stored as StoredMessage, [target]);
-    client.queued += 1;
-    if (client.queued >= core.limits.maxQueuedMessages) setFull(core, client, true);
+    countQueued(core, client, stored as StoredMessage);
   }
   const connection = client.connection;
   if (connection?.congested) slowDown(core, source?.connection ?? null, connection);
@@ -87,11 +85,28 @@ export function settle(core: BrokerCore, client: Client, entry: QueueEntry | nul
   if (entry === null || !client.persistent) return;
   client.store.ack(client.queue, entry.number);
   core.turn.wrote();
-  client.queued -= 1;
-  if (client.full && client.queued < core.limits.maxQueuedMessages * 0.9) setFull(core, client, false);
+  countTaken(core, client, entry.message);
 }
 
-export function setFull(core: BrokerCore, client: Client, full: boolean): void {
+/** A message went into a client's queue; at its bound the queue takes no more. */
+export function countQueued(core: BrokerCore, client: Client, message: StoredMessage): void {
+  const { maxQueuedMessages, maxQueuedBytes } = core.limits;
+  client.queued += 1;
+  client.queuedBytes += message.payload.length;
+  if (client.queued >= maxQueuedMessages || client.queuedBytes >= maxQueuedBytes) setFull(core, client, true);
+}
+
+/** A message left a client's queue; with a tenth of it free it takes messages again. */
+export function countTaken(core: BrokerCore, client: Client, message: StoredMessage): void {
+  const { maxQueuedMessages, maxQueuedBytes } = core.limits;
+  client.queued -= 1;
+  client.queuedBytes -= message.payload.length;
+  if (!client.full) return;
+  if (client.queued < maxQueuedMessages * 0.9 && client.queuedBytes < maxQueuedBytes * 0.9)
+    setFull(core, client, false);
+}
+
+function setFull(core: BrokerCore, client: Client, full: boolean): void {
   if (client.full === full) return;
   client.full = full;
   client.world.subscriptions.generation += 1;

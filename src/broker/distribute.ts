@@ -125,14 +125,19 @@ function copyOf(
 
 /** Keeps or, with an empty payload, removes the retained message of a topic [MQTT-3.3.1-5, MQTT-3.3.1-6]. */
 function keepRetained(core: BrokerCore, world: World, message: StoredMessage): void {
+  const before = world.retained.get(message.topic)?.payload.length ?? 0;
   if (message.payload.length === 0) {
     world.retained.delete(message.topic);
+    world.retainedBytes -= before;
     return;
   }
-  if (world.retained.size >= core.limits.maxRetainedMessages && world.retained.get(message.topic) === undefined) {
+  const { maxRetainedMessages, maxRetainedBytes } = core.limits;
+  const bytes = world.retainedBytes - before + message.payload.length;
+  if ((before === 0 && world.retained.size >= maxRetainedMessages) || bytes > maxRetainedBytes) {
     core.stats.dropped += 1;
     core.logger.warn({ topic: message.topic }, 'not retained: the limit of retained messages is reached');
     return;
   }
   world.retained.set(message.topic, message);
+  world.retainedBytes = bytes;
 }

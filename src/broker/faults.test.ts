@@ -53,7 +53,7 @@ describe('a packet that breaks the protocol', () => {
   });
 
   it('of a size above the limit is refused by its header, before its bytes come', async () => {
-    const { broker } = fakeBroker({ limits: { maxPacketBytes: 1000, maxBytesBeforeConnect: 200 } });
+    const { broker } = fakeBroker({ limits: { maxPacketBytes: 1000, maxConnectBytes: 200 } });
     const stranger = new FakeDevice(broker, 5);
     stranger.sendBytes(bytes('10 c9 01'));
     expect(stranger.closed).toBe(true);
@@ -172,7 +172,7 @@ describe('an acknowledgement', () => {
 });
 
 describe('back-pressure', () => {
-  const limits = { outputHighWaterBytes: 10_000, stalledAfterMs: 2000 };
+  const limits = { maxOutputBytes: 10_000, stalledAfterMs: 2000 };
 
   it('holds a publisher while its receiver is behind, and loses nothing', async () => {
     const { broker } = fakeBroker({ limits });

@@ -21,7 +21,7 @@ export function slowDown(core: BrokerCore, source: Connection | null, receiver: 
 export function madeProgress(core: BrokerCore, receiver: Connection): void {
   if (receiver.waiting.size === 0 && !receiver.stalled) return;
   receiver.behindSinceMs = core.clock.monotonicMs();
-  if (receiver.output.bytes * 2 > core.limits.outputHighWaterBytes) return;
+  if (receiver.output.bytes * 2 > core.limits.maxOutputBytes) return;
   receiver.stalled = false;
   releaseWaiting(core, receiver);
 }

@@ -78,7 +78,7 @@ export function tick(core: BrokerCore): void {
 
 function checkConnection(core: BrokerCore, connection: Connection, nowMs: number): void {
   if (connection.state !== 'open') {
-    if (nowMs - connection.openedAtMs > core.limits.connectTimeoutMs) connection.abort('no CONNECT in time');
+    if (nowMs - connection.openedAtMs > core.limits.connectTimeoutS * 1000) connection.abort('no CONNECT in time');
     return;
   }
   if (connection.keepAliveMs > 0 && nowMs - connection.lastPacketMs > connection.keepAliveMs && !connection.held) {

@@ -1,53 +1,63 @@
-/** Every bound of the broker with its default. Units are in the names. */
+/** Every bound of the broker, with its unit in its name. */
 export type BrokerLimits = {
-  /** Largest packet that is taken; announced to MQTT 5 clients. */
   readonly maxPacketBytes: number;
-  /** Bytes that a connection may send before it is let in: a CONNECT with will and password fits. */
-  readonly maxBytesBeforeConnect: number;
-  /** Time to send CONNECT. */
-  readonly connectTimeoutMs: number;
+  readonly maxConnectBytes: number;
+  readonly connectTimeoutS: number;
   readonly maxConnections: number;
-  /** QoS 1 and 2 messages sent to a client and not acknowledged; an MQTT 5 client may ask for fewer. */
   readonly maxInflight: number;
-  /** Incoming QoS 1 and 2 messages in work; announced to MQTT 5 clients as Receive Maximum. */
   readonly receiveMaximum: number;
-  /** Messages that wait for one session. */
   readonly maxQueuedMessages: number;
-  /** Payload bytes that wait for one session. */
   readonly maxQueuedBytes: number;
+  readonly maxOutputBytes: number;
+  readonly stalledAfterMs: number;
+  readonly maxSessions: number;
+  readonly maxSessionExpiryS: number;
   readonly maxSubscriptionsPerSession: number;
   readonly maxFiltersPerPacket: number;
   readonly maxTopicLevels: number;
   readonly maxRetainedMessages: number;
-  /** Sessions, connected or kept. */
-  readonly maxSessions: number;
-  /** The longest that a session is kept for a client that is away; a longer wish is cut to it. */
-  readonly maxSessionExpiryS: number;
-  /** Bytes that wait for one connection before those who publish to it are read more slowly. */
-  readonly outputHighWaterBytes: number;
-  /** How long a receiver may take no byte before nobody waits for it any more and its QoS 0 messages are dropped. */
-  readonly stalledAfterMs: number;
-  /** Topics whose receivers are remembered, per world. */
+  readonly maxRetainedBytes: number;
   readonly topicCacheEntries: number;
 };
 
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The defaults, each with what happens at the bound. */
 export const DEFAULT_LIMITS: BrokerLimits = {
-  maxPacketBytes: 16 * 1024 * 1024,
-  maxBytesBeforeConnect: 128 * 1024,
-  connectTimeoutMs: 10_000,
-  maxConnections: 15_000,
+  // A photo of an ESP32 camera or a phone passes; a thousand half-sent packets still fit into memory. Larger: the
+  // connection is closed (5.0: DISCONNECT 0x95, packet too large).
+  maxPacketBytes: 4 * MIB,
+  // Before somebody is known they get no more room than a CONNECT with a full will of 64 KiB needs. More: closed.
+  maxConnectBytes: 128 * KIB,
+  // From the accepted socket to a complete CONNECT. Later: closed.
+  connectTimeoutS: 10,
+  // Sockets open at once. More: closed at once.
+  maxConnections: 20_000,
+  // QoS 1 and 2 messages on their way to one client, if it asks for no fewer. More: they wait in its queue.
   maxInflight: 1000,
-  receiveMaximum: 1000,
+  // QoS 1 and 2 messages that a 5.0 client may have under way to us: announced.
+  receiveMaximum: 1024,
+  // Messages and payload bytes that wait for one session. More: the new one is dropped for it and counted.
   maxQueuedMessages: 100_000,
-  maxQueuedBytes: 64 * 1024 * 1024,
-  maxSubscriptionsPerSession: 10_000,
-  maxFiltersPerPacket: 1000,
-  maxTopicLevels: 256,
-  maxRetainedMessages: 1_000_000,
-  maxSessions: 100_000,
-  maxSessionExpiryS: 30 * 24 * 3600,
-  outputHighWaterBytes: 1024 * 1024,
+  maxQueuedBytes: 64 * MIB,
+  // Bytes that wait for one slow connection. More: those who publish to it are read more slowly.
+  maxOutputBytes: 1 * MIB,
+  // How long it may take no byte before nobody waits for it any more: then its QoS 0 messages are dropped and counted.
   stalledAfterMs: 2000,
+  // Sessions, connected or kept. More: CONNECT is refused (5.0: 0x97, quota exceeded; 3.x: 3, server unavailable).
+  maxSessions: 100_000,
+  // umqtt.robust asks for sessions that never end: they end after 14 days away.
+  maxSessionExpiryS: 14 * 24 * 3600,
+  // More: SUBACK 0x97 (3.x: 0x80).
+  maxSubscriptionsPerSession: 1000,
+  maxFiltersPerPacket: 1000,
+  // Levels of a topic name or filter. More: the name ends the connection (5.0: 0x90), the filter is refused (0x8f).
+  maxTopicLevels: 200,
+  // Retained messages and their payload bytes in one namespace. More: the new one is delivered but not kept.
+  maxRetainedMessages: 100_000,
+  maxRetainedBytes: 256 * MIB,
+  // Topics whose receivers are remembered, per namespace. More: the ones not used lately are worked out anew.
   topicCacheEntries: 131_072,
 };
 

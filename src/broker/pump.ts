@@ -3,7 +3,7 @@ import type { QueueEntry, StoredMessage } from '../store/index.ts';
 import type { Client, RetainedCursor } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import { sendInFlight, setFull } from './deliver.ts';
+import { countQueued, countTaken, sendInFlight } from './deliver.ts';
 import type { World } from './world.ts';
 
 const PAGE_ENTRIES = 256;
@@ -69,8 +69,7 @@ function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry): voi
   if (client.persistent) return;
   // Nobody will ask for it again once this connection is gone.
   client.store.ack(client.queue, number);
-  client.queued -= 1;
-  if (client.full && client.queued < core.limits.maxQueuedMessages * 0.9) setFull(core, client, false);
+  countTaken(core, client, message);
 }
 
 /** Sends retained messages of new subscriptions, a slice at a time [MQTT-3.3.1-8]. */
@@ -110,7 +109,7 @@ function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCurso
     if (client.persistent) {
       const number = client.store.append(message, [target]);
       core.turn.appended();
-      client.queued += 1;
+      countQueued(core, client, message);
       client.tail = number;
       client.cursor = number;
       entry = { number, message, target };

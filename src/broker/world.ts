@@ -14,6 +14,8 @@ export class World {
   readonly subscriptions = new SubscriptionTrie<Client, Subscription>();
   readonly topics: TopicTable<Receivers>;
   readonly retained = new RetainedIndex<StoredMessage>();
+  /** Payload bytes of all retained messages. */
+  retainedBytes = 0;
   readonly clients = new Map<string, Client>();
   readonly taps: Tap[] = [];
   /** Where this world's messages are recorded, or null when history is off. */
