@@ -52,7 +52,6 @@ function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], 
 const AT_MOST: readonly (readonly [small: keyof Limits, large: keyof Limits, why: string])[] = [
   ['maxConnectBytes', 'maxPacketBytes', 'a CONNECT is a packet too'],
   ['maxPacketBytes', 'maxQueuedBytes', 'a packet of that size could never wait for a session'],
-  ['maxPacketBytes', 'maxOutputBytes', 'a packet of that size could never be sent'],
   ['maxPacketBytes', 'qos0BufferBytes', 'a packet of that size could never reach history'],
 ];
 
