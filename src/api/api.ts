@@ -45,6 +45,8 @@ export type ApiOptions = {
   /** Absolute path of the built web app; may be absent. */
   readonly webRoot: string;
   readonly version: string;
+  /** The port of the first MQTT listener, once it is open: the web app shows it to newcomers. */
+  readonly mqttPort?: () => number | null;
   readonly limits?: Partial<ApiLimits>;
 };
 
@@ -66,7 +68,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const { logger, access } = options;
   const downloads = createDownloads(access, logger, limits.downloadsAtOnce, limits.stallMs);
   const queries = createSlots(limits.queriesAtOnce, 'places for questions to history', 1);
-  const context: ApiContext = { ...options, limits, queries, downloads };
+  const context: ApiContext = { mqttPort: () => null, ...options, limits, queries, downloads };
   const metrics = createMetrics({ ...options, activeDownloads: downloads.active });
 
   const app = createApp(context, metrics);

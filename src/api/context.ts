@@ -20,6 +20,7 @@ export type ApiContext = {
   readonly clock: Clock;
   readonly limits: ApiLimits;
   readonly version: string;
+  readonly mqttPort: () => number | null;
   readonly queries: Slots;
   readonly downloads: Downloads;
 };

@@ -55,6 +55,8 @@ describe('the OpenAPI document', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(document.info).toMatchObject({ title: 'Sonde', version: '1.2.3' });
     expect(document.components).toHaveProperty('securitySchemes.token.scheme', 'basic');
+    expect(document).toHaveProperty('security', [{}, { token: [] }]);
+    expect(document).toHaveProperty(['paths', '/health', 'get', 'security'], []);
     const ids = operations().map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const { operation } of operations()) {

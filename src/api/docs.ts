@@ -17,6 +17,8 @@ export async function addDocs(app: App, version: string): Promise<void> {
       },
       servers: [{ url: '/' }],
       tags: TAGS,
+      // Without credentials too: from this machine.
+      security: [{}, { token: [] }],
       components: {
         securitySchemes: {
           token: { type: 'http', scheme: 'basic', description: 'The key and the secret of a token.' },
@@ -138,7 +140,7 @@ function renderProblemsPage(): string {
       `<section id="${code}"><h2>${status} ${escapeHtml(title)}</h2><p><code>${code}</code></p><p>${escapeHtml(help)}</p></section>`,
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Sonde: problems</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}
+<title>Sonde: problems</title><link rel="icon" href="data:,"><style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}
 :target{outline:2px solid #1c7ed6;outline-offset:.5rem}</style>
 <h1>Problems</h1><p>What the HTTP side answers when it cannot do what was asked. <a href="/api/docs">API</a></p>
 ${entries.join('\n')}</html>\n`;

@@ -14,7 +14,12 @@ describe('who asks', () => {
   it('is nobody from this machine, and may', async () => {
     const answer = await ask({}, '127.0.0.1');
     expect(answer.statusCode).toBe(200);
-    expect(answer.json()).toMatchObject({ name: 'anonymous', kind: 'anonymous', namespace: 'default', local: true });
+    expect(answer.json()).toMatchObject({
+      principal: 'anonymous',
+      anonymous: true,
+      namespace: 'default',
+      local: true,
+    });
   });
 
   it('must sign in from another machine', async () => {
@@ -36,8 +41,8 @@ describe('who asks', () => {
   it('is the token that signed in', async () => {
     const answer = await ask(basic('key', 'right'));
     expect(answer.json()).toMatchObject({
-      name: 'key',
-      kind: 'token',
+      principal: 'key',
+      anonymous: false,
       namespace: 'lab',
       local: false,
       allTopics: true,

@@ -9,8 +9,14 @@ export function requireHistory({ history }: ApiContext): History {
   return history;
 }
 
-/** Begins a question to history: bounded at once, and ended when its reader takes nothing for too long. */
-export function beginQuestion({ queries, limits }: ApiContext, reply: FastifyReply): void {
+/** Puts a question to history: bounded at once until its answer is read, and cut when its reader takes nothing for too long. */
+export async function ask<T>(
+  { queries, limits }: ApiContext,
+  reply: FastifyReply,
+  question: () => Promise<T>,
+): Promise<T> {
   queries.hold(reply.raw);
+  const answer = await question();
   reply.raw.setTimeout(limits.stallMs, () => reply.raw.destroy());
+  return answer;
 }

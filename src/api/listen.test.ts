@@ -198,6 +198,16 @@ describe('a download over a socket', () => {
     await expect.poll(() => stream?.destroyed, { timeout: 5000 }).toBe(true);
   });
 
+  it('is the same for an answer of many rows', async () => {
+    const many = Array.from({ length: 100_000 }, (_, i) => [i, 'x'.repeat(100)] as const);
+    const { history } = await createFixture();
+    const limits = { stallMs: 100, queriesAtOnce: 1 };
+    const { port, url } = await start({ history: { ...history, points: async () => many }, limits });
+    await readAndStop(port, '/api/v1/points?topic=t&limit=100000');
+    expect((await fetch(`${url}/api/v1/points?topic=t`)).status).toBe(503);
+    await expect.poll(async () => (await fetch(`${url}/api/v1/series`)).status, { timeout: 5000 }).toBe(200);
+  });
+
   it('ends when the right of its reader ends', async () => {
     const { history, access, url } = await start();
     history.exportStream = () => Readable.from(endless());
@@ -232,10 +242,10 @@ async function* endless(): AsyncGenerator<Buffer> {
 }
 
 /** Asks for a download, reads its beginning and then nothing more. */
-async function readAndStop(port: number): Promise<Socket> {
+async function readAndStop(port: number, path = '/api/v1/points?topic=t&format=csv'): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {});
-  socket.write('GET /api/v1/points?topic=t&format=csv HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   await once(socket, 'readable');
   return socket;
 }

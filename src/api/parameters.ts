@@ -42,7 +42,7 @@ export function isoTime(description: string) {
 export const namespaceParameter = z
   .string({ error: 'a namespace' })
   .max(128, { error: 'a namespace' })
-  .meta({ description: 'Must be a namespace of the credentials; theirs when left out.', examples: ['default'] })
+  .meta({ description: 'Must be a namespace of the credentials; theirs when left out.' })
   .optional();
 
 /** UTF-16 that has no UTF-8 form: it would silently turn into another text. */

@@ -16,7 +16,6 @@ export function addMetricsRoute(app: App, context: ApiContext, metrics: Metrics)
         operationId: 'getMetrics',
         summary: 'Figures of the whole server for Prometheus',
         description: 'From this machine, or with a token. Never holds a client id, a topic or a token.',
-        security: [{}, { token: [] }],
         response: {
           200: {
             description: 'Prometheus text format.',

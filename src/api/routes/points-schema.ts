@@ -33,7 +33,6 @@ export function pointsQuery(limits: ApiLimits) {
       .meta({
         description:
           '`value` for a bare number (the default), else the path in the JSON: `kT`, `a.b`, `a[0]`. A download without it has all fields.',
-        examples: ['value'],
       })
       .optional(),
     from: isoTime('Points at or after this time.').optional(),

@@ -3,7 +3,7 @@ import type { BucketRow, PointRow } from '../../history/index.ts';
 import { type ApiContext, type App, callerOf, worldOf } from '../context.ts';
 import { GUARDED_PROBLEMS, problemResponses } from '../docs.ts';
 import { attachment, fileNameOf } from '../file-name.ts';
-import { beginQuestion, requireHistory } from '../history-access.ts';
+import { ask, requireHistory } from '../history-access.ts';
 import { markTruncated, sendRows } from '../json-rows.ts';
 import { type ParameterFault, Problem } from '../problems.ts';
 import { formatMicros } from '../time.ts';
@@ -67,14 +67,13 @@ export function addPointsRoute(app: App, context: ApiContext): void {
         return context.downloads.send(reply, principal.name, headers, open);
       }
 
-      beginQuestion(context, reply);
       const query = { ...span, field: field ?? 'value' };
       if (points !== undefined) {
-        const buckets = await history.buckets(query, points);
+        const buckets = await ask(context, reply, () => history.buckets(query, points));
         return sendRows(reply, 'points', buckets, renderBucket);
       }
       const most = limit ?? context.limits.pointsDefault;
-      const rows = await history.points(query, most + 1);
+      const rows = await ask(context, reply, () => history.points(query, most + 1));
       markTruncated(reply, rows.length > most);
       return sendRows(reply, 'points', rows.length > most ? rows.slice(0, most) : rows, renderPoint);
     },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { SeriesRow } from '../../history/index.ts';
 import { type ApiContext, type App, callerOf, worldOf } from '../context.ts';
 import { GUARDED_PROBLEMS, json, problemResponses } from '../docs.ts';
-import { beginQuestion, requireHistory } from '../history-access.ts';
+import { ask, requireHistory } from '../history-access.ts';
 import { markTruncated, sendRows } from '../json-rows.ts';
 import { namespaceParameter, topicFilter, wholeNumber } from '../parameters.ts';
 import { formatMicrosOrNull } from '../time.ts';
@@ -63,11 +63,10 @@ export function addSeriesRoute(app: App, context: ApiContext): void {
       const world = worldOf(context, principal);
       const { topic, limit } = request.query;
       // Rules narrow the answer after history's own limit, so those who have rules let history look further.
-      const asked = rules.all ? limit + 1 : limits.seriesMax + 1;
-      beginQuestion(context, reply);
-      const found = await history.series(world, topic, asked);
+      const most = rules.all ? limit + 1 : limits.seriesMax + 1;
+      const found = await ask(context, reply, () => history.series(world, topic, most));
       const allowed = rules.all ? found : found.filter((row) => rules.mayReceive(row.topic));
-      markTruncated(reply, allowed.length > limit || found.length === asked);
+      markTruncated(reply, allowed.length > limit || found.length === most);
       return sendRows(reply, 'series', allowed.slice(0, limit), renderSeries);
     },
   );

@@ -75,3 +75,30 @@ describe('GET /metrics', () => {
     expect((await from('127.0.0.1')).statusCode).toBe(200);
   });
 });
+
+describe('GET /api/v1/session', () => {
+  const session = async (headers = {}) => (await fixture.api.inject({ url: '/api/v1/session', headers })).json();
+
+  it('tells the web app who it is and what it can do', async () => {
+    fixture = await createFixture({ mqttPort: () => 1884 });
+    expect(await session(basic('key', 'right'))).toEqual({
+      principal: 'key',
+      anonymous: false,
+      namespace: 'lab',
+      namespaces: ['lab'],
+      local: true,
+      allTopics: true,
+      publish: true,
+      mqttPort: 1884,
+      version: '1.2.3',
+      now: '2026-11-21T07:03:00.123456Z',
+      history: 'ok',
+      historyDetail: '',
+    });
+  });
+
+  it('tells a token that may only read', async () => {
+    expect(await session(basic('reader', 'right'))).toMatchObject({ allTopics: false, publish: false, mqttPort: null });
+    expect(await session(basic('narrow', 'right'))).toMatchObject({ allTopics: false, publish: true });
+  });
+});

@@ -1,5 +1,11 @@
 import { Readable } from 'node:stream';
-import type { Access, Credentials, Principal, TopicRules } from '../../access/index.ts';
+import {
+  type Access,
+  type Credentials,
+  type Principal,
+  READ_ONLY_TOPICS,
+  type TopicRules,
+} from '../../access/index.ts';
 import { manualClock, silentLogger } from '../../base/index.ts';
 import type { ClientInfo, PublishRequest } from '../../broker/index.ts';
 import {
@@ -208,6 +214,7 @@ function whoIs({ username, password, remote }: Credentials): Principal | null {
   }
   if (Buffer.from(password ?? []).toString() !== 'right') return null;
   if (username === 'key') return { name: 'key', kind: 'token', world: 'lab', rules: everything };
+  if (username === 'reader') return { name: 'reader', kind: 'token', world: 'default', rules: READ_ONLY_TOPICS };
   if (username === 'lost') return { name: 'lost', kind: 'token', world: 'gone', rules: everything };
   if (username !== 'narrow') return null;
   const mayReceive = (name: string) => !name.startsWith('secret/');
