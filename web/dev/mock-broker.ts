@@ -20,7 +20,14 @@ export function publish(topic: string, payload: string, retained = false, at = D
 
 function preview(topic: string, m: Msg | undefined) {
   if (!m) return { topic, payload: null, bytes: 0, binary: false, retained: false, at: null };
-  return { topic, payload: m.payload.slice(0, 256), bytes: m.payload.length, binary: false, retained: m.retained, at: m.at };
+  return {
+    topic,
+    payload: m.payload.slice(0, 256),
+    bytes: m.payload.length,
+    binary: false,
+    retained: m.retained,
+    at: m.at,
+  };
 }
 
 function children(parent: string | null) {
@@ -37,21 +44,34 @@ function children(parent: string | null) {
   }
   return [...groups].map(([name, g]) => {
     const own = topics.get(prefix + name);
-    return { name, ...preview(prefix + name, own), own: own !== undefined, children: g.kids.size, topics: g.topics, messages: g.messages };
+    return {
+      name,
+      ...preview(prefix + name, own),
+      own: own !== undefined,
+      children: g.kids.size,
+      topics: g.topics,
+      messages: g.messages,
+    };
   });
 }
 
 function matches(filter: string, topic: string): boolean {
-  const re = filter.split('/').map((l) => (l === '+' ? '[^/]*' : l === '#' ? '.*' : l.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))).join('/');
+  const re = filter
+    .split('/')
+    .map((l) => (l === '+' ? '[^/]*' : l === '#' ? '.*' : l.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
+    .join('/');
   return new RegExp(`^${re}$`).test(topic);
 }
 
 function frame(digest: string): { key: string; rows: { topic: string }[] } | null {
   if (digest === '$sonde/tree') return { key: 'children', rows: children(null) };
-  if (digest.startsWith('$sonde/tree/')) return { key: 'children', rows: children(decodeURIComponent(digest.slice(12))) };
+  if (digest.startsWith('$sonde/tree/'))
+    return { key: 'children', rows: children(decodeURIComponent(digest.slice(12))) };
   if (digest.startsWith('$sonde/values/')) {
     const filter = decodeURIComponent(digest.slice(14));
-    const rows = [...topics].filter(([t]) => matches(filter, t)).map(([t, m]) => ({ ...preview(t, m), messages: m.messages }));
+    const rows = [...topics]
+      .filter(([t]) => matches(filter, t))
+      .map(([t, m]) => ({ ...preview(t, m), messages: m.messages }));
     return { key: 'topics', rows };
   }
   return null;
@@ -97,7 +117,12 @@ function connection(ws: import('ws').WebSocket): void {
   const status = setInterval(() => {
     if (!subs.has('$sonde/status')) return;
     out('$sonde/status', {
-      status: 'ok', detail: '', namespace: 'default', clients: 12, messagesPerSecond: lastSecond, store: 'memory',
+      status: 'ok',
+      detail: '',
+      namespace: 'default',
+      clients: 12,
+      messagesPerSecond: lastSecond,
+      store: 'memory',
       history: { state: ADDRESS_STATE.history, detail: '', lastCommitUs: (Date.now() - 200) * 1000 },
     });
   }, 1000);
@@ -112,7 +137,8 @@ function valuesOf(topic: string, field: string, from: number, to: number): [numb
   for (const [at, payload] of topics.get(topic)?.log ?? []) {
     if (at < from || at >= to) continue;
     const json = JSON.parse(payload);
-    const v = typeof json === 'number' ? (field === 'value' ? json : undefined) : (Array.isArray(json) ? json[0] : json)[field];
+    const v =
+      typeof json === 'number' ? (field === 'value' ? json : undefined) : (Array.isArray(json) ? json[0] : json)[field];
     if (typeof v === 'number') out.push([at, v]);
   }
   return out;
@@ -124,20 +150,34 @@ function rest(url: URL, auth: string | undefined): [number, unknown] | null {
   if (!url.pathname.startsWith('/api/')) return null;
   const closed = process.env['MOCK_CLOSED'] === '1';
   if (closed && auth === undefined) return [401, { title: 'Sign-in needed', status: 401 }];
-  if (auth !== undefined && !Buffer.from(auth.slice(6), 'base64').toString().startsWith('good')) return [401, { title: 'Sign-in needed' }];
+  if (auth !== undefined && !Buffer.from(auth.slice(6), 'base64').toString().startsWith('good'))
+    return [401, { title: 'Sign-in needed' }];
   const q = url.searchParams;
-  if (url.pathname === '/api/v1/session') return [200, { namespace: 'default', principal: auth ? 'good' : 'anonymous', anonymous: !auth, publish: true }];
+  if (url.pathname === '/api/v1/session')
+    return [200, { namespace: 'default', principal: auth ? 'good' : 'anonymous', anonymous: !auth, publish: true }];
   if (url.pathname === '/api/v1/series') {
     const series = [];
     for (const [topic, m] of topics) {
       if (!matches(q.get('topic')!, topic)) continue;
       let json: unknown;
-      try { json = JSON.parse(m.payload); } catch { json = m.payload; }
+      try {
+        json = JSON.parse(m.payload);
+      } catch {
+        json = m.payload;
+      }
       const row = Array.isArray(json) ? json[0] : json;
       const fields = typeof row === 'object' ? Object.keys(row as object) : ['value'];
       for (const field of fields) {
-        series.push({ id: series.length, topic, field, unit: null, count: m.log.length, first: iso(m.log[0]![0]), last: iso(m.at),
-          lastValue: typeof row === 'object' ? (row as Record<string, unknown>)[field] : row });
+        series.push({
+          id: series.length,
+          topic,
+          field,
+          unit: null,
+          count: m.log.length,
+          first: iso(m.log[0]![0]),
+          last: iso(m.at),
+          lastValue: typeof row === 'object' ? (row as Record<string, unknown>)[field] : row,
+        });
       }
     }
     return [200, { series }];
@@ -155,7 +195,17 @@ function rest(url: URL, auth: string | undefined): [number, unknown] | null {
       const b = Math.min(n - 1, Math.floor((t - a) / w));
       buckets.set(b, [...(buckets.get(b) ?? []), v]);
     }
-    return [200, { points: [...buckets].map(([b, vs]) => [iso(a + b * w), Math.min(...vs), vs.reduce((x, y) => x + y) / vs.length, Math.max(...vs)]) }];
+    return [
+      200,
+      {
+        points: [...buckets].map(([b, vs]) => [
+          iso(a + b * w),
+          Math.min(...vs),
+          vs.reduce((x, y) => x + y) / vs.length,
+          Math.max(...vs),
+        ]),
+      },
+    ];
   }
   return [404, { title: 'Not found' }];
 }
@@ -207,6 +257,11 @@ function step(at: number, t: number, all: boolean): void {
   publish('/sensors/pression', (1013 + 4 * Math.sin(t / 6100) + Math.random() * 0.2).toFixed(1), false, at);
   publish('/sensors/humidite', (46 - 5 * Math.sin(t / 1300) + Math.random()).toFixed(1), false, at);
   const kT = (20 + 4 * Math.sin(t / 700) + Math.random() * 0.2).toFixed(2);
-  publish('data-esp-0a1b2c3d', `[{"id":${id++},"kT":${kT},"aT":${(18.5 + Math.sin(t / 2000)).toFixed(2)},"aH":${(28 + 3 * Math.sin(t / 3000)).toFixed(1)}}]`, false, at);
+  publish(
+    'data-esp-0a1b2c3d',
+    `[{"id":${id++},"kT":${kT},"aT":${(18.5 + Math.sin(t / 2000)).toFixed(2)},"aH":${(28 + 3 * Math.sin(t / 3000)).toFixed(1)}}]`,
+    false,
+    at,
+  );
   if (all && Math.random() < 0.5) publish('lab/room2/co2', String(600 + Math.round(Math.random() * 40)), false, at);
 }

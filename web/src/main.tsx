@@ -11,6 +11,7 @@ import '@mantine/core/styles/Popover.css';
 import '@mantine/core/styles/Tooltip.css';
 import '@mantine/core/styles/Loader.css';
 import '@mantine/core/styles/Input.css';
+import '@mantine/core/styles/PasswordInput.css';
 import '@mantine/core/styles/InlineInput.css';
 import '@mantine/core/styles/Checkbox.css';
 import '@mantine/core/styles/SegmentedControl.css';
@@ -24,8 +25,8 @@ import './styles/forms.css';
 import { MantineProvider } from '@mantine/core';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { cssVariables, theme } from './ui/theme.ts';
 import { Root } from './ui/root.tsx';
+import { cssVariables, theme } from './ui/theme.ts';
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

@@ -28,11 +28,11 @@ export function isStale(ageMs: number, cadence: Cadence | undefined): boolean {
 }
 
 /**
- * How far this machine's clock is ahead of the server's, in milliseconds. Starts from an HTTP date (whole seconds, so
- * only a difference beyond two seconds is believed) and never lets a value come from the future.
+ * How far this machine's clock is ahead of the server's, in milliseconds, from what the server said its time was. The
+ * answer took a moment, so that a difference of less than two seconds is not believed.
  */
-export function clockOffset(httpDate: string | null, localMs: number): number {
-  const server = Date.parse(httpDate ?? '');
+export function clockOffset(serverNow: string, localMs: number): number {
+  const server = Date.parse(serverNow);
   if (Number.isNaN(server)) return 0;
   const offset = localMs - server;
   return Math.abs(offset) > 2000 ? offset : 0;

@@ -1,4 +1,3 @@
-
 /** What a chart shows of one field, as columns; times are seconds since 1970, as uPlot wants them. */
 export type Columns = {
   readonly x: number[];
@@ -8,6 +7,8 @@ export type Columns = {
   readonly max: (number | null)[];
   /** Same as `value` where it may not be on disk yet, else null; joined to the last sure one. */
   readonly pending: (number | null)[];
+  /** How many samples are pending: all at the end. */
+  pendingCount: number;
 };
 
 /** History's answer for a window. */
@@ -33,12 +34,8 @@ export function diskEndUs(disk: DiskPart): number {
  * Disk first, then what came live after it. A live point is pending until the history has committed something that is
  * not older (`lastCommitUs`), or has given the point back itself.
  */
-export function buildColumns(
-  disk: DiskPart,
-  live: readonly LivePoint[],
-  lastCommitUs: number | null,
-): Columns {
-  const out: Columns = { x: [], value: [], min: [], max: [], pending: [] };
+export function buildColumns(disk: DiskPart, live: readonly LivePoint[], lastCommitUs: number | null): Columns {
+  const out: Columns = { x: [], value: [], min: [], max: [], pending: [], pendingCount: 0 };
   if (disk.kind === 'raw') {
     for (const [atUs, value] of disk.points) {
       if (typeof value === 'number' || value === null) push(out, atUs, value, null, null);
@@ -59,6 +56,7 @@ function appendLive(out: Columns, live: readonly LivePoint[], afterUs: number, s
     // The dashed part starts at the last sure sample, so that the line has no hole.
     if (at > 0 && out.pending[at - 1] === null) out.pending[at - 1] = out.value[at - 1] ?? null;
     out.pending[at] = point.value;
+    out.pendingCount += 1;
   }
 }
 
@@ -68,13 +66,6 @@ function push(out: Columns, atUs: number, value: number | null, min: number | nu
   out.min.push(min);
   out.max.push(max);
   out.pending.push(null);
-}
-
-/** How many samples of the tail are pending. */
-export function pendingCount(columns: Columns): number {
-  let count = 0;
-  for (let i = columns.pending.length - 1; i >= 0 && columns.pending[i] !== null; i--) count++;
-  return count === 0 || count === columns.pending.length ? count : count - 1;
 }
 
 /** Least, mean and greatest of what is shown; null when there is nothing. */

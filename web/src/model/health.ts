@@ -37,9 +37,14 @@ export function healthOf(input: HealthInput): Health {
     };
   }
   if (phase === 'refused') {
-    return { level: 'bad', words: 'MQTT connection refused', detail: linkDetail || 'The broker did not let this page in.' };
+    return {
+      level: 'bad',
+      words: 'MQTT connection refused',
+      detail: linkDetail || 'The broker did not let this page in.',
+    };
   }
-  if (phase === 'ended') return { level: 'bad', words: 'MQTT disconnected', detail: 'This page has ended its connection.' };
+  if (phase === 'ended')
+    return { level: 'bad', words: 'MQTT disconnected', detail: 'This page has ended its connection.' };
   if (statusAgeMs === null && connectedForMs < SILENT_MS) {
     return { level: 'wait', words: 'Connected', detail: 'Waiting for the first report of the server.' };
   }
@@ -57,17 +62,30 @@ export function healthOf(input: HealthInput): Health {
 function historyHealth(status: ServerStatus): Health {
   const { state, detail } = status.history;
   if (state === 'down') {
-    return { level: 'bad', words: 'History is down', detail: detail || 'Nothing is being recorded; it is being restarted.' };
+    return {
+      level: 'bad',
+      words: 'History is down',
+      detail: detail || 'Nothing is being recorded; it is being restarted.',
+    };
   }
   if (state === 'behind') {
-    return { level: 'warn', words: 'History is behind', detail: detail || 'Values reach the disk later than they arrive.' };
+    return {
+      level: 'warn',
+      words: 'History is behind',
+      detail: detail || 'Values reach the disk later than they arrive.',
+    };
   }
   if (status.status === 'degraded') {
     return { level: 'warn', words: 'Degraded', detail: status.detail || 'The server reports a fault; see its log.' };
   }
-  if (state === 'starting') return { level: 'wait', words: 'History is starting', detail: detail || 'Charts come in a moment.' };
+  if (state === 'starting')
+    return { level: 'wait', words: 'History is starting', detail: detail || 'Charts come in a moment.' };
   if (state === 'off') {
-    return { level: 'ok', words: 'Live, nothing recorded', detail: 'History is switched off: values are shown, not kept.' };
+    return {
+      level: 'ok',
+      words: 'Live, nothing recorded',
+      detail: 'History is switched off: values are shown, not kept.',
+    };
   }
   return { level: 'ok', words: 'All is well', detail: 'Connected, and history is on disk.' };
 }

@@ -33,7 +33,10 @@ export function isLive(range: Range): boolean {
 }
 
 /** The window in milliseconds; `fromMs` is null for `all`, `toMs` is null when it is open to the future. */
-export function windowOf(range: Range, nowMs: number): { readonly fromMs: number | null; readonly toMs: number | null } {
+export function windowOf(
+  range: Range,
+  nowMs: number,
+): { readonly fromMs: number | null; readonly toMs: number | null } {
   if (range.kind === 'custom') return { fromMs: range.fromMs, toMs: range.toMs };
   const span = spanMs(range);
   return { fromMs: span === null ? null : nowMs - span, toMs: null };

@@ -40,5 +40,8 @@ export function markOf(text: string, topic: string): readonly [start: number, en
 function isFilter(text: string): boolean {
   const levels = text.split('/');
   const wild = levels.some((level) => level === '+' || level === '#');
-  return wild && levels.every((level, at) => !/[+#]/.test(level) || level === '+' || (level === '#' && at === levels.length - 1));
+  return (
+    wild &&
+    levels.every((level, at) => !/[+#]/.test(level) || level === '+' || (level === '#' && at === levels.length - 1))
+  );
 }

@@ -24,7 +24,11 @@ export function starterLines(input: StarterInput): readonly Starter[] {
   const pyPort = mqttPort === 1883 ? '' : `, port=${mqttPort}`;
   const json = `{\\"topic\\":\\"${TOPIC}\\",\\"payload\\":\\"${VALUE}\\"}`;
   return [
-    { id: 'mosquitto', label: 'mosquitto_pub', text: `mosquitto_pub -h ${bare}${port}${login} -t ${TOPIC} -m ${VALUE}` },
+    {
+      id: 'mosquitto',
+      label: 'mosquitto_pub',
+      text: `mosquitto_pub -h ${bare}${port}${login} -t ${TOPIC} -m ${VALUE}`,
+    },
     {
       id: 'micropython',
       label: 'MicroPython',
@@ -37,7 +41,7 @@ export function starterLines(input: StarterInput): readonly Starter[] {
     },
     {
       id: 'python',
-      label: 'Python (paho)',
+      label: 'Python',
       text: [
         'import paho.mqtt.publish as publish',
         `publish.single("${TOPIC}", "${VALUE}", hostname="${bare}"${pyPort}${

@@ -1,5 +1,5 @@
-import { apiPath } from './rest.ts';
 import type { Rest } from './rest.ts';
+import { apiPath } from './rest.ts';
 
 export type FileFormat = 'csv' | 'parquet' | 'hdf5';
 
@@ -26,9 +26,15 @@ export function filePath(query: FileQuery): string {
  * Fetches with this page's credentials, which a plain link cannot carry, and saves the file. Browsers give no way to
  * stream to disk over plain HTTP, so the file is collected in the browser's memory first. `onBytes` tells how much came.
  */
-export async function saveFile(rest: Rest, query: FileQuery, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<void> {
+export async function saveFile(
+  rest: Rest,
+  query: FileQuery,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   const response = await rest.open(filePath(query), signal);
-  const name = fileName(response.headers.get('content-disposition')) ?? `${query.topic.replaceAll('/', '_')}.${query.format}`;
+  const name =
+    fileName(response.headers.get('content-disposition')) ?? `${query.topic.replaceAll('/', '_')}.${query.format}`;
   const type = response.headers.get('content-type') ?? 'application/octet-stream';
   const parts: BlobPart[] = [];
   let bytes = 0;

@@ -9,8 +9,10 @@ export type Session = {
   readonly anonymous: boolean;
   /** Whether this principal may publish at all. */
   readonly publish: boolean;
-  /** Port of the first MQTT listener, when the server tells it. */
-  readonly mqttPort?: number;
+  /** Port of the first MQTT listener; null when there is none that a device could use. */
+  readonly mqttPort: number | null;
+  /** The server's wall clock, ISO 8601. */
+  readonly now: string;
 };
 
 export type Series = {
@@ -37,7 +39,7 @@ export class RestError extends Error {
 
 /** REST for what is asked once. Same origin always. */
 export type Rest = {
-  readonly session: (signal?: AbortSignal) => Promise<{ readonly session: Session; readonly httpDate: string | null }>;
+  readonly session: (signal?: AbortSignal) => Promise<Session>;
   readonly series: (filter: string, signal?: AbortSignal) => Promise<readonly Series[]>;
   /** In time order, the first `limit` at or after `from`. */
   readonly points: (query: PointsQuery, limit: number, signal?: AbortSignal) => Promise<readonly RawPoint[]>;
@@ -58,7 +60,8 @@ export type PointsQuery = {
 export function apiPath(path: string, params: Readonly<Record<string, string | number | null>> = {}): string {
   const pairs: string[] = [];
   // Percent-encoded throughout: in a query a plus sign would be a space or MQTT's wildcard.
-  for (const [name, value] of Object.entries(params)) if (value !== null) pairs.push(`${name}=${encodeURIComponent(value)}`);
+  for (const [name, value] of Object.entries(params))
+    if (value !== null) pairs.push(`${name}=${encodeURIComponent(value)}`);
   return pairs.length === 0 ? `/api/${path}` : `/api/${path}?${pairs.join('&')}`;
 }
 
@@ -70,15 +73,14 @@ export function createRest(credentials: Credentials | null): Rest {
   };
   const json = async (path: string, signal?: AbortSignal): Promise<unknown> => (await open(path, signal)).json();
   const rows = async <Row>(query: PointsQuery, extra: Record<string, number>, signal?: AbortSignal): Promise<Row[]> => {
-    const answer = (await json(apiPath('v1/points', { ...query, ...extra }), signal)) as { points: [string, ...unknown[]][] };
+    const answer = (await json(apiPath('v1/points', { ...query, ...extra }), signal)) as {
+      points: [string, ...unknown[]][];
+    };
     return answer.points.map(([iso, ...rest]) => [parseIsoMicros(iso), ...rest] as unknown as Row);
   };
   return {
     open,
-    session: async (signal) => {
-      const response = await open(apiPath('v1/session'), signal);
-      return { session: (await response.json()) as Session, httpDate: response.headers.get('date') };
-    },
+    session: async (signal) => (await json(apiPath('v1/session'), signal)) as Session,
     series: async (filter, signal) => {
       const answer = (await json(apiPath('v1/series', { topic: filter }), signal)) as { series: Series[] };
       return answer.series;

@@ -3,14 +3,14 @@ import type { Credentials } from '../net/credentials.ts';
 import type { Link } from '../net/link.ts';
 import { openLink } from '../net/link.ts';
 import type { Rest, Session } from '../net/rest.ts';
-import { createSimulator } from './simulator.ts';
 import type { Simulator } from './simulator.ts';
-import { createStatusStore } from './status-store.ts';
+import { createSimulator } from './simulator.ts';
 import type { StatusSnapshot, StatusStore } from './status-store.ts';
-import { createTopicMemories } from './topic-memory.ts';
+import { createStatusStore } from './status-store.ts';
 import type { TopicMemories } from './topic-memory.ts';
-import { createTreeStore } from './tree-store.ts';
+import { createTopicMemories } from './topic-memory.ts';
 import type { TreeStore } from './tree-store.ts';
+import { createTreeStore } from './tree-store.ts';
 
 /** All that lives as long as one sign-in. */
 export type App = {
@@ -45,7 +45,18 @@ export function createApp(input: AppInput): readonly [app: App, end: () => void]
   const status = createStatusStore(link);
   const simulator = createSimulator(link);
   const nowMs = () => Date.now() - clockOffsetMs;
-  const app = { session, signedIn: credentials !== null, rest, link, memories, tree, status, simulator, nowMs, signOut };
+  const app = {
+    session,
+    signedIn: credentials !== null,
+    rest,
+    link,
+    memories,
+    tree,
+    status,
+    simulator,
+    nowMs,
+    signOut,
+  };
   return [
     app,
     () => {

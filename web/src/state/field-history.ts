@@ -71,9 +71,12 @@ export function createFieldHistory(options: FieldHistoryOptions): FieldHistory {
   function recentOf(): readonly RecentValue[] {
     const endUs = diskEndUs(disk);
     const sureUs = Math.max(endUs, lastCommitUs ?? Number.NEGATIVE_INFINITY);
-    const onDisk = disk.kind === 'raw' ? disk.points.slice(-RECENT).map(([atUs, value]) => ({ atUs, value, onDisk: true })) : [];
+    const onDisk =
+      disk.kind === 'raw' ? disk.points.slice(-RECENT).map(([atUs, value]) => ({ atUs, value, onDisk: true })) : [];
     const later = live.filter((point) => disk.kind === 'buckets' || point.atUs > endUs);
-    const arrived = later.slice(-RECENT).map((point) => ({ atUs: point.atUs, value: point.shown, onDisk: point.atUs <= sureUs }));
+    const arrived = later
+      .slice(-RECENT)
+      .map((point) => ({ atUs: point.atUs, value: point.shown, onDisk: point.atUs <= sureUs }));
     return [...onDisk, ...arrived].slice(-RECENT);
   }
 
@@ -98,7 +101,8 @@ export function createFieldHistory(options: FieldHistoryOptions): FieldHistory {
     const asked = query(windowStartUs());
     if (options.expected <= RAW_LIMIT * 1.5) {
       const points = await rest.points(asked, RAW_LIMIT + 1, signal);
-      if (points.length <= RAW_LIMIT || !points.some(([, value]) => typeof value === 'number')) return { kind: 'raw', points };
+      if (points.length <= RAW_LIMIT || !points.some(([, value]) => typeof value === 'number'))
+        return { kind: 'raw', points };
     }
     return { kind: 'buckets', buckets: await rest.buckets(asked, BUCKETS, signal) };
   };
@@ -106,9 +110,11 @@ export function createFieldHistory(options: FieldHistoryOptions): FieldHistory {
   /** The part that came since, for a raw chart; one question of a few rows. */
   const fetchTail = async (signal: AbortSignal): Promise<DiskPart> => {
     if (disk.kind !== 'raw' || disk.points.length === 0) return fetchAll(signal);
-    const points = await rest.points(query(diskEndUs(disk) + 1), RAW_LIMIT + 1, signal);
+    // From the last known instant itself: another point of the same microsecond may have been committed since.
+    const endUs = diskEndUs(disk);
+    const points = await rest.points(query(endUs), RAW_LIMIT + 1, signal);
     const startUs = windowStartUs() ?? Number.NEGATIVE_INFINITY;
-    const all = [...disk.points.filter(([atUs]) => atUs >= startUs), ...points];
+    const all = [...disk.points.filter(([atUs]) => atUs >= startUs && atUs < endUs), ...points];
     return all.length > RAW_LIMIT * 1.5 ? fetchAll(signal) : { kind: 'raw', points: all };
   };
 

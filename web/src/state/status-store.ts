@@ -25,7 +25,11 @@ export function createStatusStore(link: Link): StatusStore {
     // A report of an earlier connection says nothing about this one.
     const ageMs = heardMs === null || heardMs < sinceMs ? null : nowMs - heardMs;
     const connectedForMs = nowMs - sinceMs;
-    return { status, epoch, health: healthOf({ phase, linkDetail: detail, status, statusAgeMs: ageMs, connectedForMs }) };
+    return {
+      status,
+      epoch,
+      health: healthOf({ phase, linkDetail: detail, status, statusAgeMs: ageMs, connectedForMs }),
+    };
   }
 
   const commit = (): void => {

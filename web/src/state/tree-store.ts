@@ -27,6 +27,11 @@ export type TreeStore = {
 
 /** A row that scrolls out and soon in again keeps its subscription. */
 const LINGER_MS = 1500;
+/** The broker gives one viewer so many digests that it is better to stay well below (64, status and chart included). */
+const MOST_DIGESTS = 48;
+const CROWDED = 24;
+/** A chain of only children is looked into only while few are on the screen: each costs a digest. */
+const MOST_CHAINS = 12;
 /** In a namespace of at most so many topics, nodes open by themselves: a newcomer sees values, not folders. */
 const SELF_OPEN_TOPICS = 60;
 
@@ -72,14 +77,20 @@ export function createTreeStore(link: Link, memories: TopicMemories): TreeStore 
     watched.set(digest, stop);
   };
 
-  const release = (digest: string): void => {
-    if (leaving.has(digest)) return;
-    const timer = setTimeout(() => {
-      leaving.delete(digest);
-      watched.get(digest)?.();
-      watched.delete(digest);
-    }, LINGER_MS);
-    leaving.set(digest, timer);
+  const drop = (digest: string): void => {
+    clearTimeout(leaving.get(digest));
+    leaving.delete(digest);
+    watched.get(digest)?.();
+    watched.delete(digest);
+  };
+
+  const release = (digest: string, atOnce: boolean): void => {
+    if (atOnce || watched.size > CROWDED) drop(digest);
+    else if (!leaving.has(digest))
+      leaving.set(
+        digest,
+        setTimeout(() => drop(digest), LINGER_MS),
+      );
   };
 
   watch(ROOT_DIGEST);
@@ -99,13 +110,9 @@ export function createTreeStore(link: Link, memories: TopicMemories): TreeStore 
       commit();
     },
     show: (rows) => {
-      const needed = new Set([ROOT_DIGEST]);
-      for (const row of rows) {
-        if (row.kind === 'more') needed.add(row.digest);
-        else for (const digest of digestsOf(row)) needed.add(digest);
-      }
+      const needed = neededFor(rows);
+      for (const digest of watched.keys()) if (!needed.has(digest)) release(digest, needed.size > CROWDED);
       for (const digest of needed) watch(digest);
-      for (const digest of watched.keys()) if (!needed.has(digest)) release(digest);
     },
     end: () => {
       ended = true;
@@ -115,11 +122,23 @@ export function createTreeStore(link: Link, memories: TopicMemories): TreeStore 
   };
 }
 
-/** What must be watched for one row to be right: the list that it stands in, the chain above it, its children. */
-function digestsOf(row: Extract<TreeRow, { kind: 'node' }>): readonly string[] {
+/** The digests of what is on the screen: of the lists that the rows stand in, then of chains that may be drawn shorter. */
+function neededFor(rows: readonly TreeRow[]): ReadonlySet<string> {
+  const needed = new Set([ROOT_DIGEST]);
+  for (const row of rows) {
+    if (row.kind === 'more') needed.add(row.digest);
+    else for (const digest of listsOf(row)) needed.add(digest);
+  }
+  const chains = rows.flatMap((row) => (row.kind === 'node' && !row.open && isLink(row.node) ? [row.digest] : []));
+  if (chains.length <= MOST_CHAINS) for (const digest of chains) needed.add(digest);
+  return new Set([...needed].slice(0, MOST_DIGESTS));
+}
+
+/** The list that a row stands in, the chain above it, and its children when they are shown. */
+function listsOf(row: Extract<TreeRow, { kind: 'node' }>): readonly string[] {
   const { node, levels, open } = row;
   const above = ancestorsOf(node.topic);
   const digests = above.slice(Math.max(0, above.length - levels)).map(treeDigest);
-  if (open || isLink(node)) digests.push(treeDigest(node.topic));
+  if (open) digests.push(treeDigest(node.topic));
   return digests;
 }

@@ -18,13 +18,22 @@ export type ValuesStore = {
   readonly end: () => void;
 };
 
-/** `onRow` sees each row as it comes, also while the page is not drawn. */
+export type ValuesOptions = {
+  /** Rows that are not kept are not remembered at all: a search looks through more topics than a page should hold. */
+  readonly keeps?: (topic: string) => boolean;
+  /** Sees each kept row as it comes, also while the page is not drawn. */
+  readonly onRow?: (row: Preview) => void;
+};
+
+const MAX_ROWS = 5000;
+
 export function createValuesStore(
   link: Link,
   memories: TopicMemories,
   filter: string,
-  onRow: (row: Preview) => void = () => {},
+  options: ValuesOptions = {},
 ): ValuesStore {
+  const { keeps = () => true, onRow } = options;
   const listeners = new Set<() => void>();
   let rows = new Map<string, Preview>();
   let more = 0;
@@ -43,9 +52,10 @@ export function createValuesStore(
     if (frame === null) return;
     if (frame.full) rows = new Map();
     for (const row of frame.rows) {
+      if (!keeps(row.topic) || (rows.size >= MAX_ROWS && !rows.has(row.topic))) continue;
       rows.set(row.topic, row);
       memories.note(row, row.messages, !frame.full);
-      onRow(row);
+      onRow?.(row);
     }
     more = frame.more;
     loaded = true;

@@ -1,7 +1,15 @@
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import { formatNumber } from '../model/format.ts';
 
-export type ChartColours = { readonly line: string; readonly text: string; readonly grid: string; readonly surface: string };
+export type ChartColours = {
+  readonly line: string;
+  readonly text: string;
+  readonly grid: string;
+  readonly surface: string;
+};
+
+/** `times`: whether the times stand below; of stacked charts only the last one shows them. */
+export type ChartBox = { readonly width: number; readonly height: number; readonly times: boolean };
 
 export type ChartHooks = {
   /** Index under the pointer, or null when it is away. */
@@ -20,7 +28,7 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 
 /** Options of one field's plot. Times are in the reader's zone, 24 hours, the day only where it changes. */
-export function chartOptions(width: number, height: number, colours: ChartColours, hooks: ChartHooks): uPlot.Options {
+export function chartOptions(box: ChartBox, colours: ChartColours, hooks: ChartHooks): uPlot.Options {
   const axis = {
     stroke: colours.text,
     font: '11px system-ui, sans-serif',
@@ -28,9 +36,9 @@ export function chartOptions(width: number, height: number, colours: ChartColour
     ticks: { show: false },
   };
   return {
-    width,
-    height,
-    padding: [10, 14, 0, 0],
+    width: box.width,
+    height: box.height,
+    padding: [10, 14, box.times ? 0 : 6, 0],
     legend: { show: false },
     cursor: {
       sync: { key: 'topic', setSeries: false },
@@ -40,7 +48,7 @@ export function chartOptions(width: number, height: number, colours: ChartColour
     },
     scales: { x: { time: true, auto: false }, y: { range: yRange } },
     axes: [
-      { ...axis, space: 76, values: TIMES },
+      box.times ? { ...axis, space: 76, values: TIMES } : { ...axis, space: 76, size: 0, values: () => [] },
       { ...axis, size: 58, gap: 6, values: (_, ticks) => ticks.map((tick) => formatNumber(tick)) },
     ],
     series: [
@@ -48,7 +56,12 @@ export function chartOptions(width: number, height: number, colours: ChartColour
       { stroke: colours.line, width: 1.6, points: { size: 4, fill: colours.line } },
       { stroke: 'transparent', points: { show: false } },
       { stroke: 'transparent', points: { show: false } },
-      { stroke: colours.line, width: 1.6, dash: [3, 4], points: { show: true, size: 6, width: 1.4, fill: colours.surface } },
+      {
+        stroke: colours.line,
+        width: 1.6,
+        dash: [3, 4],
+        points: { show: true, size: 6, width: 1.4, fill: colours.surface },
+      },
     ],
     bands: [{ series: [MAX, MIN], fill: `${colours.line}2e` }],
     hooks: {

@@ -11,7 +11,8 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
     const timer = setTimeout(() => setSaid(null), 1600);
     return () => clearTimeout(timer);
   }, [said]);
-  const label = said === 'done' ? 'Copied' : said === 'failed' ? 'Not allowed by the browser: select it by hand' : `Copy ${what}`;
+  const label =
+    said === 'done' ? 'Copied' : said === 'failed' ? 'Not allowed by the browser: select it by hand' : `Copy ${what}`;
   return (
     <button
       type="button"

@@ -14,13 +14,11 @@ export function EmptyState(): ReactNode {
   return (
     <div className="empty" data-testid="empty-state">
       <div className="empty-card">
-        <svg className="empty-trace" viewBox="0 0 600 60" preserveAspectRatio="none" aria-hidden="true">
-          <path d="M0 30H600" vectorEffect="non-scaling-stroke" />
-        </svg>
+        <div className="empty-trace" aria-hidden="true" />
         <h1>No value yet</h1>
         <p className="quiet">
-          The broker listens. The first message that a device publishes appears here within a second, is recorded, and has a
-          chart of its own.
+          The broker listens. The first message that a device publishes appears here within a second, is recorded, and
+          has a chart of its own.
         </p>
         <h2>
           <span className="step">1</span> Send one from a terminal or a device

@@ -23,11 +23,13 @@ export function FieldCards({ topic, known, chosen, memory, series, nowMs }: Prop
   const at = memory?.preview.at ?? null;
   const stale = at === null || isStale(nowMs - at / 1000, memory?.cadence);
   const toggle = (field: string): void => {
-    const next = chosen.includes(field) ? chosen.filter((one) => one !== field) : known.filter((one) => one === field || chosen.includes(one));
+    const next = chosen.includes(field)
+      ? chosen.filter((one) => one !== field)
+      : known.filter((one) => one === field || chosen.includes(one));
     if (next.length > 0) go({ fields: next });
   };
   return (
-    <div className="cards" role="group" aria-label="Fields">
+    <fieldset className="cards" aria-label="Fields">
       {known.map((field) => {
         const live = memory?.reading.fields.find((one) => one.field === field);
         const stored = series.find((one) => one.field === field);
@@ -46,17 +48,23 @@ export function FieldCards({ topic, known, chosen, memory, series, nowMs }: Prop
             onClick={() => toggle(field)}
           >
             <span className="card-name mono">
-              <span className="swatch" style={{ background: on ? seriesColour(topic, field, scheme) : 'transparent' }} />
+              <span
+                className="swatch"
+                style={{ background: on ? seriesColour(topic, field, scheme) : 'transparent' }}
+              />
               {field}
             </span>
-            <span key={memory?.changes ?? 0} className={memory !== undefined && memory.changes > 0 ? 'card-value figure glow' : 'card-value figure'}>
+            <span
+              key={memory?.changes ?? 0}
+              className={memory !== undefined && memory.changes > 0 ? 'card-value figure glow' : 'card-value figure'}
+            >
               {showValue(value)}
               {stored?.unit != null && <small>{stored.unit}</small>}
             </span>
           </button>
         );
       })}
-    </div>
+    </fieldset>
   );
 }
 

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import uPlot from 'uplot';
 import type { Columns } from '../model/chart-columns.ts';
-import { pendingCount, summarise } from '../model/chart-columns.ts';
+import { summarise } from '../model/chart-columns.ts';
 import { seriesColour } from '../model/colour.ts';
 import { formatExact, formatNumber } from '../model/format.ts';
 import type { Range } from '../model/ranges.ts';
@@ -21,10 +21,12 @@ type Props = {
   readonly range: Range;
   readonly history: FieldHistory;
   readonly height: number;
+  /** Whether the times stand below it. */
+  readonly times: boolean;
 };
 
 /** One field over time, drawn at most once a frame. */
-export function FieldPlot({ topic, field, unit, range, history, height }: Props): ReactNode {
+export function FieldPlot({ topic, field, unit, range, history, height, times }: Props): ReactNode {
   const { nowMs } = useApp();
   const place = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLSpanElement>(null);
@@ -51,9 +53,10 @@ export function FieldPlot({ topic, field, unit, range, history, height }: Props)
     const token = (name: string) => style.getPropertyValue(name).trim();
     const colours = { line: colour, text: token('--text-3'), grid: token('--line-1'), surface: token('--surface-1') };
     const plot = new uPlot(
-      chartOptions(width, height, colours, {
+      chartOptions({ width, height, times }, colours, {
         onCursor: (index) => showReadout(readout.current, history.snapshot().columns, index, unit),
-        onSelect: (fromS, toS) => go({ range: { kind: 'custom', fromMs: Math.floor(fromS * 1000), toMs: Math.ceil(toS * 1000) } }),
+        onSelect: (fromS, toS) =>
+          go({ range: { kind: 'custom', fromMs: Math.floor(fromS * 1000), toMs: Math.ceil(toS * 1000) } }),
       }),
       [[], [], [], [], []],
       element,
@@ -66,7 +69,7 @@ export function FieldPlot({ topic, field, unit, range, history, height }: Props)
       draw.current = () => {};
       plot.destroy();
     };
-  }, [width, height, colour, history, range, nowMs, unit]);
+  }, [width, height, times, colour, history, range, nowMs, unit]);
 
   // Each render is a reason to draw: a new snapshot, or a second that went by.
   useEffect(() => draw.current());
@@ -74,9 +77,16 @@ export function FieldPlot({ topic, field, unit, range, history, height }: Props)
   const { columns, kind, loading, fault } = snapshot;
   const [fromS, toS] = windowSeconds(columns, range, nowMs());
   const facts = summarise(columns, fromS, toS);
-  const pending = pendingCount(columns);
+  const pending = columns.pendingCount;
   return (
-    <figure className="plot" data-testid="chart-plot" data-field={field} data-points={columns.x.length} data-pending={pending}>
+    <figure
+      className="plot"
+      data-testid="chart-plot"
+      data-field={field}
+      data-points={columns.x.length}
+      data-pending={pending}
+      data-kind={kind}
+    >
       <figcaption>
         <span className="swatch" style={{ background: colour }} />
         <b className="mono">{field}</b>
@@ -93,17 +103,13 @@ export function FieldPlot({ topic, field, unit, range, history, height }: Props)
         </span>
       </figcaption>
       <div ref={place} className="plot-place" style={{ height }}>
-        {columns.x.length === 0 && <p className="plot-empty quiet">{loading ? 'Reading history…' : fault || 'No values in this span.'}</p>}
-      </div>
-      <p className="plot-notes quieter small">
-        {fault !== '' && columns.x.length > 0 && <span className="warn-text">{fault} Only what came since this page opened is sure to be drawn. </span>}
-        {kind === 'buckets' && 'Many values: the line is the mean of each bucket, the band its least and greatest. '}
-        {pending > 0 && (
-          <span data-testid="chart-pending">
-            Dashed: {pending} {pending === 1 ? 'value that has' : 'values that have'} arrived and may not be on disk yet.
-          </span>
+        {columns.x.length === 0 && (
+          <p className="plot-empty quiet">{loading ? 'Reading history…' : fault || 'No values in this span.'}</p>
         )}
-      </p>
+      </div>
+      {fault !== '' && columns.x.length > 0 && (
+        <p className="note warn">{fault} What came since this page opened is drawn.</p>
+      )}
     </figure>
   );
 }
@@ -133,7 +139,10 @@ function showReadout(element: HTMLElement | null, columns: Columns, index: numbe
   }
   const min = columns.min[index];
   const max = columns.max[index];
-  const band = typeof min === 'number' && typeof max === 'number' && min !== max ? ` (${formatNumber(min)} to ${formatNumber(max)})` : '';
+  const band =
+    typeof min === 'number' && typeof max === 'number' && min !== max
+      ? ` (${formatNumber(min)} to ${formatNumber(max)})`
+      : '';
   const atUs = columns.x[index]! * 1e6;
   element.textContent = `${formatNumber(value)}${unit === null ? '' : ` ${unit}`}${band}  ${formatExact(atUs).split('\n')[0]}`;
 }

@@ -10,7 +10,13 @@ export function HealthLight(): ReactNode {
   return (
     <Popover width={300} position="bottom-end" shadow="md" withinPortal>
       <Popover.Target>
-        <button type="button" className="health" data-testid="health" data-level={health.level} aria-label={`Health: ${health.words}`}>
+        <button
+          type="button"
+          className="health"
+          data-testid="health"
+          data-level={health.level}
+          aria-label={`Health: ${health.words}`}
+        >
           <span className="lamp" aria-hidden="true" />
           <span className="health-words" role="status">
             {health.words}

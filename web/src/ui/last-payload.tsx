@@ -35,5 +35,5 @@ function pretty(text: string): string {
 }
 
 function hexOf(base64: string): string {
-  return [...atob(base64)].map((c) => c.charCodeAt(0).toString(16).padStart(2, '0')).join(' ');
+  return Array.from(atob(base64), (c) => c.charCodeAt(0).toString(16).padStart(2, '0')).join(' ');
 }

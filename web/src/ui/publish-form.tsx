@@ -24,7 +24,8 @@ export function PublishForm({ topic: first }: { readonly topic: string }): React
   const [sending, setSending] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
 
-  const say = (kind: Outcome['kind'], text: string): void => setOutcome((before) => ({ kind, text, count: (before?.count ?? 0) + 1 }));
+  const say = (kind: Outcome['kind'], text: string): void =>
+    setOutcome((before) => ({ kind, text, count: (before?.count ?? 0) + 1 }));
 
   const send = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
@@ -39,7 +40,10 @@ export function PublishForm({ topic: first }: { readonly topic: string }): React
       await link.publish({ topic, payload, qos, retain });
       const took = Math.max(1, Math.round(performance.now() - startMs));
       const cleared = retain && payload === '' ? ' The empty payload removes the retained message.' : '';
-      say('sent', (qos === 0 ? 'Sent. QoS 0 has no acknowledgement.' : `Acknowledged by the broker after ${took} ms.`) + cleared);
+      say(
+        'sent',
+        (qos === 0 ? 'Sent. QoS 0 has no acknowledgement.' : `Acknowledged by the broker after ${took} ms.`) + cleared,
+      );
     } catch (error) {
       say('fault', (error as Error).message);
     } finally {
@@ -50,7 +54,9 @@ export function PublishForm({ topic: first }: { readonly topic: string }): React
   return (
     <form className="publish" data-testid="publish-form" onSubmit={(event) => void send(event)} noValidate>
       <h2>Publish</h2>
-      {!session.publish && <p className="note warn">This key may only read: the broker will refuse what it publishes.</p>}
+      {!session.publish && (
+        <p className="note warn">This key may only read: the broker will refuse what it publishes.</p>
+      )}
       <TextInput
         label="Topic"
         data-testid="publish-topic"
@@ -88,18 +94,27 @@ export function PublishForm({ topic: first }: { readonly topic: string }): React
         </div>
         <Checkbox
           label="Retain"
+          iconColor="var(--on-accent)"
           data-testid="publish-retain"
           title="The broker keeps this message and gives it to everyone who subscribes later"
           checked={retain}
           onChange={(event) => setRetain(event.currentTarget.checked)}
         />
-        <Button type="submit" loading={sending} disabled={!session.publish} leftSection={<Icon name="send" />} data-testid="publish-send">
+        <Button
+          type="submit"
+          loading={sending}
+          disabled={!session.publish}
+          leftSection={<Icon name="send" />}
+          data-testid="publish-send"
+        >
           Publish
         </Button>
       </div>
       <p
         key={outcome?.count ?? 0}
-        className={outcome === null ? 'publish-outcome' : `publish-outcome ${outcome.kind === 'sent' ? 'ok-text' : 'bad-text'}`}
+        className={
+          outcome === null ? 'publish-outcome' : `publish-outcome ${outcome.kind === 'sent' ? 'ok-text' : 'bad-text'}`
+        }
         role="status"
         data-testid="publish-outcome"
       >

@@ -28,14 +28,29 @@ export function Rail({ folded, onFold }: { readonly folded: boolean; readonly on
         <Icon name="topics" />
         <span className="word">Topics</span>
       </a>
-      <a className="rail-item" href="/api/docs" target="_blank" rel="noreferrer" title="REST interface, described and to try out">
+      <a
+        className="rail-item"
+        href="/api/docs"
+        target="_blank"
+        rel="noreferrer"
+        title="REST interface, described and to try out"
+      >
         <Icon name="docs" />
         <span className="word">API docs</span>
       </a>
       <span className="rail-gap" />
-      <RailButton icon={scheme === 'dark' ? 'sun' : 'moon'} word={other === 'light' ? 'Light' : 'Dark'} onClick={() => setColorScheme(other)} />
+      <RailButton
+        icon={scheme === 'dark' ? 'sun' : 'moon'}
+        word={other === 'light' ? 'Light' : 'Dark'}
+        onClick={() => setColorScheme(other)}
+      />
       {signedIn && (
-        <RailButton icon="leave" word="Sign out" title={`Signed in as ${session.principal}`} onClick={() => signOut('')} />
+        <RailButton
+          icon="leave"
+          word="Sign out"
+          title={`Signed in as ${session.principal}`}
+          onClick={() => signOut('')}
+        />
       )}
       <span className="fold">
         <RailButton icon={folded ? 'unfold' : 'fold'} word={folded ? 'Unfold' : 'Fold'} onClick={onFold} />

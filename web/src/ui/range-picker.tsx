@@ -28,7 +28,9 @@ export function RangePicker({ range }: { readonly range: Range }): ReactNode {
         onChange={(value) => choose(value as RangeKind)}
         data={RANGE_LABELS.map(([value, label]) => ({ value, label }))}
       />
-      {range.kind === 'custom' && <CustomSpan key={`${range.fromMs}-${range.toMs}`} fromMs={range.fromMs} toMs={range.toMs} />}
+      {range.kind === 'custom' && (
+        <CustomSpan key={`${range.fromMs}-${range.toMs}`} fromMs={range.fromMs} toMs={range.toMs} />
+      )}
     </>
   );
 }

@@ -6,7 +6,13 @@ import type { FieldHistory, RecentValue } from '../state/field-history.ts';
 const SHOWN = 12;
 
 /** The newest values one by one, newest first, with the exact time on hover. */
-export function RecentValues({ field, history }: { readonly field: string; readonly history: FieldHistory }): ReactNode {
+export function RecentValues({
+  field,
+  history,
+}: {
+  readonly field: string;
+  readonly history: FieldHistory;
+}): ReactNode {
   const { recent } = useSyncExternalStore(history.subscribe, history.snapshot);
   if (recent.length === 0) return null;
   return (
@@ -26,13 +32,16 @@ export function RecentValues({ field, history }: { readonly field: string; reado
           {recent
             .slice(-SHOWN)
             .reverse()
-            .map((one) => (
-              <tr key={one.atUs}>
+            .map((one, i, all) => (
+              // Two values may share a microsecond.
+              <tr key={`${one.atUs}-${all.length - i}`}>
                 <td className="figure quiet" title={formatExact(one.atUs)}>
                   {formatClock(one.atUs)}
                 </td>
                 <td className="figure">{showRecent(one.value)}</td>
-                <td className={one.onDisk ? 'quieter small' : 'warn-text small'}>{one.onDisk ? 'on disk' : 'arrived'}</td>
+                <td className={one.onDisk ? 'quieter small' : 'warn-text small'}>
+                  {one.onDisk ? 'on disk' : 'arrived'}
+                </td>
               </tr>
             ))}
         </tbody>

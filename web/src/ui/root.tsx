@@ -25,15 +25,15 @@ export function Root(): ReactNode {
   const [attempt, setAttempt] = useState(0);
   const [why, setWhy] = useState('');
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: an attempt is a reason to ask again.
+  // `attempt` is not read inside: another one is a reason to ask again.
   useEffect(() => {
     const abort = new AbortController();
     const rest = createRest(credentials);
     let timer: ReturnType<typeof setTimeout> | undefined;
     rest.session(abort.signal).then(
-      ({ session, httpDate }) => {
+      (session) => {
         saveCredentials(credentials);
-        setDoor({ at: 'open', session, rest, clockOffsetMs: clockOffset(httpDate, Date.now()) });
+        setDoor({ at: 'open', session, rest, clockOffsetMs: clockOffset(session.now, Date.now()) });
       },
       (error: unknown) => {
         if (abort.signal.aborted) return;
@@ -83,7 +83,7 @@ type SignedInProps = {
 function SignedIn({ door, credentials, signOut }: SignedInProps): ReactNode {
   const [app, setApp] = useState<App | null>(null);
   const input = useMemo(() => ({ ...door, credentials, signOut }), [door, credentials, signOut]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: one connection for one sign-in.
+  // One connection for one sign-in, whatever else changes in `input`.
   useEffect(() => {
     const [made, end] = createApp(input);
     setApp(made);

@@ -18,12 +18,9 @@ const byTopic = new Intl.Collator(undefined, { numeric: true });
 export function SearchResults({ query, text, selected }: Props): ReactNode {
   const { memories, tree } = useApp();
   const nowMs = useNow();
-  const store = useValues(query.filter);
+  const store = useValues(query.filter, query);
   const { rows, more, loaded } = useSyncExternalStore(store.subscribe, store.snapshot);
-  const found = useMemo(
-    () => [...rows.values()].filter((row) => query.keeps(row.topic)).sort((a, b) => byTopic.compare(a.topic, b.topic)),
-    [rows, query],
-  );
+  const found = useMemo(() => [...rows.values()].sort((a, b) => byTopic.compare(a.topic, b.topic)), [rows]);
   const virtual = useVirtualRows(found.length);
 
   // The tree is not on the screen while its place shows results.
@@ -35,12 +32,15 @@ export function SearchResults({ query, text, selected }: Props): ReactNode {
         {loaded ? `${formatCount(found.length)} found for “${text.trim()}”` : 'Asking the broker…'}
         {more > 0 && (
           <span className="note warn">
-            {formatCount(more)} more topics were not looked through: the list is bounded. A filter such as <code>lab/+/temp</code> or{' '}
-            <code>lab/#</code> narrows it at the broker.
+            {formatCount(more)} more topics were not looked through: the list is bounded. A filter such as{' '}
+            <code>lab/+/temp</code> or <code>lab/#</code> narrows it at the broker.
           </span>
         )}
         {loaded && found.length === 0 && more === 0 && (
-          <span className="quiet"> Words are looked for inside topic names; + and # in place of a whole level make it an MQTT filter.</span>
+          <span className="quiet">
+            {' '}
+            Words are looked for inside topic names; + and # in place of a whole level make it an MQTT filter.
+          </span>
         )}
       </p>
       <ColumnHeads />

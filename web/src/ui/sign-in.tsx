@@ -33,8 +33,8 @@ export function SignIn({ why, busy, onSubmit }: Props): ReactNode {
           <span>Sonde</span>
         </div>
         <p className="quiet">
-          From another machine, Sonde asks for the key and the secret of a token: the same ones that a device uses as its
-          MQTT user name and password.
+          From another machine, Sonde asks for the key and the secret of a token: the same ones that a device uses as
+          its MQTT user name and password.
         </p>
         {fault !== '' && (
           <p className="note bad" role="alert" data-testid="signin-fault">
@@ -63,7 +63,8 @@ export function SignIn({ why, busy, onSubmit }: Props): ReactNode {
         </Button>
         <p className="quieter small">
           The first start of Sonde prints a token. Another one is made on the server with{' '}
-          <code className="mono">sonde token create</code>. The key is kept in this tab only, and forgotten when it closes.
+          <code className="mono">sonde token create</code>. The key is kept in this tab only, and forgotten when it
+          closes.
         </p>
       </form>
     </main>

@@ -14,10 +14,17 @@ export function SimulatorNote(): ReactNode {
   return (
     <div className="strip" data-testid="simulator-note">
       <span>
-        Simulated <span className="mono">{SIMULATED_NAME}</span> runs in this page: <span className="figure">{formatCount(sent)}</span>{' '}
-        values sent. {fault !== '' && <span className="bad-text">{fault}</span>}
+        Simulated <span className="mono">{SIMULATED_NAME}</span> runs in this page:{' '}
+        <span className="figure">{formatCount(sent)}</span> values sent.{' '}
+        {fault !== '' && <span className="bad-text">{fault}</span>}
       </span>
-      <Button size="compact-sm" variant="default" leftSection={<Icon name="stop" size={12} />} data-testid="simulate-stop" onClick={simulator.stop}>
+      <Button
+        size="compact-sm"
+        variant="default"
+        leftSection={<Icon name="stop" size={12} />}
+        data-testid="simulate-stop"
+        onClick={simulator.stop}
+      >
         Stop
       </Button>
     </div>

@@ -16,7 +16,7 @@ export function SparkLine({ topic, memory }: { readonly topic: string; readonly 
   const { spark, sparkField, changes } = memory;
   const colour = seriesColour(topic, sparkField ?? '', scheme);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the samples are written in place; these two tell of it.
+  // The samples are written in place: their number and the count of changes tell of it.
   useEffect(() => {
     const element = canvas.current;
     const context = element?.getContext('2d');
@@ -28,7 +28,7 @@ export function SparkLine({ topic, memory }: { readonly topic: string; readonly 
     draw(context, sparkLine(spark, WIDTH, HEIGHT, PAD), colour);
   }, [spark, spark.length, changes, colour]);
 
-  return <canvas ref={canvas} className="spark" style={{ width: WIDTH, height: HEIGHT }} aria-hidden="true" />;
+  return <canvas ref={canvas} className="spark" style={{ width: WIDTH, height: HEIGHT }} />;
 }
 
 function draw(context: CanvasRenderingContext2D, line: Float64Array, colour: string): void {

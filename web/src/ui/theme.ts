@@ -1,5 +1,5 @@
 import type { CSSVariablesResolver, MantineColorsTuple } from '@mantine/core';
-import { createTheme } from '@mantine/core';
+import { createTheme, defaultVariantColorsResolver } from '@mantine/core';
 
 /** The one accent, for what can be acted on. Shade 4 reads on dark, shade 8 on light (AA both). */
 const signal: MantineColorsTuple = [
@@ -15,15 +15,32 @@ const signal: MantineColorsTuple = [
   '#06584e',
 ];
 
+/** Mantine's greys, so that its controls stand on the tokens' surfaces: text first, ground last. */
+const dark: MantineColorsTuple = [
+  '#e9eef0',
+  '#a6b1b7',
+  '#87939a',
+  '#5a656c',
+  '#343d43',
+  '#232a2e',
+  '#1a1f22',
+  '#131719',
+  '#0f1315',
+  '#0d1012',
+];
+
 export const theme = createTheme({
-  colors: { signal },
+  colors: { signal, dark },
   primaryColor: 'signal',
   primaryShade: { light: 8, dark: 4 },
-  autoContrast: true,
-  luminanceThreshold: 0.4,
   defaultRadius: 5,
   fontFamily: 'var(--sans)',
   fontFamilyMonospace: 'var(--mono)',
+  // White on the dark scheme's accent would not read.
+  variantColorResolver: (input) => {
+    const colours = defaultVariantColorsResolver(input);
+    return input.variant === 'filled' ? { ...colours, color: 'var(--on-accent)' } : colours;
+  },
   respectReducedMotion: true,
   cursorType: 'pointer',
 });
@@ -41,6 +58,11 @@ export const cssVariables: CSSVariablesResolver = () => {
     '--mantine-color-default-border': 'var(--line-2)',
     '--mantine-color-error': 'var(--bad)',
     '--mantine-color-anchor': 'var(--accent)',
+    '--mantine-primary-color-contrast': 'var(--on-accent)',
   };
-  return { variables: {}, light: both, dark: both };
+  return {
+    variables: {},
+    light: both,
+    dark: both,
+  };
 };

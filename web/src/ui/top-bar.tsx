@@ -42,7 +42,7 @@ function SearchBox(): ReactNode {
         ref={input}
         type="search"
         data-testid="search"
-        placeholder="Search topics, or a filter such as sensors/+/temp"
+        placeholder="Search topics, or lab/+/temp"
         value={search}
         spellCheck={false}
         autoComplete="off"

@@ -52,7 +52,9 @@ export function TopicHead({ topic, preview, memory, nowMs, loaded }: Props): Rea
             retained
           </span>
         )}
-        {preview === undefined && loaded && <span>Not published since the broker started; what is on disk is below.</span>}
+        {preview === undefined && loaded && (
+          <span>Not published since the broker started; what is on disk is below.</span>
+        )}
       </p>
     </header>
   );

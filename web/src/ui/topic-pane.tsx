@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import type { Preview } from '../model/digest.ts';
+import { isLive } from '../model/ranges.ts';
 import { isBookkeeping, readPreview } from '../model/reading.ts';
 import { useApp, useNow, useStatus } from '../state/app-context.tsx';
 import { useView } from '../state/view.ts';
@@ -17,6 +18,8 @@ import { useSeries } from './use-series.ts';
 import { useValues } from './use-values.ts';
 
 const FIRST_FIELDS = 3;
+/** The broker makes at most ten frames a second. */
+const FRAME_MS = 100;
 
 /** One topic: its value now, its fields over time, its last payload, and a form to publish to it. */
 export function TopicPane({ topic }: { readonly topic: string }): ReactNode {
@@ -25,8 +28,8 @@ export function TopicPane({ topic }: { readonly topic: string }): ReactNode {
   const view = useView();
   const nowMs = useNow();
   const feed = useRef<(row: Preview) => void>(() => {});
-  const onRow = useCallback((row: Preview) => feed.current(row), []);
-  const store = useValues(topic, onRow);
+  const options = useMemo(() => ({ onRow: (row: Preview) => feed.current(row) }), []);
+  const store = useValues(topic, options);
   const { rows, loaded } = useSyncExternalStore(store.subscribe, store.snapshot);
   const { series, fault: seriesFault } = useSeries(topic, epoch);
   const row = rows.get(topic);
@@ -49,7 +52,9 @@ export function TopicPane({ topic }: { readonly topic: string }): ReactNode {
   useEffect(() => {
     feed.current = (preview) => {
       if (preview.at === null) return;
-      for (const { field, value } of readPreview(preview).fields) histories.get(field)?.addLive(preview.at, value);
+      for (const { atUs, fields: read } of readPreview(preview).rows) {
+        for (const { field, value } of read) histories.get(field)?.addLive(atUs, value);
+      }
     };
   }, [histories]);
 
@@ -65,7 +70,7 @@ export function TopicPane({ topic }: { readonly topic: string }): ReactNode {
     for (const history of histories.values()) history.reload();
   }, [epoch, seen, histories]);
 
-  const plotHeight = fields.length > 1 ? 150 : 260;
+  const sampled = Math.round(FRAME_MS / (memory?.cadence.periodMs ?? FRAME_MS));
   return (
     <div className="pane">
       <TopicHead topic={topic} preview={row} memory={memory} nowMs={nowMs} loaded={loaded} />
@@ -76,23 +81,59 @@ export function TopicPane({ topic }: { readonly topic: string }): ReactNode {
       </div>
       <div className="charts" data-testid="chart">
         {seriesFault !== '' && <p className="note warn">{seriesFault} What comes live is shown.</p>}
-        {status?.history.state === 'off' && <p className="note">History is off: the chart begins when this page opened.</p>}
-        {memory?.reading.cut && (
-          <p className="note">The payload is longer than the preview that the page gets: its fields are drawn from history, a few seconds late.</p>
+        {status?.history.state === 'off' && (
+          <p className="note">History is off: the chart begins when this page opened.</p>
         )}
-        {fields.map((field) => {
+        {sampled > 1 && (
+          <p className="note">
+            Faster than the page is told: at the right end one value of about {sampled} is drawn, until history gives
+            the rest.
+          </p>
+        )}
+        {memory?.reading.cut && (
+          <p className="note">
+            The payload is longer than the preview that the page gets: its fields are drawn from history, a few seconds
+            late.
+          </p>
+        )}
+        {fields.map((field, i) => {
+          const times = i === fields.length - 1;
+          const height = plotHeight(fields.length, times);
           const history = histories.get(field);
           const unit = series.find((one) => one.field === field)?.unit ?? null;
-          return history && <FieldPlot key={field} {...{ topic, field, unit, history, range: view.range, height: plotHeight }} />;
+          return (
+            history && <FieldPlot key={field} {...{ topic, field, unit, history, range: view.range, height, times }} />
+          );
         })}
+        {fields.length > 0 && <ChartKey live={isLive(view.range)} />}
         {fields.length === 0 && loaded && <p className="quiet">No value of this topic is known yet.</p>}
       </div>
       <div className="columns">
         <LastPayload preview={row} />
-        {fields[0] !== undefined && histories.has(fields[0]) && <RecentValues field={fields[0]} history={histories.get(fields[0])!} />}
+        {fields[0] !== undefined && histories.has(fields[0]) && (
+          <RecentValues field={fields[0]} history={histories.get(fields[0])!} />
+        )}
       </div>
       <PublishForm topic={topic} />
     </div>
+  );
+}
+
+/** A tall screen has taller plots; the last of several has the times below it. */
+function plotHeight(count: number, times: boolean): number {
+  const room = Math.max(0, window.innerHeight - 900);
+  if (count === 1) return 270 + Math.round(room * 0.35);
+  return (times ? 146 : 106) + Math.round((room * 0.35) / count);
+}
+
+/** What the lines mean; always there, so that nothing jumps when a value arrives. */
+function ChartKey({ live }: { readonly live: boolean }): ReactNode {
+  return (
+    <p className="chart-key quieter small">
+      <span>on disk</span>
+      {live && <span className="key-arrived">arrived, may not be on disk yet</span>}
+      <span className="key-band">least to greatest, where many values share a pixel</span>
+    </p>
   );
 }
 

@@ -2,6 +2,7 @@ import type { CSSProperties, ReactNode } from 'react';
 import { isStale } from '../model/cadence.ts';
 import type { TreeChild } from '../model/digest.ts';
 import { formatAge, formatCount, formatExact, formatShort } from '../model/format.ts';
+import type { Reading } from '../model/reading.ts';
 import type { TopicMemory } from '../state/topic-memory.ts';
 import { Icon } from './icons.tsx';
 import { SparkLine } from './spark-line.tsx';
@@ -41,11 +42,11 @@ export function TopicRow(props: Props): ReactNode {
       data-active={active || undefined}
       data-testid="topic-row"
       data-topic={topic}
-      style={style}
+      style={{ ...style, '--depth': depth } as CSSProperties}
       onClick={onActivate}
       title={topic}
     >
-      <span className="cell name" style={{ paddingLeft: 16 * depth }}>
+      <span className="cell name">
         {parent ? (
           // biome-ignore lint/a11y/useSemanticElements: a button here would be a second stop for the same keys.
           // biome-ignore lint/a11y/useKeyWithClickEvents: the tree's arrow keys do this.
@@ -93,18 +94,31 @@ function Value({ memory, nowMs, topic }: Props & { readonly memory: TopicMemory 
           data-single={single || undefined}
           data-text={reading.fields.some((field) => typeof field.value === 'number') ? undefined : true}
         >
-          {reading.summary}
+          <Summary reading={reading} />
         </span>
       </span>
       <span className="cell col-spark" data-stale={stale || undefined}>
         {memory.sparkField !== null && <SparkLine topic={topic} memory={memory} />}
       </span>
       <span className="cell col-count figure quieter">{formatCount(preview.messages)}</span>
-      <span className="cell col-age figure" data-stale={stale || undefined} title={at === null ? undefined : formatExact(at)}>
+      <span
+        className="cell col-age figure"
+        data-stale={stale || undefined}
+        title={at === null ? undefined : formatExact(at)}
+      >
         {ageMs === null ? '' : formatAge(ageMs)}
       </span>
     </>
   );
+}
+
+function Summary({ reading }: { readonly reading: Reading }): ReactNode {
+  if (reading.figures.length < 2) return reading.summary;
+  return reading.figures.map(({ field, value }) => (
+    <span key={field} className="figure-pair">
+      <span className="quieter">{field}</span> {value}
+    </span>
+  ));
 }
 
 function Below({ node, open }: { readonly node: TreeChild | undefined; readonly open: boolean }): ReactNode {
@@ -114,9 +128,8 @@ function Below({ node, open }: { readonly node: TreeChild | undefined; readonly 
     <>
       <span className="cell value below">
         {/* A closed node shows that something happens below it. */}
-        <span key={open ? 0 : node.messages} className={open ? 'quieter' : 'quieter glow'}>
-          {words}
-        </span>
+        {!open && <span key={node.messages} className="pulse" aria-hidden="true" />}
+        <span className="quieter">{words}</span>
       </span>
       <span className="cell col-spark" />
       <span className="cell col-count figure quieter" title={`${formatCount(node.messages)} messages`}>

@@ -34,7 +34,11 @@ export function TopicsPage(): ReactNode {
       {(wide || !paneOpen) && (
         <section className="tree-side" aria-label="Topics">
           <TreeHead topics={topicCount(snapshot.model)} onPublish={wide ? null : () => go({ publish: true })} />
-          {query === null ? <TreeView snapshot={snapshot} selected={topic} /> : <SearchResults query={query} text={search} selected={topic} />}
+          {query === null ? (
+            <TreeView snapshot={snapshot} selected={topic} />
+          ) : (
+            <SearchResults query={query} text={search} selected={topic} />
+          )}
         </section>
       )}
       {(wide || paneOpen) && (

@@ -14,10 +14,18 @@ export function TreeHead({ topics, onPublish }: Props): ReactNode {
       <p className="tree-facts">
         <Fact value={formatCount(topics)} word={topics === 1 ? 'topic' : 'topics'} />
         {status !== null && <Fact value={formatRate(status.messagesPerSecond)} word="messages/s" />}
-        {status !== null && <Fact value={formatCount(status.clients)} word={status.clients === 1 ? 'client' : 'clients'} />}
+        {status !== null && (
+          <Fact value={formatCount(status.clients)} word={status.clients === 1 ? 'client' : 'clients'} />
+        )}
       </p>
       {onPublish !== null && (
-        <Button size="compact-md" variant="default" leftSection={<Icon name="send" />} data-testid="publish-open" onClick={onPublish}>
+        <Button
+          size="compact-md"
+          variant="default"
+          leftSection={<Icon name="send" />}
+          data-testid="publish-open"
+          onClick={onPublish}
+        >
           Publish
         </Button>
       )}

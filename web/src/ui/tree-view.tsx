@@ -1,8 +1,9 @@
 import type { KeyboardEvent, ReactNode } from 'react';
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { formatCount } from '../model/format.ts';
 import type { TreeRow } from '../model/tree-model.ts';
 import { useApp, useNow } from '../state/app-context.tsx';
+import type { SparkSeeds } from '../state/spark-seeds.ts';
 import { createSparkSeeds } from '../state/spark-seeds.ts';
 import type { TreeSnapshot } from '../state/tree-store.ts';
 import { go } from '../state/view.ts';
@@ -14,20 +15,24 @@ type Props = { readonly snapshot: TreeSnapshot; readonly selected: string | null
 
 /** The live tree: virtual, driven by keys as well as by pointer, subscribed only to what is on the screen. */
 export function TreeView({ snapshot, selected }: Props): ReactNode {
-  const { tree, rest, memories } = useApp();
+  const { tree, rest, memories, nowMs: serverMs } = useApp();
   const { rows } = snapshot;
   const nowMs = useNow();
   const [active, setActive] = useState<string | null>(null);
   const [, setSeeded] = useState(0);
+  const seeds = useRef<SparkSeeds | null>(null);
   const virtual = useVirtualRows(rows.length);
   const shown = useMemo(() => rows.slice(virtual.from, virtual.to), [rows, virtual.from, virtual.to]);
-  const seeds = useMemo(() => createSparkSeeds(rest, memories, () => setSeeded((n) => n + 1)), [rest, memories]);
 
   useEffect(() => {
+    const made = createSparkSeeds(rest, memories, serverMs, () => setSeeded((n) => n + 1));
+    seeds.current = made;
+    return () => made.end();
+  }, [rest, memories, serverMs]);
+  useEffect(() => {
     tree.show(shown);
-    seeds.want(shown.flatMap((row) => (row.kind === 'node' && row.node.own ? [row.node.topic] : [])));
-  }, [tree, seeds, shown]);
-  useEffect(() => () => seeds.end(), [seeds]);
+    seeds.current?.want(shown.flatMap((row) => (row.kind === 'node' && row.node.own ? [row.node.topic] : [])));
+  }, [tree, shown]);
 
   const activate = (row: TreeRow | undefined): void => {
     if (row?.kind !== 'node') return;

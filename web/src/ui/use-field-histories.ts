@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
+import { expectedPoints } from '../model/expected-points.ts';
 import type { Range } from '../model/ranges.ts';
-import { windowOf } from '../model/ranges.ts';
 import type { Series } from '../net/rest.ts';
 import { useApp } from '../state/app-context.tsx';
 import type { FieldHistory } from '../state/field-history.ts';
@@ -24,7 +24,11 @@ export function useFieldHistories(
   useEffect(() => {
     const made = new Map<string, FieldHistory>();
     for (const field of JSON.parse(key) as string[]) {
-      const expected = expectedPoints(known.current.find((one) => one.field === field), range, nowMs());
+      const expected = expectedPoints(
+        known.current.find((one) => one.field === field),
+        range,
+        nowMs(),
+      );
       made.set(field, createFieldHistory({ rest, topic, field, range, nowMs, expected }));
     }
     setHistories(made);
@@ -34,15 +38,4 @@ export function useFieldHistories(
   }, [rest, topic, key, range, nowMs]);
 
   return histories;
-}
-
-/** A guess at how many points a window holds, from the whole series at an even pace. */
-export function expectedPoints(series: Series | undefined, range: Range, nowMs: number): number {
-  if (series?.first == null || series.last == null) return 0;
-  const firstMs = Date.parse(series.first);
-  const lastMs = Date.parse(series.last);
-  const { fromMs, toMs } = windowOf(range, nowMs);
-  const overlap = Math.min(lastMs, toMs ?? lastMs) - Math.max(firstMs, fromMs ?? firstMs);
-  if (overlap <= 0) return 0;
-  return (series.count * overlap) / Math.max(1, lastMs - firstMs);
 }

@@ -6,10 +6,16 @@ import { useApp } from '../state/app-context.tsx';
 const AGAIN_MS = 15_000;
 
 /** What history knows of a topic: asked now, after each reconnect, and now and then, since fields may be added. */
-export function useSeries(topic: string, epoch: number): { readonly series: readonly Series[]; readonly fault: string } {
+export function useSeries(
+  topic: string,
+  epoch: number,
+): { readonly series: readonly Series[]; readonly fault: string } {
   const { rest } = useApp();
-  const [state, setState] = useState<{ readonly series: readonly Series[]; readonly fault: string }>({ series: [], fault: '' });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another connection is a reason to ask again.
+  const [state, setState] = useState<{ readonly series: readonly Series[]; readonly fault: string }>({
+    series: [],
+    fault: '',
+  });
+  // `epoch` is not read inside: another connection is a reason to ask again.
   useEffect(() => {
     const abort = new AbortController();
     const ask = async (): Promise<void> => {
