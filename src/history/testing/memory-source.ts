@@ -1,0 +1,55 @@
+import type { RecorderEntry, RecorderSource } from '../port.ts';
+
+/** A recorder's queue in memory, with what a test wants to look at. */
+export type MemorySource = RecorderSource & {
+  readonly add: (world: number, topic: string, payload: string | Uint8Array, arrivedUs: number) => number;
+  readonly acknowledged: () => number;
+};
+
+const encoder = new TextEncoder();
+
+export function createMemorySource(incarnation = 'test-1'): MemorySource {
+  let entries: RecorderEntry[] = [];
+  let last = 0;
+  let acknowledged = 0;
+  let wake: (() => void) | null = null;
+  let awake = false;
+
+  return {
+    incarnation,
+    add: (world, topic, payload, arrivedUs) => {
+      last += 1;
+      const bytes = typeof payload === 'string' ? encoder.encode(payload) : payload;
+      entries.push({ number: last, message: { world, topic, payload: bytes, arrivedUs } });
+      if (!awake) {
+        awake = true;
+        wake?.();
+      }
+      return last;
+    },
+    acknowledged: () => acknowledged,
+    read: async (after, limit, maxBytes) => {
+      awake = false;
+      const page: RecorderEntry[] = [];
+      let bytes = 0;
+      for (const entry of entries) {
+        if (entry.number <= after) continue;
+        if (page.length >= limit || bytes > maxBytes) break;
+        page.push(entry);
+        bytes += entry.message.payload.length;
+      }
+      return page;
+    },
+    ackThrough: (number) => {
+      acknowledged = Math.max(acknowledged, number);
+      entries = entries.filter((entry) => entry.number > number);
+    },
+    depth: () => ({
+      entries: entries.length,
+      bytes: entries.reduce((sum, entry) => sum + entry.message.payload.length, 0),
+    }),
+    onEntries: (given) => {
+      wake = given;
+    },
+  };
+}
