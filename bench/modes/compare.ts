@@ -13,7 +13,7 @@ export type CompareOptions = {
 };
 
 /** Seconds of a first, uncounted cell for each peer and load: a program that compiles while it runs needs it. */
-const WARM_UP_SECONDS = 1.5;
+const WARM_UP_SECONDS = 3;
 
 /** Runs every load: brokers fresh for each load, all running, taken in turn (A B A B), one at work at a time. */
 export async function compare(options: CompareOptions): Promise<readonly LoadResult[]> {
@@ -28,7 +28,7 @@ async function compareOn(load: Load, options: CompareOptions): Promise<LoadResul
   const cells: Record<string, Cell[]> = Object.fromEntries(peers.map((peer) => [peer.name, []]));
   try {
     for (const peer of peers)
-      await attempt(load, peer, running, { seconds: Math.min(seconds, WARM_UP_SECONDS), workers });
+      await attempt(load, peer, running, { seconds: Math.min(seconds * 2, WARM_UP_SECONDS), workers });
     for (let round = 1; round <= rounds; round += 1) {
       for (const peer of peers) {
         const cell = await attempt(load, peer, running, { seconds, workers });
