@@ -71,6 +71,7 @@ async function open(
   onClose(live.stop);
   await started;
 
+  const mqtt: ListenAddress[] = [];
   let open = false;
   const api = await createApi({
     broker: apiBroker(broker, live, history, () => open),
@@ -81,10 +82,10 @@ async function open(
     clock,
     webRoot: fileURLToPath(new URL('./web', import.meta.url)),
     version,
+    mqttPort: () => mqtt[0]?.port ?? null,
   });
   const websockets = createWebSocketTransport({ broker, logger, maxPayloadBytes: settings.limits.maxPacketBytes });
 
-  const mqtt: ListenAddress[] = [];
   for (const { host, port } of settings.mqtt) {
     const listener = await listenTcp({ broker, logger, host, port });
     onClose(listener.close);

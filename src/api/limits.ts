@@ -37,7 +37,7 @@ export const DEFAULT_LIMITS: ApiLimits = {
   seriesDefault: 1000,
   seriesMax: 10_000,
   pointsDefault: 10_000,
-  pointsMax: 100_000,
+  pointsMax: 1_000_000,
   bucketsMax: 10_000,
   listDefault: 1000,
   listMax: 10_000,
