@@ -42,6 +42,25 @@ export function windowOf(
   return { fromMs: span === null ? null : nowMs - span, toMs: null };
 }
 
+/** A window is at least this wide. */
+const LEAST_MS = MINUTE;
+
+/**
+ * The window as it is drawn. One that reaches back before the first value of all is drawn from that value on: a topic
+ * that is a minute old does not hide at the right edge of a quarter of an hour.
+ */
+export function drawnWindow(
+  range: Range,
+  nowMs: number,
+  firstMs: number | null,
+): { readonly fromMs: number; readonly toMs: number } {
+  const { fromMs, toMs } = windowOf(range, nowMs);
+  if (fromMs !== null && toMs !== null) return { fromMs, toMs };
+  const end = toMs ?? nowMs;
+  const from = Math.max(fromMs ?? Number.NEGATIVE_INFINITY, firstMs ?? fromMs ?? end - LEAST_MS);
+  return { fromMs: Math.min(from, end - LEAST_MS), toMs: end };
+}
+
 /** `range`, `from` and `to` of the address; anything unknown is the first choice. */
 export function parseRange(kind: string | null, from: string | null, to: string | null): Range {
   if (kind === 'custom') {

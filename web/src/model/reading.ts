@@ -2,6 +2,7 @@ import type { DecodedRow, DecodedValue } from '../../../src/history/decoders/ind
 import { decodePayload } from '../../../src/history/decoders/index.ts';
 import type { PointValue } from './chart-columns.ts';
 import type { Preview } from './digest.ts';
+import { formatNumber } from './format.ts';
 
 /** A field of a payload, as history gives it back: numbers as numbers, `null` as a gap mark, other things as text. */
 export type Field = { readonly field: string; readonly value: PointValue };
@@ -41,7 +42,7 @@ export function readPreview(preview: Pick<Preview, 'payload' | 'bytes' | 'binary
   const fields = [...new Map(rows.flatMap((row) => row.fields).map((field) => [field.field, field])).values()];
   const bare = fields.length === 1 && fields[0]?.field === 'value';
   const figures = bare ? [] : byInterest(numbersOf(fields));
-  const summary = figures.map(({ field, value }) => `${field} ${value}`).join('  ');
+  const summary = figures.map(({ field, value }) => `${field} ${formatNumber(value)}`).join('  ');
   return { summary: summary === '' ? text : summary, fields, figures, rows, cut };
 }
 

@@ -1,4 +1,3 @@
-import { SPARK_SAMPLES } from '../model/spark.ts';
 import type { Rest } from '../net/rest.ts';
 import type { TopicMemories, TopicMemory } from './topic-memory.ts';
 
@@ -7,10 +6,10 @@ export type SparkSeeds = { readonly want: (topics: readonly string[]) => void; r
 
 const AT_ONCE = 2;
 const MAX_WAITING = 60;
-const NEAR_MS = 60_000;
-const NEAR_POINTS = 600;
 const ENOUGH = 15;
-const FAR_MS = 2 * 3600_000;
+/** Fewer than `ENOUGH` in one of these spans is few enough for the next one to be read whole. */
+const SPANS_MS = [60_000, 20 * 60_000, 6 * 3600_000];
+const MOST_POINTS = 600;
 
 export function createSparkSeeds(
   rest: Rest,
@@ -38,16 +37,17 @@ export function createSparkSeeds(
 
   const seed = async (memory: TopicMemory, field: string): Promise<void> => {
     const { topic } = memory.preview;
-    const since = (ms: number) => new Date(nowMs() - ms).toISOString();
     try {
-      const near = { topic, field, from: since(NEAR_MS), to: null };
-      const points = await rest.points(near, NEAR_POINTS, abort.signal);
-      const recent = points.flatMap(([atUs, value]) => (typeof value === 'number' ? [[atUs, value] as const] : []));
-      // A slow topic has next to nothing in the last minute: its trend is that of the last hours.
-      const far = { topic, field, from: since(FAR_MS), to: null };
-      const buckets = recent.length >= ENOUGH ? [] : await rest.buckets(far, SPARK_SAMPLES, abort.signal);
-      memories.seed(topic, recent.length >= ENOUGH ? recent : buckets.map(([atUs, , avg]) => [atUs, avg] as const));
-      onSeed();
+      for (const spanMs of SPANS_MS) {
+        const from = new Date(nowMs() - spanMs).toISOString();
+        const points = await rest.points({ topic, field, from, to: null }, MOST_POINTS, abort.signal);
+        const numbers = points.flatMap(([atUs, value]) => (typeof value === 'number' ? [[atUs, value] as const] : []));
+        // A slow topic has next to nothing in the last minute: its trend is that of a longer time.
+        if (numbers.length < ENOUGH && spanMs !== SPANS_MS.at(-1)) continue;
+        memories.seed(topic, numbers);
+        onSeed();
+        return;
+      }
     } catch {
       if (abort.signal.aborted) memory.seeded = false;
       // No history of it (yet): the line grows from what comes live.

@@ -24,6 +24,7 @@ export const MIN = 2;
 export const MAX = 3;
 export const PENDING = 4;
 
+const MOST_RINGS = 8;
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
@@ -60,7 +61,7 @@ export function chartOptions(box: ChartBox, colours: ChartColours, hooks: ChartH
         stroke: colours.line,
         width: 1.6,
         dash: [3, 4],
-        points: { show: true, size: 6, width: 1.4, fill: colours.surface },
+        points: { show: fewPending, size: 6, width: 1.4, fill: colours.surface },
       },
     ],
     bands: [{ series: [MAX, MIN], fill: `${colours.line}2e` }],
@@ -76,6 +77,14 @@ export function chartOptions(box: ChartBox, colours: ChartColours, hooks: ChartH
       ],
     },
   };
+}
+
+/** Rings while they can be told apart; a fast topic has a dashed line only. */
+function fewPending(plot: uPlot): boolean {
+  let count = 0;
+  const pending = plot.data[PENDING] ?? [];
+  for (let i = pending.length - 1; i >= 0 && pending[i] != null; i--) count += 1;
+  return count <= MOST_RINGS;
 }
 
 /** A margin above and below; a flat line gets a band around it, so that it does not stick to an edge. */

@@ -1,11 +1,14 @@
 import { useComputedColorScheme } from '@mantine/core';
 import type { ReactNode } from 'react';
+import { useState } from 'react';
 import { isStale } from '../model/cadence.ts';
 import { seriesColour } from '../model/colour.ts';
 import { formatNumber } from '../model/format.ts';
 import type { Series } from '../net/rest.ts';
 import type { TopicMemory } from '../state/topic-memory.ts';
 import { go } from '../state/view.ts';
+
+const FIRST_CARDS = 11;
 
 type Props = {
   readonly topic: string;
@@ -20,6 +23,9 @@ type Props = {
 /** Each field's value now, large; a click shows or hides its chart. */
 export function FieldCards({ topic, known, chosen, memory, series, nowMs }: Props): ReactNode {
   const scheme = useComputedColorScheme('dark');
+  const [all, setAll] = useState(false);
+  const shown =
+    all || known.length <= FIRST_CARDS ? known : known.filter((field, i) => i < FIRST_CARDS || chosen.includes(field));
   const at = memory?.preview.at ?? null;
   const stale = at === null || isStale(nowMs - at / 1000, memory?.cadence);
   const toggle = (field: string): void => {
@@ -30,7 +36,7 @@ export function FieldCards({ topic, known, chosen, memory, series, nowMs }: Prop
   };
   return (
     <fieldset className="cards" aria-label="Fields">
-      {known.map((field) => {
+      {shown.map((field) => {
         const live = memory?.reading.fields.find((one) => one.field === field);
         const stored = series.find((one) => one.field === field);
         const value = live === undefined ? stored?.lastValue : live.value;
@@ -64,6 +70,11 @@ export function FieldCards({ topic, known, chosen, memory, series, nowMs }: Prop
           </button>
         );
       })}
+      {known.length > FIRST_CARDS && (
+        <button type="button" className="card more-cards" onClick={() => setAll(!all)}>
+          {all ? 'Show fewer' : `${known.length - shown.length} more fields`}
+        </button>
+      )}
     </fieldset>
   );
 }

@@ -7,7 +7,7 @@ import { summarise } from '../model/chart-columns.ts';
 import { seriesColour } from '../model/colour.ts';
 import { formatExact, formatNumber } from '../model/format.ts';
 import type { Range } from '../model/ranges.ts';
-import { windowOf } from '../model/ranges.ts';
+import { drawnWindow } from '../model/ranges.ts';
 import { useApp, useNow } from '../state/app-context.tsx';
 import type { FieldHistory } from '../state/field-history.ts';
 import { oncePerFrame } from '../state/frame.ts';
@@ -20,13 +20,15 @@ type Props = {
   readonly unit: string | null;
   readonly range: Range;
   readonly history: FieldHistory;
+  /** The first value of all on disk, milliseconds since 1970; null when history knows none. */
+  readonly firstMs: number | null;
   readonly height: number;
   /** Whether the times stand below it. */
   readonly times: boolean;
 };
 
 /** One field over time, drawn at most once a frame. */
-export function FieldPlot({ topic, field, unit, range, history, height, times }: Props): ReactNode {
+export function FieldPlot({ topic, field, unit, range, firstMs, history, height, times }: Props): ReactNode {
   const { nowMs } = useApp();
   const place = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLSpanElement>(null);
@@ -62,20 +64,22 @@ export function FieldPlot({ topic, field, unit, range, history, height, times }:
       element,
     );
     draw.current = oncePerFrame(() => {
-      if (plot.root.isConnected) update(plot, history.snapshot().columns, range, nowMs());
+      if (plot.root.isConnected)
+        update(plot, history.snapshot().columns, windowSeconds(history.snapshot().columns, range, firstMs, nowMs()));
     });
     draw.current();
     return () => {
       draw.current = () => {};
       plot.destroy();
     };
-  }, [width, height, times, colour, history, range, nowMs, unit]);
+  }, [width, height, times, colour, history, range, firstMs, nowMs, unit]);
 
   // Each render is a reason to draw: a new snapshot, or a second that went by.
   useEffect(() => draw.current());
 
-  const { columns, kind, loading, fault } = snapshot;
-  const [fromS, toS] = windowSeconds(columns, range, nowMs());
+  const { columns, kind, loading, fault, recent } = snapshot;
+  const onlyText = recent.length > 0 && recent.every(({ value }) => value !== null && typeof value !== 'number');
+  const [fromS, toS] = windowSeconds(columns, range, firstMs, nowMs());
   const facts = summarise(columns, fromS, toS);
   const pending = columns.pendingCount;
   return (
@@ -102,7 +106,8 @@ export function FieldPlot({ topic, field, unit, range, history, height, times }:
           )}
         </span>
       </figcaption>
-      <div ref={place} className="plot-place" style={{ height }}>
+      {onlyText && <p className="note">Text has no line. Its newest values are below.</p>}
+      <div ref={place} className="plot-place" style={{ height }} hidden={onlyText}>
         {columns.x.length === 0 && (
           <p className="plot-empty quiet">{loading ? 'Reading history…' : fault || 'No values in this span.'}</p>
         )}
@@ -114,19 +119,23 @@ export function FieldPlot({ topic, field, unit, range, history, height, times }:
   );
 }
 
-function update(plot: uPlot, columns: Columns, range: Range, nowMs: number): void {
-  const [min, max] = windowSeconds(columns, range, nowMs);
+function update(plot: uPlot, columns: Columns, [min, max]: readonly [number, number]): void {
   plot.batch(() => {
     plot.setData([columns.x, columns.value, columns.min, columns.max, columns.pending], false);
     plot.setScale('x', { min, max });
   });
 }
 
-function windowSeconds(columns: Columns, range: Range, nowMs: number): readonly [from: number, to: number] {
-  const { fromMs, toMs } = windowOf(range, nowMs);
-  const to = (toMs ?? nowMs) / 1000;
-  const from = fromMs === null ? (columns.x[0] ?? to - 900) : fromMs / 1000;
-  return [from < to ? from : to - 1, to];
+function windowSeconds(
+  columns: Columns,
+  range: Range,
+  firstMs: number | null,
+  nowMs: number,
+): readonly [from: number, to: number] {
+  const seenMs = columns.x[0] === undefined ? null : columns.x[0] * 1000;
+  const first = seenMs === null ? firstMs : Math.min(seenMs, firstMs ?? seenMs);
+  const { fromMs, toMs } = drawnWindow(range, nowMs, first);
+  return [fromMs / 1000, toMs / 1000];
 }
 
 /** Straight into the page: the pointer moves more often than React should draw. */

@@ -45,7 +45,11 @@ export function TopicHead({ topic, preview, memory, nowMs, loaded }: Props): Rea
           </span>
         )}
         {period !== null && <span>about every {formatPeriod(period)}</span>}
-        {preview !== undefined && <span>{formatCount(preview.messages)} messages</span>}
+        {preview !== undefined && (
+          <span>
+            {formatCount(preview.messages)} {preview.messages === 1 ? 'message' : 'messages'}
+          </span>
+        )}
         {preview !== undefined && <span>{formatBytes(preview.bytes)}</span>}
         {preview?.retained && (
           <span className="retained-badge" title="The broker keeps the last message for who subscribes later">

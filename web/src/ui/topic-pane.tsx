@@ -100,9 +100,13 @@ export function TopicPane({ topic }: { readonly topic: string }): ReactNode {
           const times = i === fields.length - 1;
           const height = plotHeight(fields.length, times);
           const history = histories.get(field);
-          const unit = series.find((one) => one.field === field)?.unit ?? null;
+          const stored = series.find((one) => one.field === field);
+          const unit = stored?.unit ?? null;
+          const firstMs = stored?.first == null ? null : Date.parse(stored.first);
           return (
-            history && <FieldPlot key={field} {...{ topic, field, unit, history, range: view.range, height, times }} />
+            history && (
+              <FieldPlot key={field} {...{ topic, field, unit, history, firstMs, range: view.range, height, times }} />
+            )
           );
         })}
         {fields.length > 0 && <ChartKey live={isLive(view.range)} />}

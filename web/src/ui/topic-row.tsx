@@ -1,7 +1,7 @@
 import type { CSSProperties, ReactNode } from 'react';
 import { isStale } from '../model/cadence.ts';
 import type { TreeChild } from '../model/digest.ts';
-import { formatAge, formatCount, formatExact, formatShort } from '../model/format.ts';
+import { formatAge, formatCount, formatExact, formatNumber, formatShort } from '../model/format.ts';
 import type { Reading } from '../model/reading.ts';
 import type { TopicMemory } from '../state/topic-memory.ts';
 import { Icon } from './icons.tsx';
@@ -116,7 +116,7 @@ function Summary({ reading }: { readonly reading: Reading }): ReactNode {
   if (reading.figures.length < 2) return reading.summary;
   return reading.figures.map(({ field, value }) => (
     <span key={field} className="figure-pair">
-      <span className="quieter">{field}</span> {value}
+      <span className="quieter">{field}</span> {formatNumber(value)}
     </span>
   ));
 }

@@ -27,7 +27,7 @@ export function TopicsPage(): ReactNode {
 
   if (empty && topic === null && !publish) return <EmptyState />;
 
-  const pane = topic !== null ? <TopicPane key={topic} topic={topic} /> : <PublishPane closable={!wide} />;
+  const pane = topic !== null ? <TopicPane topic={topic} /> : <PublishPane closable={!wide} />;
   const paneOpen = topic !== null || publish;
   return (
     <div className="topics" data-pane={paneOpen || undefined}>
@@ -42,7 +42,7 @@ export function TopicsPage(): ReactNode {
         </section>
       )}
       {(wide || paneOpen) && (
-        <section className="pane-side" aria-label={topic ?? 'Publish'}>
+        <section key={topic ?? ''} className="pane-side" aria-label={topic ?? 'Publish'}>
           {pane}
         </section>
       )}
