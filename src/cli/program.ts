@@ -29,6 +29,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   }
 }
 
+const TOKEN_COMMANDS = ['create', 'list', 'revoke'];
 const COMMANDS = ['serve', 'token', 'pub', 'sub', 'simulate', 'help'];
 
 /** Commands of the whole plan that this version does not have yet; named, so that nobody takes them for a misspelling. */
@@ -51,6 +52,11 @@ function buildProgram(context: CliContext): Command {
     .version(context.version, '--version', 'print the version')
     .helpOption('--help', 'print this help');
   const token = new Command('token').description('create, list and revoke tokens: what devices sign in with');
+  // Without an action commander would print help and call that an error.
+  token.argument('[command]').action((word: string | undefined) => {
+    const hint = word === undefined ? '' : `, not ${JSON.stringify(word)}${suggestion(word, TOKEN_COMMANDS)}`;
+    throw new OperatorError(`token needs one of ${TOKEN_COMMANDS.join(', ')}${hint}`, 'See: sonde token --help');
+  });
   for (const command of [tokenCreateCommand, tokenListCommand, tokenRevokeCommand]) token.addCommand(command(context));
 
   program.addCommand(serveCommand(context), { isDefault: true }).addCommand(token);
