@@ -90,7 +90,7 @@ describe('the OpenAPI document', () => {
     const byName = Object.fromEntries(points.map((parameter) => [parameter.name, parameter]));
     expect(Object.keys(byName)).toEqual(['topic', 'field', 'from', 'to', 'limit', 'points', 'format', 'namespace']);
     expect(byName['topic']?.required).toBe(true);
-    expect(byName['limit']).toMatchObject({ schema: { type: 'integer', minimum: 1, maximum: 100_000 } });
+    expect(byName['limit']).toMatchObject({ schema: { type: 'integer', minimum: 1, maximum: 1_000_000 } });
     expect(byName['from']).toMatchObject({ schema: { type: 'string', format: 'date-time' } });
     expect(byName['format']).toMatchObject({ schema: { enum: ['json', 'csv', 'parquet', 'hdf5'] } });
     const series = document.paths['/api/v1/series']?.['get']?.parameters ?? [];
