@@ -16,6 +16,7 @@ import type { ComputedTopics, Tap } from './hooks.ts';
 import { clientInfo } from './inspect.ts';
 import { connectionClosed, tick } from './lifecycle.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
+import { noMessage, viewOf } from './message-view.ts';
 import { Outgoing } from './outgoing.ts';
 import { advance } from './pump.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
@@ -83,6 +84,7 @@ export function createBroker(options: BrokerOptions): Broker {
     waitingForRecorder: new Set(),
     computed: [],
     recorderFull: false,
+    message: noMessage(),
     arrivedUs: 0,
     frameStart: 0,
     connect: (connection, packet) => connect(core, connection, packet),
@@ -212,9 +214,10 @@ async function publishInside(
   }
   core.stats.messagesIn += 1;
   const payload = Buffer.from(request.payload);
-  const entry = world.topics.lookupName(request.topic);
+  const topic = world.topics.lookupName(request.topic);
   const { qos, retain } = request;
-  distribute(core, null, world, entry, payload, 0, payload.length, qos, retain, null, core.clock.wallMicros(), -1);
+  const message = viewOf(topic, payload, { qos, retain, properties: null, arrivedUs: core.clock.wallMicros() });
+  distribute(core, null, world, message);
   await core.turn.whenDurable();
   return { ok: true };
 }

@@ -7,6 +7,7 @@ import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { ComputedTopics } from './hooks.ts';
 import type { BrokerLimits } from './limits.ts';
+import type { MessageView } from './message-view.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { MutableStats } from './stats.ts';
 import type { Turn } from './turn.ts';
@@ -33,6 +34,8 @@ export type BrokerCore = {
   readonly computed: ComputedTopics[];
   /** The recorder's durable queue is at its bound. */
   recorderFull: boolean;
+  /** The message that is worked on: one object for all. */
+  readonly message: MessageView;
   /** Arrival of the chunk that is worked on, wall clock. */
   arrivedUs: number;
   /** Where the packet that is worked on starts in its chunk. */

@@ -1,75 +1,67 @@
-import type { StoredMessage } from '../store/index.ts';
-import type { TopicEntry } from '../topics/index.ts';
+import type { QueueTarget, StoredMessage } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { deliverQueued } from './deliver.ts';
 import { slowDown } from './flow.ts';
+import { copyOf, type MessageView } from './message-view.ts';
 import { type Receiver, type Receivers, receiversOf } from './receivers.ts';
 import type { World } from './world.ts';
 
 /**
  * One accepted message on its way to everything that gets it: the retained index, those who watch, history, the durable
- * queues, and the connected receivers. `frameStart` is where its packet starts in `bytes` when that packet may go on as it
- * is, else -1. Returns whether anything gets it.
+ * queues, and the connected receivers. Returns whether anything gets it.
  */
-export function distribute(
-  core: BrokerCore,
-  source: Client | null,
-  world: World,
-  entry: TopicEntry<Receivers>,
-  bytes: Buffer,
-  start: number,
-  end: number,
-  qos: 0 | 1 | 2,
-  retain: boolean,
-  properties: Buffer | null,
-  arrivedUs: number,
-  frameStart: number,
-): boolean {
-  const receivers = receiversOf(world, entry);
+export function distribute(core: BrokerCore, source: Client | null, world: World, message: MessageView): boolean {
+  const { topic, bytes, payloadStart, payloadEnd, qos, retain } = message;
+  const receivers = receiversOf(world, topic);
   let stored: StoredMessage | null = null;
 
   if (retain) {
-    stored = copyOf(world, entry, bytes, start, end, qos, retain, properties, arrivedUs);
+    stored = copyOf(world.number, message);
     keepRetained(core, world, stored);
   }
-  for (const tap of world.taps) tap.published(entry, bytes, start, end, qos, retain, arrivedUs);
-  if (receivers.recorded && qos === 0 && world.recorder) {
-    if (!world.recorder.qos0.offer(entry, world.number, entry.name, bytes, start, end, arrivedUs)) {
-      core.stats.dropped += 1;
-    }
+  for (const tap of world.taps) {
+    tap.published(topic, bytes, payloadStart, payloadEnd, qos, retain, message.arrivedUs);
   }
+  if (receivers.recorded && qos === 0) recordQos0(core, world, message);
 
   let number = 0;
   if (qos > 0 && receivers.durable.length > 0) {
-    stored ??= copyOf(world, entry, bytes, start, end, qos, retain, properties, arrivedUs);
-    const targets =
-      source !== null && receivers.anyNoLocal
-        ? receivers.durable.filter((target) => !isNoLocal(receivers, source, target.queue))
-        : receivers.durable;
-    number = core.durable.append(stored, targets);
+    stored ??= copyOf(world.number, message);
+    number = core.durable.append(stored, durableTargets(receivers, source));
     core.turn.appended();
   }
 
   const list = receivers.list;
   if (list.length === 0) return receivers.recorded;
-  const outgoing = core.outgoing;
-  outgoing.begin(entry, bytes, start, end, properties, list.length);
-  if (frameStart >= 0) outgoing.cameAs(bytes, frameStart, end);
+  core.outgoing.begin(message, list.length);
   for (let i = 0; i < list.length; i++) {
     const receiver = list[i] as Receiver;
     if (receiver.noLocal && receiver.client === source) continue; // [MQTT-3.8.3-3]
-    const granted = receiver.qos < qos ? receiver.qos : qos;
+    const granted = Math.min(receiver.qos, qos) as 0 | 1 | 2;
     if (granted === 0) {
       deliverAtMostOnce(core, source, receiver, retain);
       continue;
     }
-    if (!receiver.client.persistent && !receiver.client.ready) {
-      stored ??= copyOf(world, entry, bytes, start, end, qos, retain, properties, arrivedUs);
-    }
+    if (!receiver.client.persistent && !receiver.client.ready) stored ??= copyOf(world.number, message);
     deliverQueued(core, source, receiver, stored, number, granted, retain);
   }
   return true;
+}
+
+function recordQos0(core: BrokerCore, world: World, message: MessageView): void {
+  const { topic, bytes, payloadStart, payloadEnd, arrivedUs } = message;
+  const recorder = world.recorder;
+  if (recorder === null) return;
+  if (recorder.qos0.offer(topic, world.number, topic.name, bytes, payloadStart, payloadEnd, arrivedUs)) return;
+  core.stats.dropped += 1;
+}
+
+/** The durable queues that a message goes to; not its publisher's own where No Local says so. */
+function durableTargets(receivers: Receivers, source: Client | null): readonly QueueTarget[] {
+  if (source === null || !receivers.anyNoLocal) return receivers.durable;
+  const own = receivers.list.find(({ client, noLocal }) => noLocal && client === source);
+  return own ? receivers.durable.filter((target) => target !== own.target) : receivers.durable;
 }
 
 function deliverAtMostOnce(core: BrokerCore, source: Client | null, receiver: Receiver, retain: boolean): void {
@@ -100,27 +92,6 @@ function deliverAtMostOnce(core: BrokerCore, source: Client | null, receiver: Re
   core.stats.bytesOut += size;
   core.turn.touch(connection);
   if (connection.congested) slowDown(core, source?.connection ?? null, connection);
-}
-
-function isNoLocal(receivers: Receivers, source: Client, queue: number): boolean {
-  return source.queue === queue && receivers.list.some(({ client, noLocal }) => noLocal && client === source);
-}
-
-/** The message with bytes of its own: what is kept beyond the turn may not point into a socket's buffer. */
-function copyOf(
-  world: World,
-  entry: TopicEntry<unknown>,
-  bytes: Buffer,
-  start: number,
-  end: number,
-  qos: 0 | 1 | 2,
-  retain: boolean,
-  properties: Buffer | null,
-  arrivedUs: number,
-): StoredMessage {
-  const payload = Buffer.allocUnsafeSlow(end - start);
-  bytes.copy(payload, 0, start, end);
-  return { world: world.number, topic: entry.name, payload, qos, retain, properties, arrivedUs };
 }
 
 /** Keeps or, with an empty payload, removes the retained message of a topic [MQTT-3.3.1-5, MQTT-3.3.1-6]. */

@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
 import { findStalled, releaseWaiting } from './flow.ts';
+import { viewOf } from './message-view.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
 
@@ -55,10 +56,8 @@ function publishWill(core: BrokerCore, client: Client): void {
 function publishFor(core: BrokerCore, world: World, source: Client, will: Will): void {
   if (!source.principal.rules.all && !source.principal.rules.mayPublish(will.topic)) return;
   core.stats.messagesIn += 1;
-  const entry = world.topics.lookupName(will.topic);
-  const { payload, qos, retain, properties } = will;
-  const atUs = core.clock.wallMicros();
-  distribute(core, source, world, entry, payload, 0, payload.length, qos, retain, properties, atUs, -1);
+  const topic = world.topics.lookupName(will.topic);
+  distribute(core, source, world, viewOf(topic, will.payload, { ...will, arrivedUs: core.clock.wallMicros() }));
 }
 
 /** Called twice a second: everything that depends on time. All of it by the monotonic clock. */

@@ -1,6 +1,6 @@
 import { copyBytes, publishRemaining, varintLength, writePublishHeader, writeVarint } from '../codec/index.ts';
-import type { TopicEntry } from '../topics/index.ts';
 import type { Connection } from './connection.ts';
+import type { MessageView } from './message-view.ts';
 
 /** Payloads from here on are not copied for each receiver but queued by reference to one copy. */
 const BY_REFERENCE_BYTES = 16 * 1024;
@@ -20,40 +20,24 @@ export class Outgoing {
   /** Encoded properties to pass on, without their length; null: none. */
   #properties: Uint8Array | null = null;
   #receivers = 0;
-  /** A whole QoS 0 packet of MQTT 3.x as it came in, which can go on as it is. */
-  #frame: Buffer | null = null;
-  #frameStart = 0;
-  #frameEnd = 0;
+  /** Where the packet starts that came in, when it can go on to 3.x receivers of QoS 0 as it is; else -1. */
+  #frameStart = -1;
   /** The payload's own copy, once a receiver needed it. */
   #shared: Buffer | null = null;
   /** Encoded once: [version 5?][QoS > 0?] */
   readonly #forms: Form[] = [newForm(), newForm(), newForm(), newForm()];
 
-  /** Starts on a message whose payload is bytes[start..end) and that goes to about so many receivers. */
-  begin(
-    topic: TopicEntry<unknown>,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    properties: Uint8Array | null,
-    receivers: number,
-  ): void {
-    this.#topic = topic.bytes;
-    this.#bytes = bytes;
-    this.#start = start;
-    this.#end = end;
-    this.#properties = properties;
+  /** Starts on a message that goes to about so many receivers. */
+  begin(message: MessageView, receivers: number): void {
+    this.#topic = message.topic.bytes;
+    this.#bytes = message.bytes;
+    this.#start = message.payloadStart;
+    this.#end = message.payloadEnd;
+    this.#properties = message.properties;
     this.#receivers = receivers;
-    this.#frame = null;
+    this.#frameStart = message.frameStart;
     this.#shared = null;
     if (receivers >= ENCODE_ONCE_FROM) for (const form of this.#forms) form.length = 0;
-  }
-
-  /** The packet came in as bytes[frameStart..payload end) in a form that 3.x receivers of QoS 0 can be given unchanged. */
-  cameAs(frame: Buffer, frameStart: number, frameEnd: number): void {
-    this.#frame = frame;
-    this.#frameStart = frameStart;
-    this.#frameEnd = frameEnd;
   }
 
   /**
@@ -72,11 +56,11 @@ export class Outgoing {
     const five = connection.version === 5;
     const firstByte = 0x30 | (dup ? 8 : 0) | (qos << 1) | (retain ? 1 : 0);
 
-    if (!five && firstByte === 0x30 && this.#frame !== null) {
-      const size = this.#frameEnd - this.#frameStart;
+    if (!five && firstByte === 0x30 && this.#frameStart >= 0) {
+      const size = this.#end - this.#frameStart;
       if (size <= BY_REFERENCE_BYTES) {
         const at = output.reserve(size);
-        copyBytes(this.#frame, this.#frameStart, this.#frameEnd, output.buffer, at);
+        copyBytes(this.#bytes, this.#frameStart, this.#end, output.buffer, at);
         return size;
       }
     }

@@ -4,6 +4,7 @@ import type { Client, RetainedCursor } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { countQueued, countTaken, sendInFlight } from './deliver.ts';
+import { viewOf } from './message-view.ts';
 import type { World } from './world.ts';
 
 const PAGE_ENTRIES = 256;
@@ -128,9 +129,9 @@ function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCurso
 }
 
 function standOn(core: BrokerCore, world: World, message: StoredMessage): void {
-  const payload = message.payload as Buffer;
-  const entry = world.topics.lookupName(message.topic);
-  core.outgoing.begin(entry, payload, 0, payload.length, message.properties, 1);
+  const topic = world.topics.lookupName(message.topic);
+  const properties = message.properties as Buffer | null;
+  core.outgoing.begin(viewOf(topic, message.payload as Buffer, { ...message, properties }), 1);
 }
 
 function roomOf(client: Client): number {

@@ -27,31 +27,26 @@ export function route(
     view.propsEnd > view.propsStart
       ? decodeProperties(bytes, view.propsStart, view.propsEnd, 'publish')
       : EMPTY_PROPERTIES;
-  const entry = topicOf(core, connection, client, bytes, view, properties);
-  if (!mayPublish(core, connection, client, entry.name)) {
+  const topic = topicOf(core, connection, client, bytes, view, properties);
+  if (!mayPublish(core, connection, client, topic.name)) {
     core.stats.dropped += 1;
-    core.logger.warn({ client: connection.name, topic: entry.name }, 'PUBLISH refused: not authorized');
+    core.logger.warn({ client: connection.name, topic: topic.name }, 'PUBLISH refused: not authorized');
     return Reason.notAuthorized; // 3.x cannot say so: acknowledged and dropped [MQTT-3.3.5-2]
   }
 
-  const forwarded = properties === EMPTY_PROPERTIES ? null : encodeForwarded(properties);
+  const message = core.message;
+  message.topic = topic;
+  message.bytes = bytes;
+  message.payloadStart = view.payloadStart;
+  message.payloadEnd = view.payloadEnd;
+  message.qos = view.qos;
+  message.retain = view.retain;
+  message.properties = properties === EMPTY_PROPERTIES ? null : encodeForwarded(properties);
+  message.arrivedUs = core.arrivedUs;
   // A QoS 0 packet of 3.x goes on to 3.x receivers byte for byte.
-  const asIs = view.qos === 0 && !view.retain && connection.version !== 5;
-  const matched = distribute(
-    core,
-    client,
-    client.world,
-    entry,
-    bytes,
-    view.payloadStart,
-    view.payloadEnd,
-    view.qos,
-    view.retain,
-    forwarded,
-    core.arrivedUs,
-    asIs ? core.frameStart : -1,
-  );
-  if (entry.receivers?.recorded) holdForRecorder(core, connection, client.world);
+  message.frameStart = view.qos === 0 && !view.retain && connection.version !== 5 ? core.frameStart : -1;
+  const matched = distribute(core, client, client.world, message);
+  if (topic.receivers?.recorded) holdForRecorder(core, connection, client.world);
   return matched ? Reason.success : Reason.noMatchingSubscribers;
 }
 
