@@ -282,6 +282,37 @@ describe('a viewer', () => {
     expect(viewer.frames).toHaveLength(before);
   });
 
+  it('with rules of its own waits for its topics to be looked at, and the others do not wait for it', () => {
+    const rig = makeRig();
+    for (let i = 0; i < 25_000; i++) rig.publish(`a/${i}`, '1');
+    const [free, bound] = [rig.viewer(), rig.viewer(rulesFor(() => true))];
+    for (const viewer of [bound, free]) rig.live.computed.subscribe(viewer, '$sonde/tree');
+    rig.advance(0);
+    expect([free.frames.length, bound.frames.length]).toEqual([1, 0]);
+    rig.advance(1000);
+    expect(bound.frames.map(json)).toEqual(free.frames.map(json));
+  });
+
+  it('that leaves in the middle of the work leaves nothing undone for the next', () => {
+    const rig = makeRig({ lookMs: 1 });
+    const publishAll = () => {
+      for (let i = 0; i < 1000; i++) rig.publish(`a/${i}`, '1');
+    };
+    publishAll();
+    const first = rig.viewer();
+    rig.live.computed.subscribe(first, '$sonde/tree');
+    rig.advance(5000);
+    publishAll();
+    const turns = rig.turns();
+    while (rig.turns() < turns + 3) rig.advance(1);
+    rig.live.computed.forget(first);
+    for (let i = 500; i < 510; i++) rig.publish(`a/${i}`, '1');
+    const next = rig.viewer();
+    rig.live.computed.subscribe(next, '$sonde/tree');
+    rig.advance(5000);
+    expect(rowsOf(next, '$sonde/tree')).toMatchObject([{ topics: 1000, messages: 2010 }]);
+  });
+
   it('whose rules fail sees nothing and stops nobody', () => {
     const rig = makeRig();
     rig.publish('a', '1');
