@@ -40,7 +40,8 @@ export class RestError extends Error {
 /** REST for what is asked once. Same origin always. */
 export type Rest = {
   readonly session: (signal?: AbortSignal) => Promise<Session>;
-  readonly series: (filter: string, signal?: AbortSignal) => Promise<readonly Series[]>;
+  /** By topic and field; the first `limit` of them. */
+  readonly series: (filter: string, limit: number, signal?: AbortSignal) => Promise<readonly Series[]>;
   /** In time order, the first `limit` at or after `from`. */
   readonly points: (query: PointsQuery, limit: number, signal?: AbortSignal) => Promise<readonly RawPoint[]>;
   readonly buckets: (query: PointsQuery, count: number, signal?: AbortSignal) => Promise<readonly Bucket[]>;
@@ -81,8 +82,8 @@ export function createRest(credentials: Credentials | null): Rest {
   return {
     open,
     session: async (signal) => (await json(apiPath('v1/session'), signal)) as Session,
-    series: async (filter, signal) => {
-      const answer = (await json(apiPath('v1/series', { topic: filter }), signal)) as { series: Series[] };
+    series: async (filter, limit, signal) => {
+      const answer = (await json(apiPath('v1/series', { topic: filter, limit }), signal)) as { series: Series[] };
       return answer.series;
     },
     points: (query, limit, signal) => rows<RawPoint>(query, { limit }, signal),

@@ -1,6 +1,7 @@
 import type { Columns, DiskPart, LivePoint, RawPoint } from '../model/chart-columns.ts';
 import { buildColumns, diskEndUs } from '../model/chart-columns.ts';
 import { isoMicros } from '../model/format.ts';
+import { breakGaps } from '../model/gaps.ts';
 import type { Range } from '../model/ranges.ts';
 import { isLive, windowOf } from '../model/ranges.ts';
 import type { PointsQuery, Rest } from '../net/rest.ts';
@@ -64,7 +65,7 @@ export function createFieldHistory(options: FieldHistoryOptions): FieldHistory {
   let snapshot = make();
 
   function make(): FieldSnapshot {
-    const columns = buildColumns(disk, live, lastCommitUs);
+    const columns = breakGaps(buildColumns(disk, live, lastCommitUs));
     return { columns, kind: disk.kind, loading, fault, recent: recentOf() };
   }
 

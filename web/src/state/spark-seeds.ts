@@ -4,6 +4,7 @@ import type { TopicMemories, TopicMemory } from './topic-memory.ts';
 /** Fills spark lines of rows on the screen from history, a few at a time, so that a trend is there at once. */
 export type SparkSeeds = { readonly want: (topics: readonly string[]) => void; readonly end: () => void };
 
+const SETTLE_MS = 200;
 const AT_ONCE = 2;
 const MAX_WAITING = 60;
 const ENOUGH = 15;
@@ -19,6 +20,7 @@ export function createSparkSeeds(
 ): SparkSeeds {
   let waiting: string[] = [];
   let running = 0;
+  let settle: ReturnType<typeof setTimeout> | undefined;
   const abort = new AbortController();
 
   const next = (): void => {
@@ -56,10 +58,15 @@ export function createSparkSeeds(
 
   return {
     want: (topics) => {
-      waiting = topics.filter((topic) => memories.get(topic)?.seeded === false).slice(0, MAX_WAITING);
-      next();
+      clearTimeout(settle);
+      // Rows that only pass by while somebody scrolls are not asked for.
+      settle = setTimeout(() => {
+        waiting = topics.filter((topic) => memories.get(topic)?.seeded === false).slice(0, MAX_WAITING);
+        next();
+      }, SETTLE_MS);
     },
     end: () => {
+      clearTimeout(settle);
       waiting = [];
       abort.abort();
     },

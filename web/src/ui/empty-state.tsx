@@ -5,17 +5,21 @@ import { SIMULATED_NAME } from '../model/simulated-device.ts';
 import { useApp } from '../state/app-context.tsx';
 import { go } from '../state/view.ts';
 import { Icon } from './icons.tsx';
+import { RecordedList } from './recorded-list.tsx';
 import { StartLines } from './start-lines.tsx';
+import { useRecorded } from './use-recorded.ts';
 
 /** Before the first value: the line to copy, and the button that makes data. */
 export function EmptyState(): ReactNode {
   const { simulator, session } = useApp();
+  const recorded = useRecorded('#', 200).slice(0, 24);
   const { running } = useSyncExternalStore(simulator.state.subscribe, simulator.state.get);
   return (
     <div className="empty" data-testid="empty-state">
       <div className="empty-card">
         <div className="empty-trace" aria-hidden="true" />
-        <h1>No value yet</h1>
+        <h1>{recorded.length > 0 ? 'No value since the start' : 'No value yet'}</h1>
+        <RecordedList topics={recorded} title="On disk from before" />
         <p className="quiet">
           The broker listens. The first message that a device publishes appears here within a second, is recorded, and
           has a chart of its own.

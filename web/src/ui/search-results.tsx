@@ -1,3 +1,4 @@
+import { useComputedColorScheme } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import { formatCount } from '../model/format.ts';
@@ -6,21 +7,30 @@ import { markOf } from '../model/search.ts';
 import { useApp, useNow } from '../state/app-context.tsx';
 import { go } from '../state/view.ts';
 import { ColumnHeads } from './column-heads.tsx';
+import { RecordedList } from './recorded-list.tsx';
 import { TopicRow } from './topic-row.tsx';
+import { useRecorded } from './use-recorded.ts';
 import { useValues } from './use-values.ts';
 import { useVirtualRows } from './use-virtual-rows.ts';
 
 type Props = { readonly query: Search; readonly text: string; readonly selected: string | null };
 
+const MOST_RECORDED = 8;
 const byTopic = new Intl.Collator(undefined, { numeric: true });
 
 /** Topics that match the search, flat and live. */
 export function SearchResults({ query, text, selected }: Props): ReactNode {
   const { memories, tree } = useApp();
   const nowMs = useNow();
+  const scheme = useComputedColorScheme('dark');
   const store = useValues(query.filter, query);
   const { rows, more, loaded } = useSyncExternalStore(store.subscribe, store.snapshot);
   const found = useMemo(() => [...rows.values()].sort((a, b) => byTopic.compare(a.topic, b.topic)), [rows]);
+  const recorded = useRecorded(query.filter, 10_000);
+  const diskOnly = useMemo(
+    () => recorded.filter((topic) => query.keeps(topic) && !rows.has(topic)),
+    [recorded, query, rows],
+  );
   const virtual = useVirtualRows(found.length);
 
   // The tree is not on the screen while its place shows results.
@@ -43,6 +53,10 @@ export function SearchResults({ query, text, selected }: Props): ReactNode {
           </span>
         )}
       </p>
+      <RecordedList
+        topics={loaded ? diskOnly.slice(0, MOST_RECORDED) : []}
+        title="Only on disk, not published since the broker started"
+      />
       <ColumnHeads />
       <div ref={virtual.box} className="rows" role="tree" aria-label="Search results">
         <div style={{ height: found.length * virtual.rowHeight, position: 'relative' }}>
@@ -56,6 +70,7 @@ export function SearchResults({ query, text, selected }: Props): ReactNode {
               topic={row.topic}
               memory={memories.get(row.topic)}
               nowMs={nowMs}
+              scheme={scheme}
               selected={selected === row.topic}
               active={false}
               onActivate={() => go({ topic: row.topic, fields: [], publish: false })}

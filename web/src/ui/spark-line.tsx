@@ -1,6 +1,6 @@
-import { useComputedColorScheme } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useEffect, useRef } from 'react';
+import type { Scheme } from '../model/colour.ts';
 import { seriesColour } from '../model/colour.ts';
 import { sparkLine } from '../model/spark.ts';
 import type { TopicMemory } from '../state/topic-memory.ts';
@@ -9,10 +9,11 @@ const WIDTH = 96;
 const HEIGHT = 22;
 const PAD = 3;
 
+type Props = { readonly topic: string; readonly memory: TopicMemory; readonly scheme: Scheme };
+
 /** The last minute or so of one field as a line; its colour is that of the field's chart. */
-export function SparkLine({ topic, memory }: { readonly topic: string; readonly memory: TopicMemory }): ReactNode {
+export function SparkLine({ topic, memory, scheme }: Props): ReactNode {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const scheme = useComputedColorScheme('dark');
   const { spark, sparkField, changes } = memory;
   const colour = seriesColour(topic, sparkField ?? '', scheme);
 

@@ -1,5 +1,6 @@
 import type { CSSProperties, ReactNode } from 'react';
 import { isStale } from '../model/cadence.ts';
+import type { Scheme } from '../model/colour.ts';
 import type { TreeChild } from '../model/digest.ts';
 import { formatAge, formatCount, formatExact, formatNumber, formatShort } from '../model/format.ts';
 import type { Reading } from '../model/reading.ts';
@@ -19,6 +20,7 @@ type Props = {
   /** Undefined for a node that holds no value itself. */
   readonly memory: TopicMemory | undefined;
   readonly nowMs: number;
+  readonly scheme: Scheme;
   readonly selected: boolean;
   readonly active: boolean;
   readonly onActivate: () => void;
@@ -78,7 +80,7 @@ export function TopicRow(props: Props): ReactNode {
   );
 }
 
-function Value({ memory, nowMs, topic }: Props & { readonly memory: TopicMemory }): ReactNode {
+function Value({ memory, nowMs, topic, scheme }: Props & { readonly memory: TopicMemory }): ReactNode {
   const { preview, reading, changes } = memory;
   const at = preview.at;
   const ageMs = at === null ? null : nowMs - at / 1000;
@@ -98,7 +100,7 @@ function Value({ memory, nowMs, topic }: Props & { readonly memory: TopicMemory 
         </span>
       </span>
       <span className="cell col-spark" data-stale={stale || undefined}>
-        {memory.sparkField !== null && <SparkLine topic={topic} memory={memory} />}
+        {memory.sparkField !== null && <SparkLine topic={topic} memory={memory} scheme={scheme} />}
       </span>
       <span className="cell col-count figure quieter">{formatCount(preview.messages)}</span>
       <span

@@ -8,10 +8,10 @@ type Props = { readonly topics: number; readonly onPublish: (() => void) | null 
 
 /** What the tree holds, in figures, above its columns. */
 export function TreeHead({ topics, onPublish }: Props): ReactNode {
-  const { status } = useStatus();
+  const { status, health } = useStatus();
   return (
     <div className="tree-head">
-      <p className="tree-facts">
+      <p className="tree-facts" data-old={health.level === 'bad' || undefined}>
         <Fact value={formatCount(topics)} word={topics === 1 ? 'topic' : 'topics'} />
         {status !== null && <Fact value={formatRate(status.messagesPerSecond)} word="messages/s" />}
         {status !== null && (

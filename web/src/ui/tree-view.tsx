@@ -1,3 +1,4 @@
+import { useComputedColorScheme } from '@mantine/core';
 import type { KeyboardEvent, ReactNode } from 'react';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { formatCount } from '../model/format.ts';
@@ -18,6 +19,7 @@ export function TreeView({ snapshot, selected }: Props): ReactNode {
   const { tree, rest, memories, nowMs: serverMs } = useApp();
   const { rows } = snapshot;
   const nowMs = useNow();
+  const scheme = useComputedColorScheme('dark');
   const [active, setActive] = useState<string | null>(null);
   const [, setSeeded] = useState(0);
   const seeds = useRef<SparkSeeds | null>(null);
@@ -101,6 +103,7 @@ export function TreeView({ snapshot, selected }: Props): ReactNode {
                 open={row.open}
                 memory={node.own ? memories.get(node.topic) : undefined}
                 nowMs={nowMs}
+                scheme={scheme}
                 selected={selected === node.topic}
                 active={active === row.digest}
                 onActivate={() => activate(row)}

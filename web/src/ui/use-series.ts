@@ -4,6 +4,7 @@ import { RestError } from '../net/rest.ts';
 import { useApp } from '../state/app-context.tsx';
 
 const AGAIN_MS = 15_000;
+const MOST_FIELDS = 1000;
 
 /** What history knows of a topic: asked now, after each reconnect, and now and then, since fields may be added. */
 export function useSeries(
@@ -21,7 +22,7 @@ export function useSeries(
     const ask = async (): Promise<void> => {
       if (document.hidden) return;
       try {
-        const series = await rest.series(topic, abort.signal);
+        const series = await rest.series(topic, MOST_FIELDS, abort.signal);
         setState({ series, fault: '' });
       } catch (error) {
         if (abort.signal.aborted) return;
