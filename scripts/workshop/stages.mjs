@@ -122,7 +122,7 @@ async function otherNodes(setting) {
   const found = [];
   for (const line of OTHER_NODES) found.push(`${line}=${(await fetchNode(line)) ?? ''}`);
   return runProject('runtimes', {
-    env: { ...setting.env, WORKSHOP_OTHER_NODES: found.join('\n') },
+    env: { ...setting.env, WORKSHOP_NODES: found.join('\n') },
     timeoutMs: 5 * MINUTE_MS,
   });
 }

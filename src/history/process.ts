@@ -62,7 +62,11 @@ process.on('message', (message: ToProcess) => {
       write(message);
       break;
     case 'call':
-      if (engine === null) break;
+      if (engine === null) {
+        // Asked while the database opens after a restart: an answer now, not silence for ever.
+        say({ kind: 'failure', id: message.id, code: 'unavailable', text: 'history is opening its database' });
+        break;
+      }
       engine.answer(message.id, message.call).then(
         (value) => say({ kind: 'answer', id: message.id, value }),
         (error: unknown) => say(failure(message.id, error)),
