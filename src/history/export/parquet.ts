@@ -54,8 +54,14 @@ function rowsSql(plan: Plan, columns: readonly Column[], window: Window): string
 
 async function columnsOf(connection: DuckDBConnection, plan: Plan): Promise<Column[]> {
   const kinds = await textKinds(connection, plan);
-  const columns = plan.series.flatMap((series): Column[] => {
-    const { id, field } = series;
+  const reserved = ['time', 'arrived'];
+  const fields = columnNames(
+    plan.series.map((series) => series.field),
+    reserved,
+  );
+  const columns = plan.series.flatMap((series, i): Column[] => {
+    const { id } = series;
+    const field = fields[i]!;
     const kind = kinds.get(id);
     const only = (column: string): string => `any_value(${column}) FILTER (WHERE series = ${id})`;
     const found: Column[] = [];
@@ -68,9 +74,10 @@ async function columnsOf(connection: DuckDBConnection, plan: Plan): Promise<Colu
     }
     return found;
   });
+  // A field may really be called `a.text`.
   const names = columnNames(
     columns.map((column) => column.name),
-    ['time', 'arrived'],
+    reserved,
   );
   return columns.map((column, i) => ({ ...column, name: names[i]! }));
 }
