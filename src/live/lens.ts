@@ -48,29 +48,26 @@ export class Lens {
     return this.#maySee === null;
   }
 
-  /** Does one step of following the index to its new topics; false when there is none left. */
-  catchUp(): boolean {
+  /** Follows the index to its new topics, a step at a time; what one call leaves undone, the next goes on with. */
+  *catchUp(): Generator<void, void> {
     const { leaves } = this.#index;
     if (this.#maySee === null) this.#looked = leaves.length;
-    if (this.#looked < leaves.length) {
+    for (; this.#looked < leaves.length; yield) {
       this.#visible.push(allows(this.#maySee, (leaves[this.#looked] as Leaf).name));
       this.#looked += 1;
-      return true;
     }
-    if (this.#treeWanted && this.#tree.seen < this.#looked) {
+    for (; this.#treeWanted && this.#tree.seen < this.#looked; yield) {
       const leaf = leaves[this.#tree.seen] as Leaf;
       this.#tree.seen += 1;
       if (this.#sees(leaf)) this.#tree.add(leaf);
-      return true;
     }
     for (const values of this.#values) {
-      if (values.seen === this.#looked) continue;
-      const leaf = leaves[values.seen] as Leaf;
-      values.take(leaf, this.#sees(leaf));
-      return true;
+      for (; values.seen < this.#looked; yield) {
+        const leaf = leaves[values.seen] as Leaf;
+        values.take(leaf, this.#sees(leaf));
+      }
     }
     for (const digest of this.#digests.values()) digest.ready = true;
-    return false;
   }
 
   changed(leaf: Leaf): void {

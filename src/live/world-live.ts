@@ -12,7 +12,7 @@ import { TopicIndex } from './topic-index.ts';
 /** Steps of work between two looks at the clock. */
 const STEPS = 16;
 /** New topics that the lenses of restricted principals look at in a round: the others do not wait for them. */
-const RESTRICTED_STEPS = 10_000;
+const RESTRICTED_STEPS = 30_000;
 
 export type WorldOptions = {
   readonly clock: Clock;
@@ -83,7 +83,10 @@ export class WorldLive {
     let steps = 0;
     let restricted = RESTRICTED_STEPS;
     for (const lens of lenses) {
-      while ((lens.all || restricted-- > 0) && lens.catchUp()) if (++steps % STEPS === 0) yield;
+      for (const _ of lens.catchUp()) {
+        if (++steps % STEPS === 0) yield;
+        if (!lens.all && --restricted <= 0) break;
+      }
     }
     this.index.beginBatch();
     for (let leaf = this.index.takeChanged(); leaf !== null; leaf = this.index.takeChanged()) {
