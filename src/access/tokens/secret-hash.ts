@@ -1,8 +1,8 @@
-import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 
-/** A secret as it is kept: scrypt with its parameters, so that they can be raised without ending old tokens. */
+/** A secret as it is kept: scrypt over SHA-512, with its parameters, so that they can be raised without ending old tokens. */
 export type SecretHash = {
-  readonly algorithm: 'scrypt';
+  readonly algorithm: 'scrypt-sha512';
   /** CPU and memory cost; memory is 128 * N * r bytes. */
   readonly N: number;
   readonly r: number;
@@ -21,7 +21,7 @@ const HASH_BYTES = 32;
 export async function hashSecret(secret: string): Promise<SecretHash> {
   const salt = randomBytes(SALT_BYTES);
   const hash = await derive(Buffer.from(secret), salt, PARAMETERS, HASH_BYTES);
-  return { algorithm: 'scrypt', ...PARAMETERS, salt: salt.toString('base64'), hash: hash.toString('base64') };
+  return { algorithm: 'scrypt-sha512', ...PARAMETERS, salt: salt.toString('base64'), hash: hash.toString('base64') };
 }
 
 /** Whether this is the secret; compares in constant time. */
@@ -34,7 +34,7 @@ export async function verifySecret(secret: Uint8Array, kept: SecretHash): Promis
 /** A hash that no secret has: an unknown key is checked against it, so that it costs what a wrong secret costs. */
 export function decoyHash(): SecretHash {
   return {
-    algorithm: 'scrypt',
+    algorithm: 'scrypt-sha512',
     ...PARAMETERS,
     salt: randomBytes(SALT_BYTES).toString('base64'),
     hash: randomBytes(HASH_BYTES).toString('base64'),
@@ -48,8 +48,10 @@ function derive(
   bytes: number,
 ): Promise<Buffer> {
   const { N, r, p } = cost;
+  // scrypt's HMAC pads a short secret with zero bytes: without this `secret` and `secret\0` would be the same.
+  const digest = createHash('sha512').update(secret).digest();
   return new Promise((resolve, reject) => {
-    scrypt(secret, salt, bytes, { N, r, p, maxmem: 256 * N * r }, (error, key) => {
+    scrypt(digest, salt, bytes, { N, r, p, maxmem: 256 * N * r }, (error, key) => {
       if (error) reject(error);
       else resolve(key);
     });

@@ -23,7 +23,7 @@ const base64 = z.base64().min(20).max(200);
 
 // The upper bounds keep a damaged or hostile file from asking for gigabytes at the first sign-in.
 const secretSchema = z.strictObject({
-  algorithm: z.literal('scrypt'),
+  algorithm: z.literal('scrypt-sha512'),
   N: z
     .int()
     .min(1024)
