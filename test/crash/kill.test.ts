@@ -75,7 +75,7 @@ describe('after kill -9', () => {
     const client = await connectAsync(address, { username: 'weather-mast', password: 'not so secret' });
     await client.endAsync();
     await expect(connectAsync(address, { username: 'weather-mast', password: 'wrong' }, false)).rejects.toThrow(
-      /auth/i,
+      /refused/,
     );
   });
 });

@@ -31,7 +31,7 @@ const mutated = fc
     fc.array(fc.tuple(fc.nat(400), fc.nat(255), fc.constantFrom('set', 'cut', 'put')), { maxLength: 6 }),
   )
   .map(([packets, changes]) => {
-    const bytes = [...Buffer.concat(packets)];
+    const bytes: number[] = Array.from(Buffer.concat(packets));
     for (const [at, value, kind] of changes) {
       const index = at % (bytes.length + 1);
       if (kind === 'set') bytes[index] = value;
