@@ -5,14 +5,12 @@ import {
   EMPTY_PROPERTIES,
   encodePacket,
   newAckView,
-  newFrame,
   newPublishView,
   PacketType,
   ProtocolFault,
   packetName,
   Reason,
   readAck,
-  readFrame,
   readPublish,
   reasonText,
   writeAck,
@@ -24,15 +22,14 @@ import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import type { Viewer } from './hooks.ts';
 import { Output } from './output.ts';
+import { type PacketHandler, PacketReader } from './packet-reader.ts';
 import type { Receivers } from './receivers.ts';
-import { Tail } from './tail.ts';
 import type { Wire } from './wire.ts';
 
 /** Where a connection stands. Moved on only by the methods of Connection. */
 export type ConnectionState = 'new' | 'authenticating' | 'open' | 'closed';
 
 // One thread, and no packet is read within the reading of another: these are made once.
-const frame = newFrame();
 const publish = newPublishView();
 const ack = newAckView();
 
@@ -40,7 +37,7 @@ const ack = newAckView();
  * One network connection: cuts what comes into packets, gives them to the session's two doors, and holds what is to be
  * sent until the turn's end.
  */
-export class Connection implements SessionSink<QueueEntry> {
+export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   readonly wire: Wire;
   readonly output = new Output();
   state: ConnectionState = 'new';
@@ -78,7 +75,7 @@ export class Connection implements SessionSink<QueueEntry> {
   /** A CONNECT came, whole: its sender understands a CONNACK. */
   #sawConnect = false;
   readonly #core: BrokerCore;
-  readonly #tail = new Tail();
+  readonly #reader = new PacketReader(this);
 
   constructor(core: BrokerCore, wire: Wire) {
     this.#core = core;
@@ -109,57 +106,40 @@ export class Connection implements SessionSink<QueueEntry> {
     this.#core.arrivedUs = this.#core.clock.wallMicros();
     if (this.state === 'authenticating') {
       // Pipelined before CONNACK: kept, bounded, for after it.
-      if (this.#tail.length + length > this.#core.limits.maxConnectBytes) {
-        this.#fail(Reason.packetTooLarge, 'sent too much before it was signed in');
-        return;
-      }
-      this.#tail.append(chunk, 0, length);
+      if (this.#reader.kept + length <= this.#core.limits.maxConnectBytes) this.#reader.keep(chunk, length);
+      else this.#fail(Reason.packetTooLarge, 'sent too much before it was signed in');
       return;
     }
-    if (this.#tail.length === 0) {
-      this.#parse(chunk, 0, length);
-      return;
+    try {
+      this.#reader.read(chunk, length);
+    } catch (error) {
+      this.#readFailed(error);
     }
-    this.#tail.append(chunk, 0, length);
-    if (this.#tail.promising) this.#parseTail();
   }
 
   /** The sign-in is done: goes on with what came meanwhile. */
   resumeReading(): void {
-    if (this.#tail.length > 0) this.#parseTail();
-  }
-
-  #parseTail(): void {
-    const tail = this.#tail.take();
-    this.#parse(tail.buffer, 0, tail.length);
-  }
-
-  #parse(buffer: Buffer, from: number, limit: number): void {
-    let at = from;
     try {
-      while (at < limit) {
-        const found = readFrame(buffer, at, limit, frame);
-        if (found < 0) throw new ProtocolFault(Reason.malformedPacket, 'the remaining length is malformed');
-        if (frame.bodyEnd !== 0) this.#checkSize(frame.firstByte, frame.bodyEnd - at);
-        if (found === 0) {
-          this.#tail.keep(buffer, at, limit, frame.bodyEnd === 0 ? 0 : frame.bodyEnd - at);
-          return;
-        }
-        const end = frame.bodyEnd;
-        this.#packet(buffer, at, frame.firstByte, frame.bodyStart, end);
-        at = end;
-        if (this.state !== 'open' && at < limit) {
-          if (this.state === 'authenticating') this.#tail.keep(buffer, at, limit, 0);
-          return;
-        }
-      }
+      this.#reader.readKept();
     } catch (error) {
-      if (!(error instanceof ProtocolFault)) throw error;
-      this.#fail(error.reason, error.message);
+      this.#readFailed(error);
     }
   }
 
-  #checkSize(firstByte: number, size: number): void {
+  /** Whatever goes wrong with one connection's bytes, also a fault of ours, ends that connection only. */
+  #readFailed(error: unknown): void {
+    if (error instanceof ProtocolFault) {
+      this.#fail(error.reason, error.message);
+      return;
+    }
+    const stack = error instanceof Error ? error.stack : String(error);
+    this.#core.logger.error({ client: this.name, stack }, 'a fault of Sonde: please report it');
+    this.abort('a fault of Sonde');
+  }
+
+  // --- the reader's packets
+
+  checkHeader(firstByte: number, size: number): void {
     const { maxPacketBytes, maxConnectBytes } = this.#core.limits;
     if (this.state === 'new' && firstByte >> 4 !== PacketType.CONNECT) {
       throw new ProtocolFault(
@@ -176,7 +156,12 @@ export class Connection implements SessionSink<QueueEntry> {
     }
   }
 
-  #packet(buffer: Buffer, at: number, firstByte: number, bodyStart: number, bodyEnd: number): void {
+  next(): 'read' | 'keep' | 'stop' {
+    if (this.state === 'open') return 'read';
+    return this.state === 'authenticating' ? 'keep' : 'stop';
+  }
+
+  packet(buffer: Buffer, at: number, firstByte: number, bodyStart: number, bodyEnd: number): void {
     if (this.state !== 'open') {
       this.#connectPacket(buffer, firstByte, bodyStart, bodyEnd);
       return;
@@ -348,7 +333,7 @@ export class Connection implements SessionSink<QueueEntry> {
   #close(): void {
     if (this.state === 'closed') return;
     this.state = 'closed';
-    this.#tail.clear();
+    this.#reader.clear();
     this.output.discard();
     this.#core.closed(this);
   }

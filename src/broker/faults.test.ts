@@ -86,6 +86,26 @@ describe('a packet that breaks the protocol', () => {
   });
 });
 
+describe('a fault of our own', () => {
+  it('while a packet is worked on ends that connection only, and is in the log with its place', async () => {
+    const { broker, lines } = fakeBroker();
+    broker.addTap(0, {
+      published: (topic) => {
+        if (topic.name === 'poison') throw new TypeError('a bug');
+      },
+    });
+    const other = await FakeDevice.connected(broker, { clientId: 'other' });
+    other.subscribe('#');
+    const unlucky = await FakeDevice.connected(broker, { clientId: 'unlucky' });
+    unlucky.publish('poison', 'x');
+    other.publish('t', 'goes on');
+    await settled();
+    expect(unlucky.closed).toBe(true);
+    expect(other.payloads).toEqual(['goes on']);
+    expect(lines.find(({ level }) => level === 'error')?.fields['stack']).toContain('a bug');
+  });
+});
+
 describe('topic rules', () => {
   const rules = compileRules([{ subject: { kind: 'everyone' }, publish: ['in/#'], subscribe: ['out/+'] }], {
     kind: 'anonymous',
