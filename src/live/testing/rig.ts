@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { TopicRules } from '../../access/index.ts';
 import { type Clock, manualClock, silentLogger } from '../../base/index.ts';
 import type { Viewer } from '../../broker/index.ts';
@@ -148,3 +149,24 @@ function merge(viewer: TestViewer, topic: string, bytes: Uint8Array): void {
   viewer.merged.set(topic, known);
   viewer.more.set(topic, frame['more'] as number);
 }
+
+/** The JSON of a frame. */
+export const json = (frame: { readonly bytes: Uint8Array } | undefined): Row =>
+  JSON.parse(Buffer.from(frame?.bytes ?? []).toString()) as Row;
+/** The rows of a digest as the viewer knows them. */
+export const rowsOf = (viewer: TestViewer, digest: string): Row[] => [...(viewer.merged.get(digest)?.values() ?? [])];
+/** Their names. */
+export const namesOf = (viewer: TestViewer, digest: string): unknown[] =>
+  rowsOf(viewer, digest).map((row) => row['name']);
+/** A viewer that has subscribed and got its first frame. */
+export const watching = (rig: Rig, digest: string, viewer = rig.viewer()): TestViewer => {
+  expect(rig.live.computed.subscribe(viewer, digest)).toBe(true);
+  rig.advance(100);
+  return viewer;
+};
+/** The row of one topic in a values digest. */
+export const only = (rig: Rig, topic: string): Row =>
+  rowsOf(
+    watching(rig, `$sonde/values/${encodeURIComponent(topic)}`),
+    `$sonde/values/${encodeURIComponent(topic)}`,
+  )[0] as Row;
