@@ -9,7 +9,13 @@ export type ProcStat = {
 };
 
 /** User+system CPU and resident memory of a whole process tree at one moment. */
-export type TreeUsage = { readonly cpuMicros: number; readonly rssBytes: number; readonly pids: readonly number[] };
+export type TreeUsage = {
+  readonly cpuMicros: number;
+  readonly rssBytes: number;
+  readonly pids: readonly number[];
+  /** Resident memory of each of `pids`. */
+  readonly rssBytesEach: readonly number[];
+};
 
 /** USER_HZ, which the kernel fixes at 100 for what it shows in /proc on every architecture that Node runs on. */
 const TICK_MICROS = 10_000;
@@ -72,8 +78,9 @@ export function treeUsage(root: number): TreeUsage {
   const tree = treeOf(root, readAllStats());
   if (tree.length === 0) throw new Error(`process ${root} is gone`);
   const ticks = tree.reduce((sum, one) => sum + one.ownTicks + one.childTicks, 0);
-  const rssBytes = tree.reduce((sum, one) => sum + parseRss(readProc(`/proc/${one.pid}/status`)), 0);
-  return { cpuMicros: ticks * TICK_MICROS, rssBytes, pids: tree.map((one) => one.pid) };
+  const rssBytesEach = tree.map((one) => parseRss(readProc(`/proc/${one.pid}/status`)));
+  const rssBytes = rssBytesEach.reduce((sum, bytes) => sum + bytes, 0);
+  return { cpuMicros: ticks * TICK_MICROS, rssBytes, pids: tree.map((one) => one.pid), rssBytesEach };
 }
 
 /** Share of the machine's cores (0..1) that was busy between two readings of `/proc/stat`. */

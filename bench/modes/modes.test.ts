@@ -42,7 +42,7 @@ test('ids are read from samples and not from the sampler’s other words', () =>
 
 const soaked = (changes: Partial<SoakResult> = {}): SoakResult => ({
   minutes: 1,
-  memory: Array.from({ length: 12 }, (_, i) => ({ seconds: i * 5, rssBytes: 100 * 2 ** 20 })),
+  memory: Array.from({ length: 12 }, (_, i) => ({ seconds: i * 5, rssBytes: 100 * 2 ** 20, rssBytesEach: [] })),
   samplerTopic: 'data-esp-00000001',
   samples: 60,
   delivered: CLEAN,
@@ -56,7 +56,11 @@ test('a soak passes when all is in history and memory is flat, and fails on each
   expect(passes(soaked({ history: { ...CLEAN, missing: 1 } }))).toBe(false);
   expect(passes(soaked({ samples: 10 }))).toBe(false);
   expect(passes(soaked({ sensors: [{ topic: 't', published: 12, recorded: 11 }] }))).toBe(false);
-  const growing = Array.from({ length: 12 }, (_, i) => ({ seconds: i * 5, rssBytes: (100 + i) * 2 ** 20 }));
+  const growing = Array.from({ length: 12 }, (_, i) => ({
+    seconds: i * 5,
+    rssBytes: (100 + i) * 2 ** 20,
+    rssBytesEach: [],
+  }));
   expect(passes(soaked({ memory: growing }))).toBe(false);
   expect(memoryTrend(growing).growthMiBPerHour).toBeCloseTo(720);
   expect(soakMarkdown('here', soaked({ memory: growing }))).toContain('NOT flat');

@@ -8,8 +8,12 @@ import { openWatcher } from '../worker/watcher.ts';
 import { checkEveryOnce, type Verdict } from './every-once.ts';
 import { readPoints, readSeries } from './rest.ts';
 
-/** Resident memory of all of Sonde's processes at one moment. */
-export type MemorySample = { readonly seconds: number; readonly rssBytes: number };
+/** Resident memory of all of Sonde's processes at one moment, and of each, parents before children. */
+export type MemorySample = {
+  readonly seconds: number;
+  readonly rssBytes: number;
+  readonly rssBytesEach: readonly number[];
+};
 
 export type SoakResult = {
   readonly minutes: number;
@@ -59,8 +63,8 @@ export async function soak(
     while (Date.now() - startedAt < minutes * 60_000) {
       await new Promise((resolve) => setTimeout(resolve, Math.min(SAMPLE_MS, minutes * 60_000)));
       if (devices.exitCode !== null) throw new Error(`sonde simulate ended with ${devices.exitCode}: ${output.trim()}`);
-      const { rssBytes } = treeUsage(sonde.pid);
-      memory.push({ seconds: (Date.now() - startedAt) / 1000, rssBytes });
+      const { rssBytes, rssBytesEach } = treeUsage(sonde.pid);
+      memory.push({ seconds: (Date.now() - startedAt) / 1000, rssBytes, rssBytesEach });
       if (memory.length % 12 === 0)
         say(`${(memory.length / 12).toFixed(0)} min: RSS ${(rssBytes / 2 ** 20).toFixed(1)} MiB`);
     }
@@ -113,12 +117,18 @@ export function idsOf(payload: string): readonly number[] {
   return (JSON.parse(payload) as { id: number }[]).map((one) => one.id);
 }
 
-/** What the fitted line says after the first fifth: MiB now and how much it grows in an hour. */
+/**
+ * What the line fitted to the second half says: MiB at the end, and growth in MiB an hour. In the first half heaps and caches
+ * still settle; what leaks goes on in the second.
+ */
 export function memoryTrend(memory: readonly MemorySample[]): {
   readonly endMiB: number;
   readonly growthMiBPerHour: number;
+  readonly growthShare: number;
 } {
-  const settled = memory.slice(Math.floor(memory.length / 5));
+  const settled = memory.slice(Math.floor(memory.length / 2));
   const slope = slopeOf(settled.map((one) => [one.seconds, one.rssBytes / 2 ** 20]));
-  return { endMiB: (settled.at(-1)?.rssBytes ?? Number.NaN) / 2 ** 20, growthMiBPerHour: slope * 3600 };
+  const endMiB = (settled.at(-1)?.rssBytes ?? Number.NaN) / 2 ** 20;
+  const seconds = (settled.at(-1)?.seconds ?? 0) - (settled[0]?.seconds ?? 0);
+  return { endMiB, growthMiBPerHour: slope * 3600, growthShare: (slope * seconds) / endMiB };
 }
