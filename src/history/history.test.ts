@@ -92,7 +92,9 @@ describe('recording and reading', () => {
     publish('$odd', '1', 5000);
     await recorded(4);
     const found = async (filter: string): Promise<string[]> =>
-      (await history.series(1, filter, 100)).map(({ topic, field, lastValue }) => `${topic} ${field} ${lastValue}`);
+      (await history.series(1, filter, 100)).map(
+        ({ topic, field, lastValue }) => `${topic} ${field} ${JSON.stringify(lastValue)}`,
+      );
     expect(await found('data-esp-a6a8d500')).toEqual([
       'data-esp-a6a8d500 id 10017',
       'data-esp-a6a8d500 kT 20',
@@ -148,7 +150,9 @@ describe('recording and reading', () => {
       [1000, 1],
       [4000, '{"new":1}'],
     ]);
-    expect((await history.points(query('$sonde/overflow'), 10)).map(([, value]) => JSON.parse(String(value)))).toEqual([
+    expect(
+      (await history.points(query('$sonde/overflow'), 10)).map(([, value]) => JSON.parse(value as string)),
+    ).toEqual([
       { topic: 'a', payload: '{"x":3,"z":4}' },
       { topic: 'c', payload: '5' },
     ]);
