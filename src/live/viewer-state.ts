@@ -2,7 +2,8 @@ import { type Clock, type Logger, messageOf } from '../base/index.ts';
 import type { Viewer } from '../broker/index.ts';
 import type { Watch } from './digest.ts';
 
-const WINDOW_MS = 1000;
+/** A second, and some: on their way frames may come closer together than they were sent. */
+const WINDOW_MS = 1050;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1000;
 
