@@ -18,6 +18,7 @@ describe('a packet that breaks the protocol', () => {
     ['a second CONNECT', '10 0d 00 04 4d 51 54 54 05 02 00 00 00 00 00', Reason.protocolError],
     ['a SUBSCRIBE without a filter', '82 03 00 01 00', Reason.protocolError],
     ['a PUBACK to the wrong kind of message', '50 02 00 01', Reason.protocolError],
+    ['a subscription identifier of its own', '30 06 00 01 74 02 0b 01', Reason.protocolError],
     ['an unknown topic alias', '30 06 00 00 03 23 00 09', Reason.protocolError],
   ])('(%s) ends that connection only, with its reason and one line', async (_what, hex, reason) => {
     const { broker, lines } = fakeBroker();

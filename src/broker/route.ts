@@ -27,6 +27,12 @@ export function route(
     view.propsEnd > view.propsStart
       ? decodeProperties(bytes, view.propsStart, view.propsEnd, 'publish')
       : EMPTY_PROPERTIES;
+  if (properties.subscriptionIdentifiers !== undefined) {
+    throw new ProtocolFault(
+      Reason.protocolError,
+      'PUBLISH: a client may not set subscription identifiers [MQTT-3.3.4-6]',
+    );
+  }
   const topic = topicOf(core, connection, client, bytes, view, properties);
   if (!mayPublish(core, connection, client, topic.name)) {
     core.stats.dropped += 1;
