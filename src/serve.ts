@@ -5,7 +5,7 @@ import { createAccess, createFirstToken, isLocal, tokenFileOf } from './access/i
 import { type ApiBroker, createApi } from './api/index.ts';
 import { type Clock, type Logger, systemClock } from './base/index.ts';
 import { type Broker, createBroker } from './broker/index.ts';
-import { bannerLines } from './cli/banner.ts';
+import { bannerLines } from './cli/index.ts';
 import { type ListenAddress, openDataFolder, type Settings } from './config/index.ts';
 import { createHistory, type History } from './history/index.ts';
 import { createLive, type Live, type WorldStatus } from './live/index.ts';
