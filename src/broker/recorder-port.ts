@@ -5,7 +5,10 @@ export type RecorderTarget = QueueTarget;
 
 /** What QoS 0 messages are recorded through: a bounded buffer that copies what it is given. */
 export type Qos0Recorder = {
-  /** False: there was no room and the message was not taken. */
+  /**
+   * Takes one message. `topicKey` is one object per topic for as long as the topic cache holds it, so that the topic's text
+   * need not be looked at each time. False: there was no room, and the message was not taken.
+   */
   readonly offer: (
     topicKey: object,
     world: number,
@@ -15,7 +18,8 @@ export type Qos0Recorder = {
     end: number,
     arrivedUs: number,
   ) => boolean;
-  /** Publishers are to be read more slowly. */
+  /** It is filling up: publishers are to be read more slowly. */
   readonly crowded: () => boolean;
+  /** Called each time there is plenty of room again. */
   readonly onRoom: (listener: () => void) => void;
 };

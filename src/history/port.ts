@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Qos0Recorder } from '../broker/index.ts';
 
 /** What history needs of the broker: the recorder's durable queue (QoS 1 and 2). The broker's side implements it. */
 export type RecorderSource = {
@@ -23,28 +24,8 @@ export type RecorderEntry = {
   };
 };
 
-/** What the broker needs of history on the hot path: a place for QoS 0 messages that copies what it is given. */
-export type Qos0Intake = {
-  /**
-   * Takes one message into the bounded buffer (default 64 MiB). `topicKey` is one object per topic for as long as the
-   * broker's topic cache holds it, so that the topic's text is sent to the history process once. Returns false when the
-   * buffer has no room: the message was NOT taken, the caller is to read its publishers more slowly, and offer it again
-   * after `onRoom`, or count it as dropped.
-   */
-  readonly offer: (
-    topicKey: object,
-    world: number,
-    topic: string,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    arrivedUs: number,
-  ) => boolean;
-  /** True while the buffer is above its high-water mark: publishers should be read more slowly. */
-  readonly crowded: () => boolean;
-  /** Called each time the buffer has fallen below its low-water mark again. */
-  readonly onRoom: (listener: () => void) => void;
-};
+/** The place for QoS 0 messages, as the broker asks for it. */
+export type Qos0Intake = Qos0Recorder;
 
 /** A value as history gives it back: a number, a gap mark (null), exact text, or bytes that are no UTF-8. */
 export type PointValue = number | string | null | { readonly base64: string };
