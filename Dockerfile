@@ -2,7 +2,6 @@
 FROM node:22-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
-# Not `npm ci` itself: the lock file may lack the prebuilt parts of this platform, which this script adds.
 COPY scripts/ scripts/
 COPY tsconfig.json tsconfig.build.json ./
 COPY src/ src/

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { run } from './run.mjs';
 
-/** @typedef {{ version?: string, optional?: boolean, os?: string[], cpu?: string[], libc?: string[], optionalDependencies?: Record<string, string> }} LockEntry */
+/** @typedef {{ version?: string, optional?: boolean, os?: string[], cpu?: string[], libc?: string[] }} LockEntry */
 /** @typedef {Record<string, LockEntry>} LockPackages */
 
 /**
@@ -40,40 +40,12 @@ export function dependenciesAreCurrent(root) {
       return false;
     }
   }
-  return partsMissing(root, wanted).length === 0;
+  return true;
 }
 
 /** @param {LockEntry} entry */
 function hasSystem(entry) {
   return entry.os !== undefined || entry.cpu !== undefined;
-}
-
-/**
- * The prebuilt parts for this system that the lock file does not know. npm records only the systems whose packages the
- * registry offered when the lock was written, and `npm ci` then leaves the others out without a word.
- * @param {string} root
- * @param {LockPackages} wanted
- * @returns {string[]} `name@version`
- */
-export function partsMissing(root, wanted, platform = process.platform, arch = process.arch) {
-  const system = `${platform}-${arch}`;
-  /** @type {string[]} */
-  const missing = [];
-  for (const entry of Object.values(wanted)) {
-    for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
-      const end = name.slice(name.lastIndexOf(system));
-      if (!name.includes(system) || wanted[`node_modules/${name}`]) continue;
-      if (platform === 'linux' && end !== system && end.endsWith('musl') !== isMusl()) continue;
-      if (platform === 'linux' && end === system && isMusl()) continue;
-      if (!existsSync(join(root, 'node_modules', name))) missing.push(`${name}@${version}`);
-    }
-  }
-  return missing;
-}
-
-function isMusl() {
-  const report = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport());
-  return report.header.glibcVersionRuntime === undefined;
 }
 
 /**
@@ -98,23 +70,9 @@ export function npmCommand() {
 export async function installDependencies(root) {
   const npm = npmCommand();
   const ci = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  if (!(await quietly(root, npm, ci))) return false;
-  const parts = partsMissing(root, packagesOf(join(root, 'package-lock.json')) ?? {});
-  if (parts.length === 0) return true;
-  return quietly(root, npm, ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', ...parts]);
-}
-
-/**
- * @param {string} root
- * @param {{ file: string, args: string[] }} npm
- * @param {string[]} args
- */
-async function quietly(root, npm, args) {
-  const result = await run(npm.file, [...npm.args, ...args], { cwd: root, quiet: true });
+  const result = await run(npm.file, [...npm.args, ...ci], { cwd: root, quiet: true });
   if (result.code === 0) return true;
   console.error(result.output.trimEnd());
-  console.error(
-    `npm ${args[0]} failed: see above. A network or a proxy is the usual cause; then run the same command again.`,
-  );
+  console.error('npm ci failed: see above. A network or a proxy is the usual cause; then run the same command again.');
   return false;
 }
