@@ -9,7 +9,7 @@ export type ConnectOptions = {
   readonly clean: boolean;
   /** Whether to connect again when the connection is lost later. */
   readonly reconnect: boolean;
-  /** Called with each message; acknowledged when it resolves. Rejects or never settles: not acknowledged. */
+  /** Called with each message; acknowledged when it resolves, not when it rejects. */
   readonly onMessage?: (packet: IPublishPacket) => Promise<void>;
 };
 
@@ -72,13 +72,11 @@ export async function connectMqtt(
 /** Set before the first packet can come: a kept session begins to deliver right behind its CONNACK. */
 function acknowledgeAfter(onMessage: (packet: IPublishPacket) => Promise<void>): MqttClient['handleMessage'] {
   return (packet, done) => {
-    const taken = onMessage(packet).then(
-      () => true,
-      () => false,
+    // MQTT.js goes on after an error given here too, but sends no acknowledgement.
+    onMessage(packet).then(
+      () => setImmediate(done),
+      (error: Error) => setImmediate(done, error),
     );
-    void taken.then((isTaken) => {
-      if (isTaken) setImmediate(done);
-    });
   };
 }
 
