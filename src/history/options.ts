@@ -81,7 +81,7 @@ export const HISTORY_DEFAULTS: HistoryLimits = {
   maxJsonDepth: DECODE_LIMITS.maxDepth,
   maxPathsPerPayload: DECODE_LIMITS.maxPaths,
   maxTextLength: DECODE_LIMITS.maxTextLength,
-  niceness: 5,
+  niceness: 10,
   restartMs: 100,
   maxRestartMs: 10_000,
   openTimeoutMs: 15_000,

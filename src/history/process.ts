@@ -6,6 +6,9 @@ import type { FromProcess, ToProcess } from './protocol.ts';
 
 /** The history process. It lives as long as the IPC channel to the broker; see `protocol.ts` for what crosses. */
 
+// What `ps` and `top` show, where they show it.
+process.title = 'sonde history';
+
 let engine: Engine | null = null;
 let ending = false;
 

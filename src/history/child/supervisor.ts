@@ -45,6 +45,8 @@ const HEALTHY_MS = 20_000;
 const PING_MS = 5000;
 /** libuv threads of the process: DuckDB's writer, queries and exports each hold one. */
 const POOL_THREADS = '12';
+/** JavaScript heap of the process: batches, the catalog of series and answers; DuckDB's memory is beside it. */
+const HEAP_MB = 512;
 const LAST_WORDS = 2000;
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
@@ -70,7 +72,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Not the broker's own: an inspector port or a test runner's loader has no business there.
-      execArgv: [],
+      execArgv: [`--max-old-space-size=${HEAP_MB}`],
       env: { ...process.env, UV_THREADPOOL_SIZE: POOL_THREADS },
     });
     child = process_;

@@ -11,7 +11,6 @@ const CHUNK_LENGTH = 128 * 1024;
  * and a field that the message did not have are empty; empty text is `""`; bytes are base64.
  */
 export async function* csvChunks(connection: DuckDBConnection, plan: Plan): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
   const cells = plan.series.map(() => '');
   let out = `time,arrived,${plan.series.map((one) => quoted(one.field)).join(',')}\r\n`;
   let rowTime = Number.NaN;
@@ -20,7 +19,8 @@ export async function* csvChunks(connection: DuckDBConnection, plan: Plan): Asyn
 
   const endRow = (): void => {
     if (Number.isNaN(rowSeq)) return;
-    out += `${isoTime(rowTime)},${isoTime(rowArrived)},${cells.length === 1 ? cells[0] : cells.join(',')}\r\n`;
+    const time = isoTime(rowTime);
+    out += `${time},${rowArrived === rowTime ? time : isoTime(rowArrived)},${cells.length === 1 ? cells[0] : cells.join(',')}\r\n`;
     cells.fill('');
   };
 
@@ -39,12 +39,12 @@ export async function* csvChunks(connection: DuckDBConnection, plan: Plan): Asyn
   for (const window of await windowsOf(connection, plan)) {
     for await (const _ of readWindow(connection, plan, window, sink)) {
       if (out.length < CHUNK_LENGTH) continue;
-      yield encoder.encode(out);
+      yield Buffer.from(out);
       out = '';
     }
   }
   endRow();
-  if (out.length > 0) yield encoder.encode(out);
+  if (out.length > 0) yield Buffer.from(out);
 }
 
 function numberCell(value: number): string {

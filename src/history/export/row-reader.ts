@@ -36,7 +36,8 @@ export async function* readWindow(
   const result = await connection.stream(sql);
   for (;;) {
     const chunk = await result.fetchChunk();
-    if (chunk === null || chunk.rowCount === 0) return;
+    const rowCount = chunk?.rowCount ?? 0;
+    if (chunk === null || rowCount === 0) return;
     const times = doubles(chunk, 0);
     const arrived = doubles(chunk, 1);
     const seqs = doubles(chunk, 2);
@@ -45,7 +46,7 @@ export async function* readWindow(
     const kinds = plan.hasTexts ? chunk.getColumnVector(5) : null;
     const texts = plan.hasTexts ? chunk.getColumnVector(6) : null;
     const blobs = plan.hasTexts ? chunk.getColumnVector(7) : null;
-    for (let row = 0; row < chunk.rowCount; row++) {
+    for (let row = 0; row < rowCount; row++) {
       const kind = kinds === null ? null : kinds.getItem(row);
       let text: TextCell | null = null;
       if (kind !== null) {
