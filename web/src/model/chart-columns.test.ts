@@ -4,7 +4,8 @@ import { buildColumns, diskEndUs, summarise } from './chart-columns.ts';
 
 const S = 1_000_000;
 const raw = (...points: [number, number | null][]): DiskPart => ({ kind: 'raw', points });
-const live = (...points: [number, number | null][]) => points.map(([atUs, value]) => ({ atUs, value }));
+const live = (...points: [number, number | null][]) =>
+  points.map(([atUs, value]) => ({ atUs, arrivedUs: atUs, value }));
 
 describe('a chart from disk, then live', () => {
   it('draws a live point once history gave it only from history', () => {
@@ -30,6 +31,11 @@ describe('a chart from disk, then live', () => {
     expect(columns.pendingCount).toBe(2);
   });
 
+  it('goes by the arrival, whatever time the payload gives', () => {
+    const late = [{ atUs: 2 * S, arrivedUs: 90 * S, value: 5 }];
+    expect(buildColumns(raw(), late, 50 * S).pendingCount).toBe(1);
+  });
+
   it('marks nothing that was committed', () => {
     expect(buildColumns(raw(), live([2 * S, 20]), 2 * S).pendingCount).toBe(0);
   });
@@ -52,12 +58,29 @@ describe('a chart from disk, then live', () => {
   });
 
   it('keeps least and greatest of buckets, and goes on with single values', () => {
-    const columns = buildColumns({ kind: 'buckets', buckets: [[S, 1, 2, 3]] }, live([2 * S, 9]), 9 * S);
+    const columns = buildColumns({ kind: 'buckets', buckets: [[S, 1, 2, 3]], tail: [] }, live([2 * S, 9]), 9 * S);
     expect([columns.min, columns.value, columns.max]).toEqual([
       [1, null],
       [2, 9],
       [3, null],
     ]);
+  });
+
+  it('draws the newest points one by one in place of the buckets that cover them', () => {
+    const disk: DiskPart = {
+      kind: 'buckets',
+      buckets: [
+        [S, 1, 2, 3],
+        [5 * S, 4, 5, 6],
+      ],
+      tail: [
+        [4 * S, 7],
+        [6 * S, 8],
+      ],
+    };
+    const columns = buildColumns(disk, live([6 * S, 8], [7 * S, 9]), 9 * S);
+    expect(columns.x).toEqual([1, 4, 6, 7]);
+    expect(columns.value).toEqual([2, 7, 8, 9]);
   });
 
   it('knows where the disk part ends', () => {
@@ -75,6 +98,7 @@ it('sums up what stands in the window, extremes of buckets included', () => {
         [2 * S, 1, 4, 5],
         [50 * S, -9, 0, 99],
       ],
+      tail: [],
     },
     [],
     null,

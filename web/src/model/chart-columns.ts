@@ -14,36 +14,38 @@ export type Columns = {
 /** History's answer for a window. */
 export type DiskPart =
   | { readonly kind: 'raw'; readonly points: readonly RawPoint[] }
-  | { readonly kind: 'buckets'; readonly buckets: readonly Bucket[] };
+  /** `tail`: the newest points one by one, drawn in place of the buckets that cover them. */
+  | { readonly kind: 'buckets'; readonly buckets: readonly Bucket[]; readonly tail: readonly RawPoint[] };
 
 export type RawPoint = readonly [atUs: number, value: PointValue];
 export type Bucket = readonly [atUs: number, min: number, avg: number, max: number];
 /** A number, a gap mark, exact text, or bytes that are no text. */
 export type PointValue = number | string | null | { readonly base64: string };
 
-/** A live point; `value` null is a gap mark. */
-export type LivePoint = { readonly atUs: number; readonly value: number | null };
+/** A live point: the time that it stands for, when it arrived, and its value; null is a gap mark. */
+export type LivePoint = { readonly atUs: number; readonly arrivedUs: number; readonly value: number | null };
 
 /** Time of the newest sample that came from disk; -Infinity when there is none. */
 export function diskEndUs(disk: DiskPart): number {
-  const last = disk.kind === 'raw' ? disk.points.at(-1) : disk.buckets.at(-1);
+  const last = disk.kind === 'raw' ? disk.points.at(-1) : (disk.tail.at(-1) ?? disk.buckets.at(-1));
   return last === undefined ? Number.NEGATIVE_INFINITY : last[0];
 }
 
 /**
- * Disk first, then what came live after it. A live point is pending until the history has committed something that is
- * not older (`lastCommitUs`), or has given the point back itself.
+ * Disk first, then what came live after it. A live point is pending until all that arrived by then is known to be on
+ * disk (`sureUs`), or history has given the point back itself.
  */
-export function buildColumns(disk: DiskPart, live: readonly LivePoint[], lastCommitUs: number | null): Columns {
+export function buildColumns(disk: DiskPart, live: readonly LivePoint[], sureUs: number | null): Columns {
   const out: Columns = { x: [], value: [], min: [], max: [], pending: [], pendingCount: 0 };
-  if (disk.kind === 'raw') {
-    for (const [atUs, value] of disk.points) {
-      if (typeof value === 'number' || value === null) push(out, atUs, value, null, null);
-    }
-  } else {
-    for (const [atUs, min, avg, max] of disk.buckets) push(out, atUs, avg, min, max);
+  const points = disk.kind === 'raw' ? disk.points : disk.tail;
+  if (disk.kind === 'buckets') {
+    const tailUs = points[0]?.[0] ?? Number.POSITIVE_INFINITY;
+    for (const [atUs, min, avg, max] of disk.buckets) if (atUs < tailUs) push(out, atUs, avg, min, max);
   }
-  appendLive(out, live, diskEndUs(disk), lastCommitUs ?? Number.NEGATIVE_INFINITY);
+  for (const [atUs, value] of points) {
+    if (typeof value === 'number' || value === null) push(out, atUs, value, null, null);
+  }
+  appendLive(out, live, diskEndUs(disk), sureUs ?? Number.NEGATIVE_INFINITY);
   return out;
 }
 
@@ -51,7 +53,7 @@ function appendLive(out: Columns, live: readonly LivePoint[], afterUs: number, s
   for (const point of live) {
     if (point.atUs <= afterUs) continue;
     push(out, point.atUs, point.value, null, null);
-    if (point.atUs <= sureUs) continue;
+    if (point.arrivedUs <= sureUs) continue;
     const at = out.x.length - 1;
     // The dashed part starts at the last sure sample, so that the line has no hole.
     if (at > 0 && out.pending[at - 1] === null) out.pending[at - 1] = out.value[at - 1] ?? null;

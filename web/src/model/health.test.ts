@@ -39,6 +39,10 @@ describe('health in words', () => {
     expect(words({ phase: 'refused' })).toBe('MQTT connection refused');
   });
 
+  it('says when the broker refused a view', () => {
+    expect(words({ linkDetail: 'The broker refused 1 of the views.' })).toBe('Not all can be shown');
+  });
+
   it('names each fault of history', () => {
     expect(words({ status: status('behind') })).toBe('History is behind');
     expect(words({ status: status('down') })).toBe('History is down');

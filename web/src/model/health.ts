@@ -56,6 +56,7 @@ export function healthOf(input: HealthInput): Health {
       detail: `Connected, but nothing was heard for ${formatAge(age)}. Values may be older than they look.`,
     };
   }
+  if (linkDetail !== '') return { level: 'warn', words: 'Not all can be shown', detail: linkDetail };
   return historyHealth(status);
 }
 

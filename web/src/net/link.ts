@@ -44,7 +44,7 @@ export function openLink(url: string, credentials: Credentials | null): Link {
     protocolVersion: 5,
     clientId: randomClientId(),
     clean: true,
-    keepalive: 30,
+    keepalive: 60,
     connectTimeout: 5000,
     reconnectPeriod: RECONNECT_MS,
     reconnectOnConnackError: true,
@@ -61,7 +61,12 @@ export function openLink(url: string, credentials: Credentials | null): Link {
   };
 
   const subscribe = (digests: readonly string[]): void => {
-    if (digests.length > 0 && client.connected) client.subscribe([...digests], { qos: 0 });
+    if (digests.length === 0 || !client.connected) return;
+    client.subscribe([...digests], { qos: 0 }, (error, granted) => {
+      const refused = granted?.filter((grant) => grant.qos >= 0x80).length ?? 0;
+      if (state.phase !== 'connected' || (refused === 0 && !error)) return;
+      move('connected', `The broker refused ${refused || 'some'} of the views that this page asked for.`);
+    });
   };
 
   client.on('connect', () => {

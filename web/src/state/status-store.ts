@@ -2,9 +2,18 @@ import type { ServerStatus } from '../model/digest.ts';
 import { parseStatus, STATUS_DIGEST } from '../model/digest.ts';
 import type { Health } from '../model/health.ts';
 import { healthOf } from '../model/health.ts';
+import type { SureCommit } from '../model/sure-commit.ts';
+import { NOTHING_SURE, nextSure } from '../model/sure-commit.ts';
 import type { Link } from '../net/link.ts';
 
-export type StatusSnapshot = { readonly status: ServerStatus | null; readonly health: Health; readonly epoch: number };
+export type StatusSnapshot = {
+  readonly status: ServerStatus | null;
+  readonly health: Health;
+  /** Counts connections. */
+  readonly epoch: number;
+  /** Microseconds: what arrived until then is on disk; null while that is not known. */
+  readonly sureUs: number | null;
+};
 
 /** What the server says of itself, with what the page sees of the connection. */
 export type StatusStore = {
@@ -17,6 +26,7 @@ export function createStatusStore(link: Link): StatusStore {
   const listeners = new Set<() => void>();
   let status: ServerStatus | null = null;
   let heardMs: number | null = null;
+  let sure: SureCommit = NOTHING_SURE;
   let snapshot = make();
 
   function make(): StatusSnapshot {
@@ -28,6 +38,7 @@ export function createStatusStore(link: Link): StatusStore {
     return {
       status,
       epoch,
+      sureUs: sure.sureUs,
       health: healthOf({ phase, linkDetail: detail, status, statusAgeMs: ageMs, connectedForMs }),
     };
   }
@@ -41,6 +52,7 @@ export function createStatusStore(link: Link): StatusStore {
     const next = parseStatus(text);
     if (next === null) return;
     status = next;
+    sure = nextSure(sure, next.history.lastCommitUs, next.history.state === 'ok');
     heardMs = performance.now();
     commit();
   });

@@ -17,7 +17,11 @@ export function go(change: Partial<View>): void {
   const from = view.get();
   const to = { ...from, ...change };
   const address = `${location.pathname}${formatView(to)}`;
-  if (isStep(from, to)) history.pushState(null, '', address);
-  else history.replaceState(null, '', address);
+  try {
+    if (isStep(from, to)) history.pushState(null, '', address);
+    else history.replaceState(null, '', address);
+  } catch {
+    // Some browsers allow a hundred changes in half a minute; the next change puts the address right.
+  }
   view.set(to);
 }

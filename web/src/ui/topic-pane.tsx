@@ -24,7 +24,7 @@ const FRAME_MS = 100;
 /** One topic: its value now, its fields over time, its last payload, and a form to publish to it. */
 export function TopicPane({ topic }: { readonly topic: string }): ReactNode {
   const { memories } = useApp();
-  const { status, epoch } = useStatus();
+  const { status, epoch, sureUs } = useStatus();
   const view = useView();
   const nowMs = useNow();
   const feed = useRef<(row: Preview) => void>(() => {});
@@ -51,17 +51,17 @@ export function TopicPane({ topic }: { readonly topic: string }): ReactNode {
 
   useEffect(() => {
     feed.current = (preview) => {
-      if (preview.at === null) return;
+      const arrivedUs = preview.at;
+      if (arrivedUs === null) return;
       for (const { atUs, fields: read } of readPreview(preview).rows) {
-        for (const { field, value } of read) histories.get(field)?.addLive(atUs, value);
+        for (const { field, value } of read) histories.get(field)?.addLive(atUs, arrivedUs, value);
       }
     };
   }, [histories]);
 
-  const lastCommitUs = status?.history.lastCommitUs ?? null;
   useEffect(() => {
-    for (const history of histories.values()) history.setCommit(lastCommitUs);
-  }, [histories, lastCommitUs]);
+    for (const history of histories.values()) history.setSure(sureUs);
+  }, [histories, sureUs]);
 
   const [seen, setSeen] = useState(epoch);
   useEffect(() => {
