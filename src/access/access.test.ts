@@ -245,6 +245,15 @@ describe('a token file that cannot be used', () => {
     expect(await ask(access, other.key, other.secret)).toBe(other.key);
   });
 
+  it.runIf(process.platform !== 'win32')('that others may read is pointed out', async () => {
+    await createToken(tokenFile);
+    open();
+    expect(logged).toEqual([]);
+    fs.chmodSync(tokenFile, 0o644);
+    open();
+    expect(logged.join()).toContain('other users may read the token file');
+  });
+
   it('that is removed ends every token', async () => {
     const { key, secret } = await createToken(tokenFile);
     const access = open();

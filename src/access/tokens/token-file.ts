@@ -158,6 +158,7 @@ async function replaceFile(file: string, text: string): Promise<void> {
     const handle = await fs.promises.open(draft, 'wx', 0o600);
     try {
       await handle.writeFile(text);
+      await giveToOwner(handle, dirname(file));
       await handle.sync();
     } finally {
       await handle.close();
@@ -168,6 +169,13 @@ async function replaceFile(file: string, text: string): Promise<void> {
     throw error;
   }
   await syncFolder(dirname(file));
+}
+
+/** With sudo, beside a server that runs as somebody else: the server must still be able to read its file. */
+async function giveToOwner(handle: fs.promises.FileHandle, folder: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await fs.promises.stat(folder);
+  await handle.chown(uid, gid);
 }
 
 async function renameOver(draft: string, file: string): Promise<void> {

@@ -23,10 +23,16 @@ export type Repeat = (work: () => void, everyMs: number) => () => void;
 const POLL_MS = 500;
 
 /** Opens the tokens; throws an OperatorError when the file cannot be used, so that Sonde does not start half open. */
-export function openTokenReader(file: string, logger: Logger, repeat: Repeat = repeatInBackground): TokenReader {
+export function openTokenReader(
+  file: string,
+  logger: Logger,
+  repeat: Repeat = repeatInBackground,
+  read: (file: string) => Tokens = readTokenFile,
+): TokenReader {
   let stamp = stampOf(file);
-  let tokens: Tokens = readTokenFile(file);
-  let broken = false;
+  let tokens: Tokens = read(file);
+  warnOfReaders(file, logger);
+  let fault: string | null = null;
   const listeners: ((key: string) => void)[] = [];
 
   const refresh = (): boolean => {
@@ -34,30 +40,42 @@ export function openTokenReader(file: string, logger: Logger, repeat: Repeat = r
     if (seen === stamp) return false;
     stamp = seen;
     try {
-      const next = keepSame(tokens, readTokenFile(file));
+      const next = keepSame(tokens, read(file));
       const ended = [...tokens.values()].filter((token) => next.get(token.key) !== token);
       tokens = next;
-      if (broken) logger.info({ file }, 'the token file can be used again');
-      broken = false;
+      if (fault !== null) logger.info({ file }, 'the token file can be used again');
+      fault = null;
       for (const token of ended) for (const listener of listeners) listener(token.key);
     } catch (error) {
-      broken = true;
-      logger.error({ file }, `${messageOf(error)}; new sign-ins with tokens are refused until it is mended`);
+      const text = messageOf(error);
+      if (text !== fault) logger.error({ file }, `${text}; new sign-ins with tokens are refused until it is mended`);
+      fault = text;
     }
     return true;
   };
 
-  const stop = repeat(refresh, POLL_MS);
+  const stop = repeat(() => {
+    // What failed may have passed without a change of the file: too many open files, a disk that came back.
+    if (fault !== null) stamp = '';
+    refresh();
+  }, POLL_MS);
   return {
     get: (key) => tokens.get(key),
     size: () => tokens.size,
     refresh,
-    broken: () => broken,
+    broken: () => fault !== null,
     onEnded: (listener) => {
       listeners.push(listener);
     },
     close: stop,
   };
+}
+
+/** The hashes are worth guessing at: Sonde writes the file for its owner only, a copy or a restore may not have. */
+function warnOfReaders(file: string, logger: Logger): void {
+  const mode = process.platform === 'win32' ? 0 : (fs.statSync(file, { throwIfNoEntry: false })?.mode ?? 0);
+  if ((mode & 0o077) === 0) return;
+  logger.warn({ file, mode: (mode & 0o777).toString(8) }, 'other users may read the token file; chmod 600 ends that');
 }
 
 /** Unchanged tokens keep their object, so that what was verified with them stays known. */
