@@ -16,6 +16,17 @@ if (stale.length > 0) {
   if (!(await build(stale))) process.exit(1);
 }
 
+// Who ends npm ends the shell that npm started us with, and that passes nothing on (dash): follow it.
+const parent = process.ppid;
+if (process.env.npm_lifecycle_event && process.platform !== 'win32') {
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 250);
+  watch.unref();
+}
+
 // In this process and not in a child: one process less, and Ctrl-C and SIGTERM reach Sonde once.
 process.argv.splice(1, 1, entry);
 await import(pathToFileURL(entry).href);
