@@ -44,7 +44,8 @@ export function chartOptions(box: ChartBox, colours: ChartColours, hooks: ChartH
     cursor: {
       sync: { key: 'topic', setSeries: false },
       drag: { x: true, y: false, setScale: false },
-      points: { size: 7, width: 2, stroke: colours.line, fill: colours.surface },
+      // A ring on the line; the edges of the band have none.
+      points: { size: 7, width: 2, stroke: ring(colours.line), fill: ring(colours.surface) },
       y: false,
     },
     scales: { x: { time: true, auto: false }, y: { range: yRange } },
@@ -78,6 +79,9 @@ export function chartOptions(box: ChartBox, colours: ChartColours, hooks: ChartH
     },
   };
 }
+
+const ring = (colour: string) => (_: uPlot, series: number) =>
+  series === MIN || series === MAX ? 'transparent' : colour;
 
 /** Rings while they can be told apart; a fast topic has a dashed line only. */
 function fewPending(plot: uPlot): boolean {
