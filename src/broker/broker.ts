@@ -92,12 +92,12 @@ export function createBroker(options: BrokerOptions): Broker {
     perform: (connection, client, effect) => perform(core, connection, client, effect),
     delivered: (client, entry) => settle(core, client, entry),
     windowOpened: (client) => {
-      if (!client.live || client.retainedToSend.length > 0) advance(core, client);
+      if (client.waits) advance(core, client);
     },
     progressed: (connection) => {
       madeProgress(core, connection);
       const client = connection.client;
-      if (client && (!client.live || client.retainedToSend.length > 0)) advance(core, client);
+      if (client?.waits) advance(core, client);
     },
     refused: (connection, reason, why) => {
       core.stats.connectionsRefused += 1;

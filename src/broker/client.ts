@@ -32,6 +32,8 @@ export class Client {
   queuedBytes = 0;
   /** The queue is at its bound: it takes nothing more until it has room. */
   full = false;
+  /** Identifiers in flight that its connection has not been sent again yet, oldest first. */
+  readonly again = new Set<number>();
   /** Cursors over the retained messages of filters that it subscribed to. */
   readonly retainedToSend: RetainedCursor[] = [];
 
@@ -67,11 +69,17 @@ export class Client {
     this.persistent = home.persistent;
   }
 
+  /** Whether something waits until there is room for it. */
+  get waits(): boolean {
+    return !this.live || this.again.size > 0 || this.retainedToSend.length > 0;
+  }
+
   /** Whether a QoS 1 or 2 message may be sent to it right now. */
   get ready(): boolean {
     const connection = this.connection;
     return (
       this.live &&
+      this.again.size === 0 &&
       connection !== null &&
       this.session.inflight.count < this.window &&
       !connection.congested &&

@@ -11,7 +11,7 @@ import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { endSession } from './lifecycle.ts';
 import { TOPIC_ALIAS_MAXIMUM } from './limits.ts';
-import { advance, sendAgain } from './pump.ts';
+import { advance, beginAgain } from './pump.ts';
 import { encodeForwarded, isReserved } from './route.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
@@ -140,7 +140,7 @@ function admit(core: BrokerCore, connection: Connection, packet: Connect, princi
     { client: clientId, version: packet.version, address: connection.wire.remote.address },
     'connected',
   );
-  if (resumed) sendAgain(core, client, connection);
+  if (resumed) beginAgain(client);
   advance(core, client);
 }
 
@@ -183,6 +183,7 @@ function attach(
   }
   client.session.version = packet.version;
   client.connection = connection;
+  connection.maxReceived = client.session.receivedCount + core.limits.receiveMaximum;
   client.window = Math.min(core.limits.maxInflight, packet.properties.receiveMaximum ?? 65_535);
   client.will = willOf(packet);
   client.keepAliveS = packet.keepAlive;

@@ -52,6 +52,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   lastPacketMs: number;
   /** 0: no time-out. */
   keepAliveMs = 0;
+  /** QoS 2 messages that the client may have between PUBLISH and PUBREL. */
+  maxReceived = 0;
   /** Largest packet that the client takes. */
   maxPacketBytes = Number.POSITIVE_INFINITY;
   bytesIn = 0;
@@ -174,6 +176,9 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       client.session.publish(buffer, publish, this);
     } else if (type >= PacketType.PUBACK && type <= PacketType.PUBCOMP) {
       readAck(buffer, firstByte, bodyStart, bodyEnd, this.version, ack);
+      // With more than an identifier, a reason and an empty property block it is rare enough to be read whole.
+      if (bodyEnd - bodyStart > SHORT_ACK_BYTES) decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
+      client.again.delete(ack.packetId);
       client.session.acknowledged(type, ack.packetId, ack.reason, this);
     } else {
       const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
@@ -195,7 +200,17 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   // --- the session's sink
 
   route(bytes: Buffer, view: PublishView): number {
+    if (view.qos === 2) this.#checkReceived();
     return this.#core.route(this, this.client as Client, bytes, view);
+  }
+
+  /** Only MQTT 5.0 tells a client how many it may have under way [MQTT-3.3.4-7]. */
+  #checkReceived(): void {
+    if (this.version < 5 || (this.client as Client).session.receivedCount < this.maxReceived) return;
+    throw new ProtocolFault(
+      Reason.receiveMaximumExceeded,
+      `PUBLISH: more than ${this.#core.limits.receiveMaximum} messages at QoS 2 wait for their PUBREL [MQTT-3.3.4-7]`,
+    );
   }
 
   acknowledge(packetType: number, packetId: number, reason: number): void {
@@ -339,6 +354,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   }
 }
 
+/** Packet identifier, reason and property length of an acknowledgement without properties. */
+const SHORT_ACK_BYTES = 4;
 const ACK_KINDS = {
   [PacketType.PUBACK]: 'puback',
   [PacketType.PUBREC]: 'pubrec',

@@ -67,10 +67,7 @@ export function sendInFlight(
   const connection = client.connection as Connection;
   const size = core.outgoing.send(connection, qos, retain, false, id, subscriptionIdentifiers);
   if (size === 0) {
-    // Larger than this client takes: done with, as if it had been delivered [MQTT-3.1.2-25].
-    inflight.end(id);
-    settle(core, client, entry);
-    drop(core, client);
+    tooLarge(core, client, id, entry);
     return;
   }
   client.messagesOut += 1;
@@ -78,6 +75,13 @@ export function sendInFlight(
   core.stats.messagesOut += 1;
   core.stats.bytesOut += size;
   core.turn.touch(connection);
+}
+
+/** A message is larger than this client takes: done with, as if it had been delivered [MQTT-3.1.2-25]. */
+export function tooLarge(core: BrokerCore, client: Client, id: number, entry: QueueEntry | null): void {
+  client.session.inflight.end(id);
+  settle(core, client, entry);
+  drop(core, client);
 }
 
 /** The receiver has the message: its entry leaves the queue. */

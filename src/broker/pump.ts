@@ -3,7 +3,7 @@ import type { QueueEntry, StoredMessage } from '../store/index.ts';
 import type { Client, RetainedCursor } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import { countQueued, countTaken, sendInFlight } from './deliver.ts';
+import { countQueued, countTaken, sendInFlight, tooLarge } from './deliver.ts';
 import { viewOf } from './message-view.ts';
 import type { World } from './world.ts';
 
@@ -12,25 +12,38 @@ const PAGE_BYTES = 256 * 1024;
 /** Retained messages that are sent before others get their turn. */
 const RETAINED_SLICE = 200;
 
-/** Goes on with what a client still has to get, as far as there is room: first its queue, then retained messages. */
+/** Goes on with what a client still has to get, as far as there is room: what was in flight, its queue, retained messages. */
 export function advance(core: BrokerCore, client: Client): void {
-  if (client.connection === null || client.pumping) return;
+  if (client.connection === null) return;
+  if (client.again.size > 0) sendAgain(core, client, client.connection);
+  if (client.again.size > 0 || client.pumping) return;
   if (!client.live) void pump(core, client);
   else if (client.retainedToSend.length > 0) sendRetained(core, client);
 }
 
-/** Sends again, marked as such, what was in flight when the last connection ended [MQTT-4.4.0-1]. */
-export function sendAgain(core: BrokerCore, client: Client, connection: Connection): void {
-  for (const [id, state, entry] of client.session.inflight.inOrder()) {
-    if (state === InflightState.awaitsPubcomp) {
-      connection.writeAck(PUBREL, id, 0);
-      continue;
-    }
-    if (entry === null) continue;
+/** Notes what was in flight when the last connection ended, for `advance` to send again [MQTT-4.4.0-1]. */
+export function beginAgain(client: Client): void {
+  client.again.clear();
+  for (const [id] of client.session.inflight.inOrder()) client.again.add(id);
+}
+
+/** In the order of the first time, marked as such, and no more at a time than this connection wants under way [MQTT-3.3.4-9]. */
+function sendAgain(core: BrokerCore, client: Client, connection: Connection): void {
+  const { inflight } = client.session;
+  for (const id of client.again) {
+    if (connection.congested) return;
+    const state = inflight.stateOf(id);
+    const isPublish = state === InflightState.awaitsPuback || state === InflightState.awaitsPubrec;
+    if (isPublish && inflight.count - client.again.size >= client.window) return;
+    client.again.delete(id);
+    if (state === InflightState.awaitsPubcomp) connection.writeAck(PUBREL, id, 0);
+    const entry = inflight.entryOf(id);
+    if (!isPublish || entry === null) continue;
     standOn(core, client.world, entry.message);
     const qos = state === InflightState.awaitsPuback ? 1 : 2;
     const retain = entry.message.retain && entry.target.retainAsPublished;
-    core.outgoing.send(connection, qos, retain, true, id, entry.target.subscriptionIdentifiers);
+    const size = core.outgoing.send(connection, qos, retain, true, id, entry.target.subscriptionIdentifiers);
+    if (size === 0) tooLarge(core, client, id, entry);
     core.turn.touch(connection);
   }
 }
@@ -54,7 +67,7 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
   } finally {
     client.pumping = false;
     // A new connection may have come, or room opened, while this one looked away.
-    if (client.connection !== null && roomOf(client) > 0 && (!client.live || client.retainedToSend.length > 0)) {
+    if (client.connection !== null && (client.again.size > 0 || roomOf(client) > 0) && client.waits) {
       setImmediate(advance, core, client);
     }
   }
@@ -136,7 +149,8 @@ function standOn(core: BrokerCore, world: World, message: StoredMessage): void {
 
 function roomOf(client: Client): number {
   const { inflight } = client.session;
-  if (client.connection === null || client.connection.congested || inflight.exhausted) return 0;
+  if (client.connection === null || client.connection.congested || client.again.size > 0) return 0;
+  if (inflight.exhausted) return 0;
   return client.window - inflight.count;
 }
 

@@ -59,6 +59,12 @@ export class Inflight<E> {
     return slot < 0 ? InflightState.none : (this.#states[slot] as InflightState);
   }
 
+  /** What is kept of a message to send it again, or null. */
+  entryOf(id: number): E | null {
+    const slot = this.#slotOf(id);
+    return slot < 0 ? null : (this.#entries[slot] ?? null);
+  }
+
   /** Moves a message on; its entry is given back and no longer kept (a PUBREL needs no message). */
   advance(id: number, state: InflightState): E | null {
     const slot = this.#slotOf(id);

@@ -105,7 +105,7 @@ export class Session<E> {
       case 'disconnect':
         return {
           do: 'disconnect',
-          publishWill: packet.reason === Reason.disconnectWithWill, // [MQTT-3.14.4-3]
+          publishWill: packet.reason !== Reason.success, // only the normal good-bye takes the will back [MQTT-3.14.4-3]
           expiryS: packet.properties.sessionExpiryInterval ?? null,
         };
       case 'connect':
