@@ -109,12 +109,12 @@ export async function openEngine(
     exports,
     close: async (withCheckpoint) => {
       clearInterval(upkeep);
-      exports.close();
+      await exports.close();
+      pool.stop();
       await inTurn(async () => {
         if (withCheckpoint) await checkpoint();
       });
       writer.close();
-      pool.close();
       database.close();
     },
   };

@@ -402,7 +402,8 @@ function flattened(json: unknown): (readonly [string, unknown])[][] | null {
     else if (one === null || typeof one === 'string') into.push([path, one]);
     else if (typeof one === 'number') {
       const exact = Number.isInteger(one) && !Number.isSafeInteger(one) && !String(one).includes('e');
-      into.push([path, exact ? { exact: String(one) } : one]);
+      // JSON.stringify writes -0 as 0.
+      into.push([path, exact ? { exact: String(one) } : one === 0 ? 0 : one]);
     } else if (Array.isArray(one)) {
       if (one.length === 0 && path !== '') into.push([path, '[]']);
       one.forEach((item, i) => {

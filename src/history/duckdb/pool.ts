@@ -7,7 +7,8 @@ import type { Database } from './database.ts';
 export type QueryPool = {
   /** Runs `work` on a connection of its own. Rejects with HistoryError: `busy`, `timeout` (the query is stopped), `failed`. */
   readonly run: <T>(work: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
-  readonly close: () => void;
+  /** Stops the queries that run; no more are taken. */
+  readonly stop: () => void;
 };
 
 export type PoolLimits = { readonly max: number; readonly maxWaiting: number; readonly timeoutMs: number };
@@ -15,9 +16,12 @@ export type PoolLimits = { readonly max: number; readonly maxWaiting: number; re
 export function createQueryPool(database: Database, limits: PoolLimits): QueryPool {
   const free: DuckDBConnection[] = [];
   const waiting: (() => void)[] = [];
+  const busy = new Set<DuckDBConnection>();
   let running = 0;
+  let stopped = false;
 
   const turn = async (): Promise<void> => {
+    if (stopped) throw stopping();
     if (running < limits.max) {
       running += 1;
       return;
@@ -27,6 +31,9 @@ export function createQueryPool(database: Database, limits: PoolLimits): QueryPo
     }
     // The one that ends hands its place on, so `running` stays as it is.
     await new Promise<void>((resolve) => waiting.push(resolve));
+    if (!stopped) return;
+    leave();
+    throw stopping();
   };
 
   const leave = (): void => {
@@ -41,6 +48,7 @@ export function createQueryPool(database: Database, limits: PoolLimits): QueryPo
       let timedOut = false;
       try {
         const connection = free.pop() ?? (await database.connect());
+        busy.add(connection);
         // Asked again and again: an interrupt between two statements of one query would be lost.
         let repeat: NodeJS.Timeout | undefined;
         const timer = setTimeout(() => {
@@ -55,21 +63,28 @@ export function createQueryPool(database: Database, limits: PoolLimits): QueryPo
         } finally {
           clearTimeout(timer);
           clearInterval(repeat);
-          if (timedOut) connection.closeSync();
+          busy.delete(connection);
+          if (timedOut || stopped) connection.closeSync();
           else free.push(connection);
         }
       } catch (error) {
         if (timedOut) {
           throw new HistoryError('timeout', `the query took longer than ${limits.timeoutMs} ms and was stopped`);
         }
+        if (stopped) throw stopping();
         throw error instanceof HistoryError ? error : new HistoryError('failed', messageOf(error));
       } finally {
         leave();
       }
     },
-    close: () => {
-      for (const connection of free) connection.closeSync();
-      free.length = 0;
+    stop: () => {
+      stopped = true;
+      for (const connection of busy) connection.interrupt();
+      for (const connection of free.splice(0)) connection.closeSync();
     },
   };
+}
+
+function stopping(): HistoryError {
+  return new HistoryError('unavailable', 'history is stopping');
 }

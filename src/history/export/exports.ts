@@ -19,7 +19,8 @@ export type Exports = {
   readonly pull: (id: number, chunks: number) => void;
   /** Nobody wants it any more, or it was read to its end: its file goes. */
   readonly cancel: (id: number) => void;
-  readonly close: () => void;
+  /** Stops all; resolves when none uses the database any more. */
+  readonly close: () => Promise<void>;
 };
 
 type Running = {
@@ -45,6 +46,8 @@ const STALL_CHECK_MS = 5000;
 export function createExports(options: Options): Exports {
   const { database, catalog, limits, say } = options;
   const running = new Map<number, Running>();
+  /** Those that have not let go of their connection. */
+  const ending = new Set<Promise<void>>();
   let files = 0;
 
   const stallCheck = setInterval(() => {
@@ -121,7 +124,7 @@ export function createExports(options: Options): Exports {
         done: false,
       };
       running.set(id, job);
-      work(id, job, plan)
+      const ended = work(id, job, plan)
         .catch((error: unknown) => {
           if (job.abort.signal.aborted) return;
           const code = error instanceof HistoryError ? error.code : 'failed';
@@ -134,7 +137,9 @@ export function createExports(options: Options): Exports {
           if (job.file !== null && !job.abort.signal.aborted) return;
           running.delete(id);
           remove(job);
-        });
+        })
+        .finally(() => ending.delete(ended));
+      ending.add(ended);
     },
     pull: (id, chunks) => {
       const job = running.get(id);
@@ -145,9 +150,10 @@ export function createExports(options: Options): Exports {
       job.wake = null;
     },
     cancel,
-    close: () => {
+    close: async () => {
       clearInterval(stallCheck);
       for (const id of running.keys()) cancel(id);
+      await Promise.all(ending);
     },
   };
 }
