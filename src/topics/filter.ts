@@ -92,14 +92,20 @@ export function filtersOverlap(a: string, b: string): boolean {
   }
 }
 
-/** Bytes of the UTF-8 form. */
+/** Bytes of the UTF-8 form; a lone surrogate counts as the replacement character that it becomes. */
 export function utf8Length(text: string): number {
-  return text.length * 3 <= MAX_TOPIC_BYTES && isAscii(text) ? text.length : Buffer.byteLength(text);
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
-  return true;
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c < 0x80) continue;
+    // Two bytes up to U+07FF, three above; a pair of surrogates is four bytes for two units.
+    bytes += c < 0x800 ? 1 : 2;
+    if (c >= 0xd800 && c < 0xdc00 && text.charCodeAt(i + 1) >> 10 === 0x37) {
+      bytes -= 1;
+      i += 1;
+    }
+  }
+  return bytes;
 }
 
 const HASH = 0x23;

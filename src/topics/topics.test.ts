@@ -10,6 +10,7 @@ import {
   TopicTable,
   topicFilterFault,
   topicNameFault,
+  utf8Length,
 } from './index.ts';
 
 const level = fc.constantFrom('', 'a', 'b', '$x', 'é');
@@ -78,6 +79,18 @@ describe('topic filters', () => {
 
   it.each(['a/+', '#', '', 'a\0'])('refuses the name %j', (text) => {
     expect(topicNameFault(text)).toBeTypeOf('string');
+  });
+});
+
+describe('the length in UTF-8', () => {
+  it('is what Node writes', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(utf8Length(text)).toBe(Buffer.byteLength(text));
+      }),
+    );
+    for (const text of ['\ud83d', '\ude00', '\ud83d\ude00', 'é€😀a'])
+      expect(utf8Length(text)).toBe(Buffer.byteLength(text));
   });
 });
 
