@@ -98,12 +98,9 @@ export function utf8Length(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
     if (c < 0x80) continue;
-    // Two bytes up to U+07FF, three above; a pair of surrogates is four bytes for two units.
     bytes += c < 0x800 ? 1 : 2;
-    if (c >= 0xd800 && c < 0xdc00 && text.charCodeAt(i + 1) >> 10 === 0x37) {
-      bytes -= 1;
-      i += 1;
-    }
+    // A pair of surrogates is two units and four bytes: the second one has been counted.
+    if (c >= 0xd800 && c < 0xdc00 && text.charCodeAt(i + 1) >> 10 === 0x37) i += 1;
   }
   return bytes;
 }
