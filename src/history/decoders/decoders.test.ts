@@ -327,7 +327,7 @@ describe('whatever comes', () => {
           expect(new Set(row.fields).size).toBe(row.fields.length);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -338,7 +338,7 @@ describe('whatever comes', () => {
         const bytes = encoder.encode(Object.is(number, -0) ? '-0' : String(number));
         expect(Object.is(numberFromBytes(bytes, 0, bytes.length), number)).toBe(true);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -348,10 +348,11 @@ describe('whatever comes', () => {
         fc.pre(typeof json === 'object' && json !== null);
         const expected = flattened(json);
         const text = JSON.stringify(json);
+        fc.pre(!/"(time|timestamp|ts)":/.test(text));
         if (expected === null) expect(rows(text)).toEqual(value(text));
         else expect(decode(text).map((row) => row.fields.map((field, i) => [field, row.values[i]]))).toEqual(expected);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -390,7 +391,7 @@ describe('whatever comes', () => {
           expect(isRows).toBe(true);
         } else if (parsed === undefined && !/^[\s0-9+\-.e]*$/.test(text)) expect(isRows).toBe(false);
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
   });
 });
@@ -428,6 +429,5 @@ function flattened(json: unknown): (readonly [string, unknown])[][] | null {
   const full = all.filter((row) => row.length > 0);
   if (full.length === 0) return null;
   if (full.some((row) => new Set(row.map(([path]) => path)).size !== row.length)) return null;
-  if (full.some((row) => row.some(([path]) => ['time', 'timestamp', 'ts'].includes(path)))) return null;
   return full;
 }
