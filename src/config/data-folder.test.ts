@@ -56,6 +56,12 @@ describe('the data folder', () => {
     );
   });
 
+  it.runIf(fs.existsSync('/proc/self'))('is refused at once where no folder can be made', () => {
+    expect(() => openDataFolder('/proc/absent/data')).toThrow(
+      /^cannot create the data folder \/proc\/absent\/data: [^\n]*$/,
+    );
+  });
+
   it.runIf(fs.existsSync('/proc/self'))('is refused in one line where nobody can write', () => {
     expect(() => openDataFolder('/proc/self')).toThrow(/^cannot write in the data folder \/proc\/self: [^\n]*$/);
   });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { takeLock } from '../access/index.ts';
 import { messageOf, OperatorError, systemCode } from '../base/index.ts';
 
@@ -14,10 +14,12 @@ export type DataFolder = {
 /** Creates the folder if need be, readable for its owner only. Throws an OperatorError when it cannot be used. */
 export function ensureDataFolder(path: string): void {
   try {
-    fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
   } catch (error) {
-    const why = systemCode(error) === 'EEXIST' ? 'there is a file of that name' : messageOf(error);
-    throw new OperatorError(`cannot create the data folder ${path}: ${why}`, 'Choose another with --data.');
+    throw new OperatorError(
+      `cannot create the data folder ${path}: ${messageOf(error)}`,
+      'Choose another with --data.',
+    );
   }
   if (!fs.statSync(path).isDirectory()) {
     throw new OperatorError(`the data folder ${path} is a file`, 'Choose another with --data.');
@@ -32,6 +34,20 @@ export function ensureDataFolder(path: string): void {
       `cannot write in the data folder ${path}: ${messageOf(error)}`,
       'Give this user the right to write there, free space on the disk, or choose another with --data.',
     );
+  }
+}
+
+/** With its parents. Node's own recursive way never returns where a folder cannot hold another (below /proc). */
+function makeFolder(path: string): void {
+  const missing = [];
+  for (let at = path; !fs.existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.unshift(at);
+  for (const folder of missing) {
+    try {
+      fs.mkdirSync(folder, { mode: 0o700 });
+    } catch (error) {
+      // Another process may have made it meanwhile.
+      if (systemCode(error) !== 'EEXIST') throw error;
+    }
   }
 }
 
