@@ -70,7 +70,6 @@ function outputTo(stream: NodeJS.WriteStream): Output {
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
   return {
-    isTerminal: stream.isTTY === true,
     write: (text) =>
       new Promise((resolve) => {
         stream.write(text, () => resolve());

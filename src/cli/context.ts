@@ -3,8 +3,6 @@ import type { Environment, Settings } from '../config/index.ts';
 /** Where text goes; resolves when more may be written. */
 export type Output = {
   readonly write: (text: string | Uint8Array) => Promise<void>;
-  /** Whether a person's terminal is at the other end. */
-  readonly isTerminal: boolean;
 };
 
 /** What the command line needs of the process around it; tests give their own. */

@@ -21,7 +21,7 @@ export function ensureDataFolder(path: string): void {
       'Choose another with --data.',
     );
   }
-  if (!fs.statSync(path).isDirectory()) {
+  if (!fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     throw new OperatorError(`the data folder ${path} is a file`, 'Choose another with --data.');
   }
   // Permission bits do not tell everything (read-only mounts, ACLs): writing does.
