@@ -3,6 +3,7 @@ import { createCatalog } from './duckdb/catalog.ts';
 import { openDatabase } from './duckdb/database.ts';
 import { createQueryPool } from './duckdb/pool.ts';
 import { matchingSeries, readBuckets, readPoints, seriesOf } from './duckdb/queries.ts';
+import { plainMessage } from './duckdb/rows.ts';
 import { loadCatalog, saveCatalog } from './duckdb/state.ts';
 import { createWriter, WriterLost } from './duckdb/writer.ts';
 import { createExports, type Exports } from './export/exports.ts';
@@ -58,7 +59,7 @@ export async function openEngine(
       await saveCatalog(database.writer, catalog, writer.seq());
       await database.writer.run('CHECKPOINT');
     } catch (error) {
-      say({ kind: 'log', level: 'warn', fields: { error: messageOf(error) }, text: 'history could not checkpoint' });
+      say({ kind: 'log', level: 'warn', fields: { error: plainMessage(error) }, text: 'history could not checkpoint' });
     }
   };
 
@@ -78,7 +79,12 @@ export async function openEngine(
     write: (batch) =>
       inTurn(async () => {
         lastWrite = performance.now();
-        const committed = await writer.write(batch);
+        const committed = await writer.write(batch).catch(async (error: unknown) => {
+          // What waits in the log also sits in the buffer pool: folded in, there may be room for this batch.
+          if (error instanceof WriterLost || !/memory|allocate|pin block/i.test(messageOf(error))) throw error;
+          await checkpoint();
+          return writer.write(batch);
+        });
         sinceSizeCheck += 1;
         if (sinceSizeCheck >= 16) {
           sinceSizeCheck = 0;

@@ -159,6 +159,21 @@ describe('recording and reading', () => {
     expect(log.filter((line) => line.text.includes('as many series'))).toHaveLength(1);
   });
 
+  it('keeps a payload that is too large for one value in parts, which together are the payload', async () => {
+    const { history, publish, recorded } = await started();
+    const text = `${'é€😀x'.repeat(1_000_000)}`;
+    publish('t', text, 1000);
+    publish('bytes', Buffer.alloc(9_000_000, 0xfe), 1000);
+    await recorded(2);
+    const parts = await history.points(query('t'), 10);
+    expect(parts).toHaveLength(2);
+    expect(parts.every(([timeUs]) => timeUs === 1000)).toBe(true);
+    expect(parts.map(([, value]) => value as string).join('') === text).toBe(true);
+    const bytes = await history.points(query('bytes'), 10);
+    const sizes = bytes.map(([, value]) => Buffer.from((value as { base64: string }).base64, 'base64').length);
+    expect(sizes).toEqual([8 * 1024 * 1024, 9_000_000 - 8 * 1024 * 1024]);
+  });
+
   it('takes topics and fields for what they are, never for SQL', async () => {
     const { history, publish, recorded } = await started();
     const topic = `x'); DROP TABLE point; --"`;

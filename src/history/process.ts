@@ -1,5 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { messageOf, OperatorError } from '../base/index.ts';
+import { plainMessage } from './duckdb/rows.ts';
 import { type Engine, openEngine, WriterLost } from './engine.ts';
 import { HistoryError } from './port.ts';
 import type { FromProcess, ToProcess } from './protocol.ts';
@@ -51,7 +52,7 @@ const end = async (checkpoint: boolean): Promise<void> => {
 
 const write = (message: Extract<ToProcess, { kind: 'batch' }>): void => {
   engine?.write(message).then(say, (error: unknown) => {
-    say({ kind: 'refused', batch: message.batch, text: messageOf(error) });
+    say({ kind: 'refused', batch: message.batch, text: plainMessage(error) });
     if (error instanceof WriterLost) process.exit(1);
   });
 };

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { messageOf, OperatorError } from '../../base/index.ts';
 import type { HistoryLimits } from '../options.ts';
+import { plainMessage } from './rows.ts';
 import { prepareSchema } from './schema.ts';
 
 export type Database = {
@@ -78,13 +79,13 @@ async function openInstance(file: string, tempFolder: string, limits: HistoryLim
       }
       if (locked) {
         throw new OperatorError(
-          `another process holds the history database ${file}: ${firstLine(text)}`,
+          `another process holds the history database ${file}: ${plainMessage(error)}`,
           'End that process, or choose another data folder.',
           { cause: error },
         );
       }
       throw new OperatorError(
-        `the history database ${file} cannot be opened: ${firstLine(text)}`,
+        `the history database ${file} cannot be opened: ${plainMessage(error)}`,
         'Move the file and its .wal away (keep them), or restore a backup.',
         { cause: error },
       );
@@ -94,8 +95,4 @@ async function openInstance(file: string, tempFolder: string, limits: HistoryLim
 
 function clearFolder(folder: string): void {
   for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? text;
 }

@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBValue } from '@duckdb/node-api';
+import { messageOf } from '../../base/index.ts';
 
 /** All rows of a small result. */
 export async function rowsOf(connection: DuckDBConnection, sql: string): Promise<DuckDBValue[][]> {
@@ -27,4 +28,9 @@ export function doubles(chunk: DuckDBDataChunk, column: number): Float64Array {
 /** The INTEGER column of a result chunk as it lies in memory. */
 export function integers(chunk: DuckDBDataChunk, column: number): Int32Array {
   return (chunk.getColumnVector(column) as unknown as { readonly items: Int32Array }).items;
+}
+
+/** The first line of an error: DuckDB adds advice for somebody who types SQL. */
+export function plainMessage(error: unknown): string {
+  return messageOf(error).split('\n', 1)[0] ?? '';
 }

@@ -26,6 +26,9 @@ export type Writer = {
 /** The transaction's fate is unknown and the database cannot say: the process must open it anew. */
 export class WriterLost extends Error {}
 
+/** Bytes of a payload that is kept in parts, and of each part. */
+const LARGE_PAYLOAD = 8 * 1024 * 1024;
+
 export type WriterOptions = {
   readonly database: Database;
   readonly catalog: Catalog;
@@ -104,7 +107,26 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
     addText(series, arrivedUs, arrivedUs, JSON.stringify(kept));
   };
 
+  /**
+   * A payload that is too large to be one value in the database's memory is kept in parts: values of one time, in order,
+   * which together are the payload.
+   */
+  const keepInParts = (topic: Topic, payload: Uint8Array, start: number, end: number, arrivedUs: number): void => {
+    const series = seriesOf(topic, VALUE_FIELD) ?? seriesOf(catalog.topic(topic.world, OVERFLOW_TOPIC), VALUE_FIELD)!;
+    const parts = partsOf(payload, start, end);
+    const words = parts.map(([from, to]) => textFromBytes(payload, from, to));
+    const isText = words.every((text) => text !== null);
+    parts.forEach(([from, to], i) => {
+      seq += 1;
+      addText(series, arrivedUs, arrivedUs, isText ? words[i]! : payload.slice(from, to));
+    });
+  };
+
   const decode = (topic: Topic, payload: Uint8Array, start: number, end: number, arrivedUs: number): void => {
+    if (end - start > LARGE_PAYLOAD) {
+      keepInParts(topic, payload, start, end, arrivedUs);
+      return;
+    }
     const number = numberFromBytes(payload, start, end);
     if (!Number.isNaN(number)) {
       const series = topic.fields.get(VALUE_FIELD) ?? seriesOf(topic, VALUE_FIELD);
@@ -267,6 +289,19 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
       words.closeSync();
     },
   };
+}
+
+/** Parts of at most `LARGE_PAYLOAD` bytes that do not cut a UTF-8 character. */
+function partsOf(payload: Uint8Array, start: number, end: number): [from: number, to: number][] {
+  const parts: [number, number][] = [];
+  for (let from = start; from < end; ) {
+    let to = Math.min(end, from + LARGE_PAYLOAD);
+    // At most three bytes belong to the character that a cut would fall into.
+    for (let back = 0; back < 3 && to < end && (payload[to]! & 0xc0) === 0x80; back++) to -= 1;
+    parts.push([from, to]);
+    from = to;
+  }
+  return parts;
 }
 
 /** A text as SQL that is safe whatever it holds; NUL cannot stand in a statement's text. */

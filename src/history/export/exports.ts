@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { messageOf } from '../../base/index.ts';
 import type { Catalog } from '../duckdb/catalog.ts';
 import type { Database } from '../duckdb/database.ts';
+import { plainMessage } from '../duckdb/rows.ts';
 import type { HistoryLimits } from '../options.ts';
 import { type ExportQuery, HistoryError } from '../port.ts';
 import type { FromProcess } from '../protocol.ts';
@@ -128,7 +128,7 @@ export function createExports(options: Options): Exports {
         .catch((error: unknown) => {
           if (job.abort.signal.aborted) return;
           const code = error instanceof HistoryError ? error.code : 'failed';
-          say({ kind: 'failure', id, code, text: messageOf(error) });
+          say({ kind: 'failure', id, code, text: plainMessage(error) });
           job.abort.abort();
         })
         .finally(() => {
