@@ -4,9 +4,22 @@ import type { Settings } from './config/index.ts';
 
 /** The program's log on stderr: JSON lines for machines, or one short line each for people. */
 export function createLog({ level, format }: Settings['log']): Logger {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, hooks: { logMethod: shortened } };
   if (format === 'json') return pino(options, pino.destination({ dest: 2, sync: true }));
   return pino(options, { write: (line: string) => void process.stderr.write(prettyLine(line)) });
+}
+
+/** Client ids and topics may be 64 KiB: a line that names one stays short. */
+const MAX_TEXT = 500;
+
+function shortened(this: pino.Logger, args: unknown[], method: pino.LogFn): void {
+  const [fields, text] = args;
+  const short = Object.entries(fields as Record<string, unknown>).map(([name, value]) => [name, shorten(value)]);
+  method.call(this, Object.fromEntries(short), shorten(text) as string);
+}
+
+function shorten(value: unknown): unknown {
+  return typeof value === 'string' && value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
 }
 
 const NAMES: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' };

@@ -3,7 +3,6 @@ import type { Clock, Logger } from '../base/index.ts';
 import { Reason, reasonText } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
 import { createMemoryStore, type Store } from '../store/index.ts';
-import { topicNameFault } from '../topics/index.ts';
 import type { Client } from './client.ts';
 import { connect } from './connect.ts';
 import { Connection } from './connection.ts';
@@ -17,6 +16,7 @@ import { clientInfo } from './inspect.ts';
 import { connectionClosed, tick } from './lifecycle.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
 import { noMessage, viewOf } from './message-view.ts';
+import { nameFault } from './names.ts';
 import { Outgoing } from './outgoing.ts';
 import { advance } from './pump.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
@@ -204,7 +204,7 @@ async function publishInside(
 ): Promise<PublishOutcome> {
   const world = core.worlds.get(name);
   if (!world) return { ok: false, reason: 'not-authorized', detail: `there is no namespace ${name}` };
-  const fault = topicNameFault(request.topic);
+  const fault = nameFault(core, request.topic);
   if (fault) return { ok: false, reason: 'bad-topic', detail: fault };
   if (request.payload.length > core.limits.maxPacketBytes) {
     return { ok: false, reason: 'too-large', detail: `the payload is larger than ${core.limits.maxPacketBytes} bytes` };

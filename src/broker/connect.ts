@@ -5,12 +5,12 @@ import type { Connect, Properties } from '../codec/index.ts';
 import { Reason } from '../codec/index.ts';
 import { Session } from '../session/index.ts';
 import type { QueueEntry } from '../store/index.ts';
-import { topicNameFault } from '../topics/index.ts';
 import { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { endSession } from './lifecycle.ts';
 import { TOPIC_ALIAS_MAXIMUM } from './limits.ts';
+import { nameFault } from './names.ts';
 import { advance, beginAgain } from './pump.ts';
 import { encodeForwarded, isReserved } from './route.ts';
 import type { Will } from './will.ts';
@@ -67,7 +67,7 @@ function connectFault(core: BrokerCore, packet: Connect): { reason: number; why:
   }
   const will = packet.will;
   if (will) {
-    const why = topicNameFault(will.topic);
+    const why = nameFault(core, will.topic);
     if (why) return { reason: Reason.topicNameInvalid, why: `will: ${why}` };
     if (isReserved(core, will.topic))
       return { reason: Reason.notAuthorized, why: `will: ${will.topic} is the server's own` };

@@ -68,10 +68,14 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   /** Reasons why its peer is not read now: receivers that are behind, a full recorder, a sign-in under way. */
   #holds = 0;
+  /** It does not take the answers to what it sends: it is not read until it has. */
+  unread = false;
   /** Those who publish to it and are not read until it has caught up. */
   readonly waiting = new Set<Connection>();
   /** It took no byte for too long: nobody waits for it any more. */
   stalled = false;
+  /** Things that were refused to it. */
+  refusals = 0;
   /** Monotonic time of the last progress of its output while it is behind. */
   behindSinceMs = 0;
   /** A CONNECT came, whole: its sender understands a CONNACK. */
@@ -114,6 +118,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     }
     try {
       this.#reader.read(chunk, length);
+      this.#checkUnread();
     } catch (error) {
       this.#readFailed(error);
     }
@@ -259,13 +264,16 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     const before = this.output.bytes;
     this.output.flush(this.wire);
     const sent = before - this.output.bytes;
-    if (sent > 0) this.#core.progressed(this);
+    if (sent === 0) return;
+    this.#checkRead();
+    this.#core.progressed(this);
   }
 
   /** The wire has sent what it was given. */
   onWritten(): void {
     if (this.state === 'closed') return;
     this.output.written();
+    this.#checkRead();
     this.#core.progressed(this);
     if (this.output.bytes > 0) this.flush();
   }
@@ -280,6 +288,23 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   hold(): void {
     this.#holds += 1;
     if (this.#holds === 1) this.wire.pause();
+  }
+
+  /**
+   * Deliveries to it stop at `maxOutputBytes`; beyond twice that are the answers to its own packets, which would go on
+   * without end.
+   */
+  #checkUnread(): void {
+    if (this.unread || this.state === 'closed') return;
+    if (this.output.bytes <= this.#core.limits.maxOutputBytes * 2) return;
+    this.unread = true;
+    this.hold();
+  }
+
+  #checkRead(): void {
+    if (!this.unread || this.output.bytes > this.#core.limits.maxOutputBytes) return;
+    this.unread = false;
+    this.unhold();
   }
 
   unhold(): void {

@@ -1,5 +1,5 @@
 import { InflightState } from '../session/index.ts';
-import type { QueueEntry, StoredMessage } from '../store/index.ts';
+import { type QueueEntry, type StoredMessage, storedBytes } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
@@ -96,7 +96,7 @@ export function settle(core: BrokerCore, client: Client, entry: QueueEntry | nul
 export function countQueued(core: BrokerCore, client: Client, message: StoredMessage): void {
   const { maxQueuedMessages, maxQueuedBytes } = core.limits;
   client.queued += 1;
-  client.queuedBytes += message.payload.length;
+  client.queuedBytes += storedBytes(message);
   if (client.queued >= maxQueuedMessages || client.queuedBytes >= maxQueuedBytes) setFull(core, client, true);
 }
 
@@ -104,7 +104,7 @@ export function countQueued(core: BrokerCore, client: Client, message: StoredMes
 export function countTaken(core: BrokerCore, client: Client, message: StoredMessage): void {
   const { maxQueuedMessages, maxQueuedBytes } = core.limits;
   client.queued -= 1;
-  client.queuedBytes -= message.payload.length;
+  client.queuedBytes -= storedBytes(message);
   if (!client.full) return;
   if (client.queued < maxQueuedMessages * 0.9 && client.queuedBytes < maxQueuedBytes * 0.9)
     setFull(core, client, false);

@@ -1,10 +1,12 @@
-import type { QueueTarget, StoredMessage } from '../store/index.ts';
+import { type QueueTarget, type StoredMessage, storedBytes } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { deliverQueued } from './deliver.ts';
 import { slowDown } from './flow.ts';
 import { copyOf, type MessageView } from './message-view.ts';
+import { levelsOf } from './names.ts';
 import { type Receiver, type Receivers, receiversOf } from './receivers.ts';
+import { isTold } from './refusals.ts';
 import type { World } from './world.ts';
 
 /**
@@ -96,19 +98,31 @@ function deliverAtMostOnce(core: BrokerCore, source: Client | null, receiver: Re
 
 /** Keeps or, with an empty payload, removes the retained message of a topic [MQTT-3.3.1-5, MQTT-3.3.1-6]. */
 function keepRetained(core: BrokerCore, world: World, message: StoredMessage): void {
-  const before = world.retained.get(message.topic)?.payload.length ?? 0;
+  const known = world.retained.get(message.topic);
+  const before = known ? retainedCost(known) : 0;
   if (message.payload.length === 0) {
     world.retained.delete(message.topic);
     world.retainedBytes -= before;
     return;
   }
   const { maxRetainedMessages, maxRetainedBytes } = core.limits;
-  const bytes = world.retainedBytes - before + message.payload.length;
-  if ((before === 0 && world.retained.size >= maxRetainedMessages) || bytes > maxRetainedBytes) {
+  const bytes = world.retainedBytes - before + retainedCost(message);
+  if ((!known && world.retained.size >= maxRetainedMessages) || bytes > maxRetainedBytes) {
     core.stats.dropped += 1;
-    core.logger.warn({ topic: message.topic }, 'not retained: the limit of retained messages is reached');
+    world.notRetained += 1;
+    if (isTold(world.notRetained)) {
+      const fields = { topic: message.topic, notRetained: world.notRetained };
+      core.logger.warn(fields, 'not retained: the limit of retained messages is reached');
+    }
     return;
   }
   world.retained.set(message.topic, message);
   world.retainedBytes = bytes;
+}
+
+/** Each level of a topic is a node of the retained index. */
+const NODE_BYTES = 200;
+
+function retainedCost(message: StoredMessage): number {
+  return storedBytes(message) + levelsOf(message.topic) * NODE_BYTES;
 }

@@ -75,12 +75,21 @@ export function tick(core: BrokerCore): void {
   }
 }
 
+/** Nothing comes from it since we do not read it, and not for its own fault. */
+function isWaiting(connection: Connection): boolean {
+  return connection.held && !connection.unread;
+}
+
 function checkConnection(core: BrokerCore, connection: Connection, nowMs: number): void {
   if (connection.state !== 'open') {
     if (nowMs - connection.openedAtMs > core.limits.connectTimeoutS * 1000) connection.abort('no CONNECT in time');
     return;
   }
-  if (connection.keepAliveMs > 0 && nowMs - connection.lastPacketMs > connection.keepAliveMs && !connection.held) {
+  if (
+    connection.keepAliveMs > 0 &&
+    nowMs - connection.lastPacketMs > connection.keepAliveMs &&
+    !isWaiting(connection)
+  ) {
     connection.disconnect(
       Reason.keepAliveTimeout,
       `nothing came for one and a half times its keep-alive of ${connection.keepAliveMs / 1500} s`,

@@ -7,7 +7,9 @@ import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
 import { holdForRecorder } from './flow.ts';
 import { TOPIC_ALIAS_MAXIMUM } from './limits.ts';
+import { depthFault } from './names.ts';
 import type { Receivers } from './receivers.ts';
+import { tellRefusal } from './refusals.ts';
 
 /** How many topics of one connection have their rule's answer remembered. */
 const RULE_CACHE = 1000;
@@ -36,7 +38,7 @@ export function route(
   const topic = topicOf(core, connection, client, bytes, view, properties);
   if (!mayPublish(core, connection, client, topic.name)) {
     core.stats.dropped += 1;
-    core.logger.warn({ client: connection.name, topic: topic.name }, 'PUBLISH refused: not authorized');
+    tellRefusal(core, connection, { topic: topic.name }, 'PUBLISH refused: not authorized');
     return Reason.notAuthorized; // 3.x cannot say so: acknowledged and dropped [MQTT-3.3.5-2]
   }
 
@@ -94,18 +96,13 @@ function lookup(core: BrokerCore, client: Client, bytes: Buffer, view: PublishVi
   try {
     const entry = client.world.topics.lookup(bytes, view.topicStart, view.topicEnd);
     // A fresh entry: the rest of what a name may be is looked at once.
-    if (entry.generation === 0) checkDepth(entry.name, core.limits.maxTopicLevels);
+    const fault = entry.generation === 0 ? depthFault(core, entry.name) : null;
+    if (fault) throw new TopicNameError(fault);
     return entry;
   } catch (error) {
     if (error instanceof TopicNameError) throw new ProtocolFault(Reason.topicNameInvalid, `PUBLISH: ${error.message}`);
     throw error;
   }
-}
-
-function checkDepth(name: string, maxLevels: number): void {
-  let levels = 1;
-  for (let at = name.indexOf('/'); at >= 0; at = name.indexOf('/', at + 1)) levels += 1;
-  if (levels > maxLevels) throw new TopicNameError(`the topic name has ${levels} levels, more than ${maxLevels}`);
 }
 
 function mayPublish(core: BrokerCore, connection: Connection, client: Client, topic: string): boolean {

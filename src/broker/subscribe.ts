@@ -5,14 +5,16 @@ import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import type { ComputedTopics, Viewer } from './hooks.ts';
+import { depthFault } from './names.ts';
 import { advance } from './pump.ts';
+import { tellRefusal } from './refusals.ts';
 
 /** SUBSCRIBE: one answer for each filter, then the retained messages of what was granted [MQTT-3.8.4-1, MQTT-3.8.4-5]. */
 export function subscribe(core: BrokerCore, connection: Connection, client: Client, packet: Subscribe): void {
   const reasons = packet.subscriptions.map((entry, index) =>
     index < core.limits.maxFiltersPerPacket
       ? subscribeOne(core, connection, client, entry, packet.properties.subscriptionIdentifiers ?? [])
-      : refused(core, client, entry.filter, Reason.quotaExceeded, 'too many filters in one SUBSCRIBE'),
+      : refused(core, connection, entry.filter, Reason.quotaExceeded, 'too many filters in one SUBSCRIBE'),
   );
   connection.send({ type: 'suback', packetId: packet.packetId, reasons, properties: EMPTY_PROPERTIES });
   advance(core, client);
@@ -44,11 +46,11 @@ function subscribeOne(
 ): number {
   const { filter } = entry;
   const fault = filterFault(core, filter);
-  if (fault) return refused(core, client, filter, Reason.topicFilterInvalid, fault);
+  if (fault) return refused(core, connection, filter, Reason.topicFilterInvalid, fault);
   if (filter.startsWith('$share/')) {
     return refused(
       core,
-      client,
+      connection,
       filter,
       Reason.sharedSubscriptionsNotSupported,
       'shared subscriptions are not there yet',
@@ -59,16 +61,22 @@ function subscribeOne(
     const shown = computed.subscribe(viewerOf(core, connection, client), filter);
     return shown
       ? Reason.success
-      : refused(core, client, filter, Reason.notAuthorized, 'no such computed topic for it');
+      : refused(core, connection, filter, Reason.notAuthorized, 'no such computed topic for it');
   }
   const { rules } = client.principal;
   if (!rules.all && rules.maySubscribe(filter) === 'no') {
-    return refused(core, client, filter, Reason.notAuthorized, 'its topic rules do not allow the filter');
+    return refused(core, connection, filter, Reason.notAuthorized, 'its topic rules do not allow the filter');
   }
   const { subscriptions } = client.session;
   const isNew = !subscriptions.has(filter);
   if (isNew && subscriptions.size >= core.limits.maxSubscriptionsPerSession) {
-    return refused(core, client, filter, Reason.quotaExceeded, 'the limit of subscriptions of one session is reached');
+    return refused(
+      core,
+      connection,
+      filter,
+      Reason.quotaExceeded,
+      'the limit of subscriptions of one session is reached',
+    );
   }
   const subscription = {
     qos: entry.qos,
@@ -90,16 +98,11 @@ function subscribeOne(
 }
 
 function filterFault(core: BrokerCore, filter: string): string | null {
-  const fault = topicFilterFault(filter);
-  if (fault) return fault;
-  const levels = filter.split('/').length;
-  return levels > core.limits.maxTopicLevels
-    ? `it has ${levels} levels, more than ${core.limits.maxTopicLevels}`
-    : null;
+  return topicFilterFault(filter) ?? depthFault(core, filter);
 }
 
-function refused(core: BrokerCore, client: Client, filter: string, reason: number, why: string): number {
-  core.logger.warn({ client: client.session.clientId, filter: filter.slice(0, 200) }, `SUBSCRIBE refused: ${why}`);
+function refused(core: BrokerCore, connection: Connection, filter: string, reason: number, why: string): number {
+  tellRefusal(core, connection, { filter }, `SUBSCRIBE refused: ${why}`);
   return reason;
 }
 

@@ -14,8 +14,10 @@ export class World {
   readonly subscriptions = new SubscriptionTrie<Client, Subscription>();
   readonly topics: TopicTable<Receivers>;
   readonly retained = new RetainedIndex<StoredMessage>();
-  /** Payload bytes of all retained messages. */
+  /** What all retained messages cost, in bytes. */
   retainedBytes = 0;
+  /** Messages that found no room among the retained ones. */
+  notRetained = 0;
   readonly clients = new Map<string, Client>();
   readonly taps: Tap[] = [];
   /** Where this world's messages are recorded, or null when history is off. */

@@ -58,11 +58,11 @@ export type Store = {
   /** Takes all entries up to and with `number` off a queue. */
   readonly ackThrough: (queue: QueueId, number: number) => void;
   /**
-   * Entries after `after` that are not acknowledged, in order, at most `limit` and about `maxBytes` of payload (but one at
+   * Entries after `after` that are not acknowledged, in order, at most `limit` and `maxBytes` of `storedBytes` (but one at
    * least). Sees all that was appended, committed or not.
    */
   readonly read: (queue: QueueId, after: number, limit: number, maxBytes: number) => Promise<readonly QueueEntry[]>;
-  /** Entries and payload bytes that a queue holds now. */
+  /** Entries and their `storedBytes` that a queue holds now. */
   readonly depth: (queue: QueueId) => { readonly entries: number; readonly bytes: number };
 
   /** Joins the open batch. */

@@ -20,7 +20,8 @@ export class TopicNameError extends Error {}
 
 /**
  * Topic bytes -> entry, without making a string. Open addressing over a power of two; bounded by two halves: when the
- * young half is full it becomes the old one, and what is not asked for again is forgotten with the next turn-over.
+ * young half is full it becomes the old one, and what is not asked for again is forgotten with the next turn-over. Names may
+ * be 64 KiB long: it is full too when they are longer than `MEAN_TOPIC_BYTES` on average.
  */
 export class TopicTable<R> {
   readonly #capacity: number;
@@ -59,7 +60,7 @@ export class TopicTable<R> {
   }
 
   #remember(entry: TopicEntry<R>): void {
-    if (this.#young.count >= this.#capacity) {
+    if (this.#young.count >= this.#capacity || this.#young.bytes >= this.#capacity * MEAN_TOPIC_BYTES) {
       this.#old = this.#young;
       this.#young = newHalf(16);
     }
@@ -77,13 +78,15 @@ export function isTopic(entry: TopicEntry<unknown>, bytes: Buffer, start: number
   return true;
 }
 
-type Half<R> = { slots: (TopicEntry<R> | undefined)[]; mask: number; count: number };
+type Half<R> = { slots: (TopicEntry<R> | undefined)[]; mask: number; count: number; bytes: number };
+
+const MEAN_TOPIC_BYTES = 256;
 
 /** Beyond this many collisions in a row an entry is not remembered: a crafted set of topics costs speed to its sender only. */
 const MAX_PROBES = 64;
 
 function newHalf<R>(size: number): Half<R> {
-  return { slots: Array.from<TopicEntry<R> | undefined>({ length: size }), mask: size - 1, count: 0 };
+  return { slots: Array.from<TopicEntry<R> | undefined>({ length: size }), mask: size - 1, count: 0, bytes: 0 };
 }
 
 function find<R>(half: Half<R>, hash: number, bytes: Buffer, start: number, end: number): TopicEntry<R> | undefined {
@@ -98,27 +101,29 @@ function find<R>(half: Half<R>, hash: number, bytes: Buffer, start: number, end:
 
 function insert<R>(half: Half<R>, entry: TopicEntry<R>): void {
   if ((half.count + 1) * 2 > half.slots.length) grow(half);
-  if (place(half, entry)) half.count += 1;
+  place(half, entry);
 }
 
-function place<R>(half: Half<R>, entry: TopicEntry<R>): boolean {
+function place<R>(half: Half<R>, entry: TopicEntry<R>): void {
   for (let probe = 0; probe < MAX_PROBES; probe++) {
     const slot = (entry.hash + probe) & half.mask;
     if (half.slots[slot] === undefined) {
       half.slots[slot] = entry;
-      return true;
+      half.count += 1;
+      half.bytes += entry.bytes.length;
+      return;
     }
   }
-  return false;
 }
 
 function grow<R>(half: Half<R>): void {
   const entries = half.slots;
   const bigger = newHalf<R>(entries.length * 2);
-  for (const entry of entries) if (entry && place(bigger, entry)) bigger.count += 1;
+  for (const entry of entries) if (entry) place(bigger, entry);
   half.slots = bigger.slots;
   half.mask = bigger.mask;
   half.count = bigger.count;
+  half.bytes = bigger.bytes;
 }
 
 function makeEntry<R>(bytes: Buffer, start: number, end: number, hash: number): TopicEntry<R> {

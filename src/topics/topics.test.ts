@@ -145,6 +145,15 @@ describe('the topic table', () => {
     expect(lookup(table, 'sensors/é')).toBe(first);
   });
 
+  it('is full sooner when names are long, so that its bytes are bounded too', () => {
+    const table = new TopicTable<unknown>(1024);
+    const long = 'x'.repeat(60_000);
+    for (let i = 0; i < 100; i++) lookup(table, `${i}/${long}`);
+    expect(table.size).toBeLessThan(10);
+    for (let i = 0; i < 2000; i++) lookup(table, `short/${i}`);
+    expect(table.size).toBeGreaterThan(500);
+  });
+
   it('stays bounded and still answers rightly', () => {
     const table = new TopicTable<unknown>(64);
     for (let i = 0; i < 10_000; i++) expect(lookup(table, `t/${i}`).name).toBe(`t/${i}`);

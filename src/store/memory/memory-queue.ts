@@ -1,4 +1,5 @@
 import type { QueueEntry, QueueTarget, StoredMessage } from '../port.ts';
+import { storedBytes } from '../stored-bytes.ts';
 
 const COMPACT_AT = 1024;
 
@@ -19,7 +20,7 @@ export class MemoryQueue {
     this.#messages.push(message);
     this.#targets.push(target);
     this.entries += 1;
-    this.bytes += message.payload.length;
+    this.bytes += storedBytes(message);
   }
 
   ack(number: number): void {
@@ -40,7 +41,7 @@ export class MemoryQueue {
     for (let at = this.#firstAfter(after); at < this.#numbers.length && page.length < limit; at++) {
       const message = this.#messages[at];
       if (!message) continue;
-      bytes += message.payload.length;
+      bytes += storedBytes(message);
       if (page.length > 0 && bytes > maxBytes) break;
       page.push({ number: this.#numbers[at] as number, message, target: this.#targets[at] as QueueTarget });
     }
@@ -52,7 +53,7 @@ export class MemoryQueue {
     if (!message) return;
     this.#messages[at] = null;
     this.entries -= 1;
-    this.bytes -= message.payload.length;
+    this.bytes -= storedBytes(message);
   }
 
   #advance(): void {
