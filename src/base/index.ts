@@ -3,3 +3,4 @@ export { manualClock, systemClock } from './clock.ts';
 export { messageOf, OperatorError, systemCode } from './errors.ts';
 export type { LogFields, Logger } from './logger.ts';
 export { silentLogger } from './logger.ts';
+export { type LockHolder, type LockMachine, type LockResult, takeLock } from './process-lock.ts';

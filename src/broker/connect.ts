@@ -25,10 +25,12 @@ export function connect(core: BrokerCore, connection: Connection, packet: Connec
     connection.refuse(fault.reason, fault.why);
     return;
   }
+  // Made before the sign-in, whose rules may depend on it.
+  const clientId = packet.clientId === '' ? `auto-${randomBytes(8).toString('hex')}` : packet.clientId;
   let decision: Decision | Promise<Decision>;
   try {
     decision = core.access.authenticate({
-      clientId: packet.clientId,
+      clientId,
       username: packet.username,
       password: packet.password,
       remote: connection.wire.remote,
@@ -38,13 +40,13 @@ export function connect(core: BrokerCore, connection: Connection, packet: Connec
     return;
   }
   if (!(decision instanceof Promise)) {
-    decide(core, connection, packet, decision);
+    decide(core, connection, packet, clientId, decision);
     return;
   }
   connection.hold();
   decision
     .then(
-      (settled) => decide(core, connection, packet, settled),
+      (settled) => decide(core, connection, packet, clientId, settled),
       (error) => connection.refuse(Reason.serverUnavailable, `sign-in failed: ${messageOf(error)}`),
     )
     .finally(() => {
@@ -75,7 +77,7 @@ function connectFault(core: BrokerCore, packet: Connect): { reason: number; why:
   return null;
 }
 
-function decide(core: BrokerCore, connection: Connection, packet: Connect, decision: Decision): void {
+function decide(core: BrokerCore, connection: Connection, packet: Connect, clientId: string, decision: Decision): void {
   if (connection.state === 'closed') return;
   if (!decision.ok) {
     connection.refuse(REFUSALS[decision.reason], decision.detail);
@@ -91,7 +93,7 @@ function decide(core: BrokerCore, connection: Connection, packet: Connect, decis
     connection.refuse(Reason.notAuthorized, `will: may not publish to ${packet.will.topic}`);
     return;
   }
-  admit(core, connection, packet, principal, world);
+  admit(core, connection, packet, clientId, principal, world);
 }
 
 const REFUSALS = {
@@ -100,9 +102,14 @@ const REFUSALS = {
   unavailable: Reason.serverUnavailable,
 } as const;
 
-function admit(core: BrokerCore, connection: Connection, packet: Connect, principal: Principal, world: World): void {
-  const assigned = packet.clientId === '' ? `auto-${randomBytes(8).toString('hex')}` : null;
-  const clientId = assigned ?? packet.clientId;
+function admit(
+  core: BrokerCore,
+  connection: Connection,
+  packet: Connect,
+  clientId: string,
+  principal: Principal,
+  world: World,
+): void {
   const expiryS = expiryOf(core, packet);
 
   let client = world.clients.get(clientId);
@@ -134,7 +141,8 @@ function admit(core: BrokerCore, connection: Connection, packet: Connect, princi
     type: 'connack',
     sessionPresent: resumed, // [MQTT-3.2.2-2]
     reason: Reason.success,
-    properties: packet.version === 5 ? connackProperties(core, packet, assigned, expiryS) : {},
+    properties:
+      packet.version === 5 ? connackProperties(core, packet, packet.clientId === '' ? clientId : null, expiryS) : {},
   });
   core.logger.debug(
     { client: clientId, version: packet.version, address: connection.wire.remote.address },

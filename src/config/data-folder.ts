@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
-import { takeLock } from '../access/index.ts';
-import { messageOf, OperatorError, systemCode } from '../base/index.ts';
+import { messageOf, OperatorError, systemCode, takeLock } from '../base/index.ts';
 
 /** A data folder that this process may write, and that no other Sonde serves from. */
 export type DataFolder = {

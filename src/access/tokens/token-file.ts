@@ -3,8 +3,7 @@ import * as fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { messageOf, OperatorError, systemCode } from '../../base/index.ts';
-import { takeLock } from '../process-lock.ts';
+import { messageOf, OperatorError, systemCode, takeLock } from '../../base/index.ts';
 import type { Token } from './token.ts';
 
 export type Tokens = ReadonlyMap<string, Token>;

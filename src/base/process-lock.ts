@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';
-import { systemCode } from '../base/index.ts';
+import { systemCode } from './errors.ts';
 
 /** What a lock file says about the process that holds it. */
 export type LockHolder = {
