@@ -17,7 +17,7 @@ describe('npm start', () => {
     const [mqtt, http] = [await freePort(), await freePort()];
     const { file, args } = npmCommand();
     const flags = ['--data', dataDir, '--mqtt', `127.0.0.1:${mqtt}`, '--http', `127.0.0.1:${http}`];
-    const npm = start(file, [...args, 'start', '--', ...flags], { cwd: root });
+    const npm = start(file, [...args, 'start', '--', ...flags], { cwd: root, detached: true });
     const url = `http://127.0.0.1:${http}`;
     await waitFor('/health', async () => (await fetch(`${url}/health`)).ok, 60_000);
     return { npm, url };
@@ -35,17 +35,29 @@ describe('npm start', () => {
     await npm.exited;
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('stops cleanly at %s and leaves nothing behind', async (signal) => {
+  it('stops cleanly when the npm that started it is ended, and leaves nothing behind', async () => {
     const { npm, url } = await npmStart();
-    npm.signal(signal);
+    npm.signal('SIGTERM');
     await npm.exited;
-    await waitFor('the port to be closed', async () => {
-      const answered = await fetch(`${url}/health`).then(
-        () => true,
-        () => false,
-      );
-      return !answered;
-    });
+    await closed(url);
+    expect(npm.stdout() + npm.stderr()).not.toMatch(/error|kill/i);
+  });
+
+  it('stops cleanly at Ctrl-C, which reaches npm, its shell and Sonde at once', async () => {
+    if (process.platform === 'win32') return;
+    const { npm, url } = await npmStart();
+    process.kill(-npm.pid, 'SIGINT');
+    await npm.exited;
+    await closed(url);
     expect(npm.stdout() + npm.stderr()).not.toMatch(/error|kill/i);
   });
 });
+
+async function closed(url: string): Promise<void> {
+  await waitFor('the port to be closed', () =>
+    fetch(`${url}/health`).then(
+      () => false,
+      () => true,
+    ),
+  );
+}

@@ -346,8 +346,9 @@ describe('whatever comes', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), (json) => {
         fc.pre(typeof json === 'object' && json !== null);
-        const expected = flattened(json);
         const text = JSON.stringify(json);
+        // Not of `json` itself: JSON has no text that stringify would write for -0.
+        const expected = flattened(JSON.parse(text) as typeof json);
         fc.pre(!/"(time|timestamp|ts)":/.test(text));
         if (expected === null) expect(rows(text)).toEqual(value(text));
         else expect(decode(text).map((row) => row.fields.map((field, i) => [field, row.values[i]]))).toEqual(expected);
