@@ -9,6 +9,8 @@ import type { FromProcess, ToProcess } from './protocol.ts';
 
 // What `ps` and `top` show, where they show it.
 process.title = 'sonde history';
+// What was measured is nobody's business but the owner's, whatever folder it lies in.
+process.umask(0o077);
 
 let engine: Engine | null = null;
 let ending = false;
