@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { launchChromium, type RunningSonde, requireTool, sondeCommand, startSonde, waitFor } from '../tooling/index.ts';
+import {
+  hasTool,
+  launchChromium,
+  type RunningSonde,
+  requireTool,
+  sondeCommand,
+  startSonde,
+  waitFor,
+} from '../tooling/index.ts';
 import { lastValue, openPage, picture, row, type WatchedPage } from './page.ts';
 
 describe('the web app', () => {
@@ -15,7 +23,7 @@ describe('the web app', () => {
   const devices: MqttClient[] = [];
 
   beforeAll(async () => {
-    browser = await launchChromium();
+    if (hasTool('chromium')) browser = await launchChromium();
   });
   afterAll(() => browser?.close());
 

@@ -13,6 +13,11 @@ function locate(name: string): string | null {
   return path;
 }
 
+/** For what is set up before all tests; each test still says with `requireTool` what it needs. */
+export function hasTool(name: string): boolean {
+  return locate(name) !== null;
+}
+
 /** The path of a tool that `requireTool` has let through. */
 export function toolPath(name: string): string {
   const path = locate(name);
