@@ -28,7 +28,7 @@ describe('hostile input', () => {
   let atRestMiB = 0;
   const clients = clientsOf(() => sonde.mqttPort);
   /** The machine that tests is busy: what others may cost the canary at most. */
-  const DISTURBANCE_MS = 2500;
+  const DISTURBANCE_MS = 2000;
   const GROWTH_MIB = 250;
 
   beforeAll(async () => {
@@ -38,7 +38,7 @@ describe('hostile input', () => {
     atRestMiB = await residentMiB(sonde.pid, sonde.url);
   });
   afterAll(async () => {
-    canary?.stop();
+    await canary?.stop();
     await sonde?.stop();
     expect(sonde.log()).not.toMatch(/uncaught|unhandled|^\s+at /im);
   });
