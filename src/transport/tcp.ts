@@ -3,6 +3,7 @@ import type { Remote } from '../access/index.ts';
 import { isLocal } from '../access/index.ts';
 import { type Logger, messageOf } from '../base/index.ts';
 import type { Broker, Connection, Wire } from '../broker/index.ts';
+import { directWriter } from './direct-write.ts';
 import { type Listener, listen } from './listen.ts';
 import { readShared } from './shared-read.ts';
 
@@ -63,10 +64,13 @@ function tcpWire(socket: net.Socket, remote: Remote, onWritten: () => void): Wir
   const written = (): void => {
     if (socket.writableLength === 0) onWritten();
   };
+  const writeDirect = directWriter(socket, onWritten);
   return {
     remote,
     write(buffers) {
       if (buffers.length === 1) {
+        const gone = writeDirect(buffers[0] as Buffer);
+        if (gone !== null) return gone;
         socket.write(buffers[0] as Buffer, written);
       } else {
         socket.cork();
