@@ -14,7 +14,10 @@ const MAX_TEXT = 500;
 
 function shortened(this: pino.Logger, args: unknown[], method: pino.LogFn): void {
   const [fields, text] = args;
-  const short = Object.entries(fields as Record<string, unknown>).map(([name, value]) => [name, shorten(value)]);
+  const short = Object.entries(fields as Record<string, unknown>).map(([name, value]) => [
+    name,
+    name === 'stack' ? value : shorten(value),
+  ]);
   method.call(this, Object.fromEntries(short), shorten(text) as string);
 }
 
