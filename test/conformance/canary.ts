@@ -69,7 +69,7 @@ type Said = { readonly ready?: true; readonly worst?: number; readonly failure?:
 export async function startCanary(port: number, name = 'canary'): Promise<Canary> {
   const worker = new Worker(SONG, { eval: true, workerData: { port, name } });
   let failure: string | undefined;
-  let hear = (_: Said): void => {};
+  let hear: (said: Said) => void = () => {};
   worker.on('message', (said: Said) => {
     failure ??= said.failure;
     hear(said);

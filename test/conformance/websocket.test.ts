@@ -1,0 +1,147 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { type RunningSonde, startSonde, waitFor } from '../tooling/index.ts';
+import { clientsOf, connectBytes, DISCONNECT, PINGREQ, packet, publishBytes, subscribeBytes, text } from './client.ts';
+
+/** MQTT over WebSocket: frames and packets need not match (MQTT 6.0), and a lying frame harms nobody. */
+describe('over WebSocket', () => {
+  let sonde: RunningSonde;
+  const clients = clientsOf(() => sonde.mqttPort);
+  const sockets: WebSocket[] = [];
+  beforeAll(async () => {
+    sonde = await startSonde();
+  });
+  afterAll(() => sonde?.stop());
+  afterEach(async () => {
+    clients.closeAll();
+    for (const socket of sockets.splice(0)) socket.terminate();
+    expect(await (await fetch(`${sonde.url}/health`)).json()).toMatchObject({ status: 'ok' });
+  });
+
+  type Browser = {
+    readonly socket: WebSocket;
+    readonly send: (bytes: Uint8Array) => void;
+    readonly received: () => Buffer;
+    readonly closed: () => number | undefined;
+  };
+  async function browser(path = '/mqtt', subprotocol: string | string[] = 'mqtt'): Promise<Browser> {
+    const socket = new WebSocket(`${sonde.url.replace('http', 'ws')}${path}`, subprotocol);
+    sockets.push(socket);
+    let received = Buffer.alloc(0);
+    let code: number | undefined;
+    socket.on('message', (data: Buffer) => {
+      received = Buffer.concat([received, data]);
+    });
+    socket.on('close', (given) => {
+      code = given;
+    });
+    await new Promise<void>((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    return {
+      socket,
+      send: (bytes) => socket.send(bytes),
+      received: () => received,
+      closed: () => code,
+    };
+  }
+  async function signedIn(id: string): Promise<Browser> {
+    const one = await browser();
+    one.send(connectBytes({ level: 4, id }));
+    await waitFor('CONNACK', () => one.received().equals(Buffer.from([0x20, 2, 0, 0])));
+    return one;
+  }
+
+  it('a packet may be split over frames at any byte, and a frame may hold many packets [MQTT-6.0.0-2]', async () => {
+    const watcher = await clients.connect({ level: 4, id: 'ws-watcher' });
+    await watcher.subscribe('ws/#');
+    const split = await browser();
+    for (const byte of Buffer.concat([connectBytes({ level: 4, id: 'ws-split' }), publishBytes(4, 'ws/split', 'x')])) {
+      split.send(Buffer.of(byte));
+    }
+    expect((await watcher.take('publish')).topic).toBe('ws/split');
+    const joined = await browser();
+    joined.send(
+      Buffer.concat([
+        connectBytes({ level: 4, id: 'ws-joined' }),
+        subscribeBytes(4, 1, [['none', 0]]),
+        publishBytes(4, 'ws/joined', 'x'),
+        PINGREQ,
+        DISCONNECT,
+      ]),
+    );
+    expect((await watcher.take('publish')).topic).toBe('ws/joined');
+    await waitFor('the end', () => joined.closed() !== undefined);
+    expect(joined.received()).toEqual(Buffer.from([0x20, 2, 0, 0, 0x90, 3, 0, 1, 0, 0xd0, 0]));
+  });
+
+  it('a remaining length that no frame fulfils is waited for, and costs nobody anything', async () => {
+    const liar = await signedIn('ws-liar');
+    liar.send(Buffer.concat([Buffer.from([0x30, 0x80, 0x20]), text('a')]));
+    const other = await signedIn('ws-other');
+    other.send(PINGREQ);
+    await waitFor('PINGRESP', () => other.received().includes(0xd0));
+    expect(liar.closed()).toBeUndefined();
+  });
+
+  it('a text frame is the end [MQTT-6.0.0-1]', async () => {
+    const one = await signedIn('ws-text');
+    one.socket.send('hello');
+    await waitFor('the end', () => one.closed() !== undefined);
+    await waitFor('the log line', () => /WebSocket text frame/.test(sonde.log()));
+  });
+
+  it('a frame beyond the maximum packet size is the end, with the code that says so', async () => {
+    const one = await signedIn('ws-large');
+    one.send(Buffer.alloc(5 * 1024 * 1024));
+    await waitFor('the end', () => one.closed() !== undefined);
+    expect([1006, 1009]).toContain(one.closed());
+  });
+
+  it.each([
+    ['a protocol error', packet(0x36, text('a'), [0, 1])],
+    ['a second CONNECT', connectBytes({ level: 4, id: 'ws-twice' })],
+    ['a malformed length', Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 1])],
+  ])('%s is the end', async (_, bytes) => {
+    const one = await signedIn('ws-fault');
+    one.send(bytes);
+    await waitFor('the end', () => one.closed() !== undefined);
+  });
+
+  it('what is no CONNECT is the end without an answer', async () => {
+    const one = await browser();
+    one.send(PINGREQ);
+    await waitFor('the end', () => one.closed() !== undefined);
+    expect(one.received()).toHaveLength(0);
+  });
+
+  it('any path serves whoever asks for the subprotocol mqtt, and no other path a stranger', async () => {
+    const one = await browser('/any/path', ['mqtt']);
+    expect(one.socket.protocol).toBe('mqtt');
+    const old = await browser('/mqtt', ['mqttv3.1']);
+    expect(old.socket.protocol).toBe('mqttv3.1');
+    await expect(browser('/elsewhere', ['chat'])).rejects.toThrow(/404/);
+  });
+
+  it('a will is published when the tab is closed without DISCONNECT', async () => {
+    const watcher = await clients.connect({ level: 4, id: 'ws-heir' });
+    await watcher.subscribe('ws-will');
+    const one = await browser();
+    one.send(connectBytes({ level: 4, id: 'ws-mortal', will: { topic: 'ws-will', payload: 'closed' } }));
+    await waitFor('CONNACK', () => one.received().length === 4);
+    one.socket.close();
+    expect((await watcher.take('publish')).payload.toString()).toBe('closed');
+  });
+
+  it('one that never reads is bounded, and others go on', async () => {
+    const one = await signedIn('ws-never-reads');
+    one.send(subscribeBytes(4, 1, [['ws-flood', 0]]));
+    await waitFor('SUBACK', () => one.received().includes(0x90));
+    one.socket.pause();
+    const from = await clients.connect({ level: 4, id: 'ws-flooder' });
+    const payload = Buffer.alloc(10_000, 'x');
+    for (let n = 0; n < 3000; n++) from.socket.write(publishBytes(4, 'ws-flood', payload));
+    await from.drain(20_000);
+    const metrics = await (await fetch(`${sonde.url}/metrics`)).text();
+    expect(Number(/^process_resident_memory_bytes (\S+)$/m.exec(metrics)?.[1])).toBeLessThan(350 * 1024 * 1024);
+    expect(Number(/^sonde_messages_dropped_total (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(0);
+  });
+});
