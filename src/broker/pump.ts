@@ -18,7 +18,7 @@ export function advance(core: BrokerCore, client: Client): void {
   if (client.again.size > 0) sendAgain(core, client, client.connection);
   if (client.again.size > 0 || client.pumping) return;
   if (!client.live) void pump(core, client);
-  else if (client.retainedToSend.length > 0) sendRetained(core, client);
+  else if (client.retainedToSend.size > 0) sendRetained(core, client);
 }
 
 /** Notes what was in flight when the last connection ended, for `advance` to send again [MQTT-4.4.0-1]. */
@@ -56,9 +56,12 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
       const connection = client.connection;
       const room = roomOf(client);
       if (connection === null || room <= 0) return;
+      const { tail } = client;
       const page = await client.store.read(client.queue, client.cursor, Math.min(room, PAGE_ENTRIES), PAGE_BYTES);
       if (client.connection !== connection) break;
       if (page.length === 0) {
+        // What was queued while the page was on its way is not in it: live is only who has read to the end.
+        if (client.tail !== tail) continue;
         client.live = true;
         return;
       }
@@ -68,7 +71,7 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
     client.pumping = false;
     // A new connection may have come, or room opened, while this one looked away.
     if (client.connection !== null && (client.again.size > 0 || roomOf(client) > 0) && client.waits) {
-      setImmediate(advance, core, client);
+      goOn(core, client);
     }
   }
 }
@@ -89,17 +92,17 @@ function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry): voi
 /** Sends retained messages of new subscriptions, a slice at a time [MQTT-3.3.1-8]. */
 function sendRetained(core: BrokerCore, client: Client): void {
   let sent = 0;
-  while (client.retainedToSend.length > 0) {
-    const cursor = client.retainedToSend[0] as RetainedCursor;
-    if (!client.ready) return; // goes on when the window opens or the output has drained
-    if (sent >= RETAINED_SLICE) {
-      setImmediate(advance, core, client);
-      return;
-    }
-    const next = cursor.names.next();
+  for (;;) {
+    const [cursor] = client.retainedToSend.values();
+    if (cursor === undefined || !client.ready) return; // goes on when the window opens or the output has drained
+    const next = sent < RETAINED_SLICE ? cursor.names.next() : PAUSE;
     if (next.done) {
-      client.retainedToSend.shift();
+      client.retainedToSend.delete(cursor.filter);
       continue;
+    }
+    if (next.value === null) {
+      goOn(core, client);
+      return;
     }
     const message = client.world.retained.get(next.value);
     const rules = client.principal.rules;
@@ -107,6 +110,16 @@ function sendRetained(core: BrokerCore, client: Client): void {
     sendOneRetained(core, client, cursor, message);
     sent += 1;
   }
+}
+
+/** With the next turn, so that others get theirs; once, whoever asks for it. */
+function goOn(core: BrokerCore, client: Client): void {
+  if (client.goesOn) return;
+  client.goesOn = true;
+  setImmediate(() => {
+    client.goesOn = false;
+    advance(core, client);
+  });
 }
 
 function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCursor, message: StoredMessage): void {
@@ -155,3 +168,4 @@ function roomOf(client: Client): number {
 }
 
 const PUBREL = 6;
+const PAUSE = { done: false, value: null } as const;
