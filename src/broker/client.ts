@@ -34,8 +34,10 @@ export class Client {
   full = false;
   /** Identifiers in flight that its connection has not been sent again yet, oldest first. */
   readonly again = new Set<number>();
-  /** Cursors over the retained messages of filters that it subscribed to. */
-  readonly retainedToSend: RetainedCursor[] = [];
+  /** Cursors over the retained messages of filters that it subscribed to, one a filter, in the order of the subscriptions. */
+  readonly retainedToSend = new Map<string, RetainedCursor>();
+  /** It goes on with the next turn. */
+  goesOn = false;
 
   /** Most that may be in flight to it now. */
   window = 0;
@@ -71,7 +73,7 @@ export class Client {
 
   /** Whether something waits until there is room for it. */
   get waits(): boolean {
-    return !this.live || this.again.size > 0 || this.retainedToSend.length > 0;
+    return !this.live || this.again.size > 0 || this.retainedToSend.size > 0;
   }
 
   /** Whether a QoS 1 or 2 message may be sent to it right now. */
@@ -91,7 +93,8 @@ export class Client {
 /** Retained messages of one new subscription, sent at the receiver's pace. */
 export type RetainedCursor = {
   readonly filter: string;
-  readonly names: Iterator<string>;
+  /** Null: a place to pause. */
+  readonly names: Iterator<string | null>;
   readonly maxQos: 0 | 1 | 2;
   readonly subscriptionIdentifiers: readonly number[];
 };

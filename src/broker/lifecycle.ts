@@ -38,7 +38,7 @@ export function endSession(core: BrokerCore, client: Client, why: string): void 
   const { world, session } = client;
   for (const filter of session.subscriptions.keys()) world.subscriptions.remove(filter, client);
   session.subscriptions.clear();
-  client.retainedToSend.length = 0;
+  client.retainedToSend.clear();
   client.store.dropQueue(client.queue);
   if (client.persistent) core.turn.wrote();
   if (world.clients.get(session.clientId) === client) world.clients.delete(session.clientId);

@@ -13,6 +13,8 @@ import { tellRefusal } from './refusals.ts';
 
 /** How many topics of one connection have their rule's answer remembered. */
 const RULE_CACHE = 1000;
+/** Longer topics are looked up each time: a thousand of 64 KiB would be much for one connection. */
+const RULE_CACHE_TOPIC = 256;
 
 /** One PUBLISH from a client: its topic, its right to it, and then on to the receivers. Returns the acknowledgement's reason. */
 export function route(
@@ -109,6 +111,7 @@ function mayPublish(core: BrokerCore, connection: Connection, client: Client, to
   if (topic.charCodeAt(0) === DOLLAR && isReserved(core, topic)) return false;
   const rules = client.principal.rules;
   if (rules.all) return true;
+  if (topic.length > RULE_CACHE_TOPIC) return rules.mayPublish(topic);
   connection.mayPublish ??= new Map();
   let allowed = connection.mayPublish.get(topic);
   if (allowed === undefined) {

@@ -30,8 +30,7 @@ export function unsubscribe(core: BrokerCore, connection: Connection, client: Cl
     }
     const known = client.session.subscriptions.delete(filter);
     client.world.subscriptions.remove(filter, client);
-    const pending = client.retainedToSend.findIndex((cursor) => cursor.filter === filter);
-    if (pending >= 0) client.retainedToSend.splice(pending, 1);
+    client.retainedToSend.delete(filter);
     return known ? Reason.success : Reason.noSubscriptionExisted;
   });
   connection.send({ type: 'unsuback', packetId: packet.packetId, reasons, properties: EMPTY_PROPERTIES });
@@ -87,9 +86,11 @@ function subscribeOne(
   subscriptions.set(filter, subscription);
   client.world.subscriptions.add(filter, client, subscription); // replaces an equal one [MQTT-3.8.4-3]
   if (entry.retainHandling === 0 || (entry.retainHandling === 1 && isNew)) {
-    client.retainedToSend.push({
+    // Subscribed to again while they are being sent: they are sent anew, from the beginning.
+    client.retainedToSend.delete(filter);
+    client.retainedToSend.set(filter, {
       filter,
-      names: names(client.world.retained.matching(filter)),
+      names: names(client.world.retained.search(filter)),
       maxQos: entry.qos,
       subscriptionIdentifiers: identifiers,
     });
@@ -134,8 +135,8 @@ function viewerOf(core: BrokerCore, connection: Connection, client: Client): Vie
   return connection.viewer;
 }
 
-function* names(matching: Iterable<readonly [string, unknown]>): Generator<string> {
-  for (const [name] of matching) yield name;
+function* names(search: Iterable<readonly [string, unknown] | null>): Generator<string | null> {
+  for (const found of search) yield found === null ? null : found[0];
 }
 
 /** A viewer with this much waiting for it skips frames. */

@@ -38,6 +38,11 @@ export class RetainedIndex<M> {
    * stands still may or may not be seen; one that stays is seen once.
    */
   *matching(filter: string): Generator<readonly [name: string, message: M]> {
+    for (const found of this.search(filter)) if (found !== null) yield found;
+  }
+
+  /** The same, with null after each `NODES_A_STEP` nodes that were looked at: whoever searches may pause there. */
+  *search(filter: string): Generator<readonly [name: string, message: M] | null> {
     const levels = filter.split('/');
     if (!filter.includes('+') && !filter.includes('#')) {
       const message = this.#byName.get(filter);
@@ -52,7 +57,10 @@ export class RetainedIndex<M> {
       depths.push(depth);
     };
     enter(this.#root, 0);
+    let looked = 0;
     while (stack.length > 0) {
+      looked += 1;
+      if (looked % NODES_A_STEP === 0) yield null;
       const step = (stack[stack.length - 1] as Iterator<Node<M>>).next();
       const depth = depths[depths.length - 1] as number;
       if (step.done) {
@@ -96,6 +104,9 @@ export class RetainedIndex<M> {
     }
   }
 }
+
+/** Some tenths of a millisecond. */
+const NODES_A_STEP = 500;
 
 type Node<M> = {
   children: Map<string, Node<M>> | null;
