@@ -1,9 +1,10 @@
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { entry } from '../../scripts/workshop/paths.mjs';
-import { freePort, runToEnd } from '../tooling/index.ts';
+import { connectBytes, open } from '../conformance/client.ts';
+import { freePort, runToEnd, sondeCommand, startSonde } from '../tooling/index.ts';
 
 const NOBODY = 65_534;
 
@@ -80,3 +81,45 @@ describe.skipIf(process.platform === 'win32')('a start in a folder that may not 
     expect(readFileSync(file).equals(readFileSync(join(folder, 'before')))).toBe(true);
   });
 });
+
+describe('a history file that was good once and was damaged since', () => {
+  let dataDir: string;
+  let pristine: Buffer;
+  beforeAll(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'sonde-damaged-'));
+    const sonde = await startSonde({ dataDir, history: 'duckdb' });
+    const client = await open(sonde.mqttPort, 4);
+    client.send(connectBytes({ level: 4, id: 'before' }));
+    await client.take('connack');
+    for (let n = 0; n < 200; n++) await client.publish(`before/${n % 9}`, String(n), { qos: 1 });
+    client.destroy();
+    await sonde.stop();
+    pristine = readFileSync(join(dataDir, 'history.duckdb'));
+  });
+  afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
+
+  /** DuckDB's three headers are the first three blocks of 4 KiB; each larger block has a checksum. */
+  it.each<readonly [string, (bytes: Buffer) => Buffer]>([
+    ['its magic', (bytes) => bytes.fill(0xa5, 8, 12)],
+    ['its headers', (bytes) => bytes.fill(0xa5, 4096, 4160).fill(0xa5, 8192, 8256)],
+    ['a byte in each block', (bytes) => everyBlock(bytes)],
+    ['its end, which is gone', (bytes) => bytes.subarray(0, 1000)],
+    ['all of it, which is gone', () => Buffer.alloc(0)],
+  ])('is told from one that is held by another process, at once: %s', async (_, damage) => {
+    const file = join(dataDir, 'history.duckdb');
+    writeFileSync(file, damage(Buffer.from(pristine)));
+    const flags = ['--mqtt', `127.0.0.1:${await freePort()}`, '--http', `127.0.0.1:${await freePort()}`];
+    const since = performance.now();
+    const result = await sondeCommand(['serve', '--data', dataDir, ...flags]);
+    expect(result.stderr).toContain(file);
+    expect(result.stderr).not.toMatch(/another process|fault of Sonde|^\s+at /m);
+    expect(result.stderr.trim().split('\n')).toHaveLength(1);
+    expect(result.code).toBe(1);
+    expect(performance.now() - since).toBeLessThan(12_000);
+  });
+});
+
+function everyBlock(bytes: Buffer): Buffer {
+  for (let at = 3 * 4096 + 100; at < bytes.length; at += 256 * 1024) bytes[at] = (bytes[at] as number) ^ 0xff;
+  return bytes;
+}

@@ -72,7 +72,8 @@ async function openInstance(file: string, tempFolder: string, limits: HistoryLim
       return await DuckDBInstance.create(file, config);
     } catch (error) {
       const text = messageOf(error);
-      const locked = /lock/i.test(text);
+      // A word of its own: a damaged file is told of by its blocks.
+      const locked = /\block\b/i.test(text);
       if (locked && performance.now() < deadline) {
         await pause(LOCK_PAUSE_MS);
         continue;
