@@ -74,6 +74,9 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   readonly waiting = new Set<Connection>();
   /** It took no byte for too long: nobody waits for it any more. */
   stalled = false;
+  /** How often, lately, and when last (monotonic). */
+  stalls = 0;
+  stalledAtMs = 0;
   /** Things that were refused to it. */
   refusals = 0;
   /** Monotonic time of the last progress of its output while it is behind. */
@@ -183,7 +186,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       readAck(buffer, firstByte, bodyStart, bodyEnd, this.version, ack);
       // With more than an identifier, a reason and an empty property block it is rare enough to be read whole.
       if (bodyEnd - bodyStart > SHORT_ACK_BYTES) decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
-      client.again.delete(ack.packetId);
+      if (client.again.size > 0) client.again.delete(ack.packetId);
       client.session.acknowledged(type, ack.packetId, ack.reason, this);
     } else {
       const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);

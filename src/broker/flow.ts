@@ -36,8 +36,10 @@ export function releaseWaiting(core: BrokerCore, receiver: Connection): void {
 /** Called by the tick: finds receivers that have taken no byte for too long. */
 export function findStalled(core: BrokerCore, nowMs: number): void {
   for (const receiver of core.behind) {
-    if (nowMs - receiver.behindSinceMs < core.limits.stalledAfterMs) continue;
+    if (nowMs - receiver.behindSinceMs < patienceFor(core, receiver, nowMs)) continue;
     receiver.stalled = true;
+    receiver.stalls += 1;
+    receiver.stalledAtMs = nowMs;
     core.logger.warn(
       { client: receiver.name, waitingBytes: receiver.output.bytes },
       'receiver takes nothing: its QoS 0 messages are dropped until it has caught up',
@@ -45,6 +47,14 @@ export function findStalled(core: BrokerCore, nowMs: number): void {
     releaseWaiting(core, receiver);
   }
 }
+
+/** Half as long after each stall of the last minute: else one that reads a little now and then would hold others up for ever. */
+function patienceFor(core: BrokerCore, receiver: Connection, nowMs: number): number {
+  if (nowMs - receiver.stalledAtMs > FORGIVEN_AFTER_MS) receiver.stalls = 0;
+  return core.limits.stalledAfterMs / 2 ** Math.min(receiver.stalls, 5);
+}
+
+const FORGIVEN_AFTER_MS = 60_000;
 
 /** Reads a publisher of recorded topics more slowly while the recorder is behind. */
 export function holdForRecorder(core: BrokerCore, connection: Connection, world: World): void {

@@ -174,6 +174,40 @@ describe('hostile clients', () => {
       expect(await sink.drain()).toMatchObject([{ type: 'publish', topic: 'flood/again' }]);
     }, 60_000);
 
+    it('one that reads a little now and then holds others up less each time', async () => {
+      const sink = await connect(4, { id: 'now-and-then' });
+      await sink.subscribe('trickle/#');
+      sink.socket.removeAllListeners('data').on('data', () => {});
+      const beside = await startCanary(sonde.mqttPort, 'trickle');
+      const from = await connect(4);
+      const payload = Buffer.alloc(10_000, 'x');
+      const flood = setInterval(() => {
+        if (from.socket.writableLength > 1_000_000) return;
+        for (let n = 0; n < 50; n++) from.socket.write(publishBytes(4, 'trickle/a', payload));
+      }, 10);
+      const heldMs: number[] = [];
+      try {
+        for (let round = 0; round < 4; round++) {
+          const before = (await clientInfo('now-and-then')).dropped;
+          await beside.worstMs();
+          sink.socket.pause();
+          await waitFor('the next stall', async () => (await clientInfo('now-and-then')).dropped > before);
+          heldMs.push(await beside.worstMs());
+          sink.socket.resume();
+          await waitFor('it to catch up', async () => {
+            const { dropped } = await clientInfo('now-and-then');
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            return (await clientInfo('now-and-then')).dropped === dropped;
+          });
+        }
+      } finally {
+        clearInterval(flood);
+        await beside.stop();
+      }
+      expect(heldMs[0]).toBeGreaterThan(1000);
+      expect(heldMs[3]).toBeLessThan(1000);
+    }, 60_000);
+
     it('one that never acknowledges has its window full, its queue bounded, and others are not slowed', async () => {
       const lazy = await connect(4, { id: 'never-acks' });
       await lazy.subscribe('lazy/#', 1);
