@@ -30,31 +30,39 @@ export function parseIsoMicros(text: string): number | null {
   return Number.isSafeInteger(us) ? us : null;
 }
 
-/** `2026-11-21T07:03:00.123456Z`. Takes whole microseconds. */
+/** `2026-11-21T07:03:00.123456Z`. Takes whole microseconds. One for each row of an answer, so by arithmetic alone. */
 export function formatMicros(us: number): string {
   const micros = mod(us, 1_000_000);
   const seconds = mod((us - micros) / 1_000_000, 86_400);
   const days = (us - micros - seconds * 1_000_000) / DAY_US;
-  const minutes = Math.floor(seconds / 60);
-  const time = `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(seconds % 60)}`;
-  return `${dateOf(days)}T${time}.${String(micros).padStart(6, '0')}Z`;
+  const minutes = (seconds / 60) | 0;
+  const hours = (minutes / 60) | 0;
+  const upper = (micros / 10_000) | 0;
+  const middle = ((micros / 100) | 0) % 100;
+  const time = `${TWO[hours]}:${TWO[minutes % 60]}:${TWO[seconds % 60]}`;
+  return `${dateOf(days)}T${time}.${TWO[upper]}${TWO[middle]}${TWO[micros % 100]}Z`;
 }
+
+/** `00` to `99`. */
+const TWO: readonly string[] = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, '0'));
 
 /** The same, and null for null. */
 export function formatMicrosOrNull(us: number | null): string | null {
   return us === null ? null : formatMicros(us);
 }
 
-// Rows of one answer share few days, so the calendar is asked once a day and not once a row.
-let cachedDays = 0;
-let cachedDate = '1970-01-01';
-
+/** Days since 1970 to a date of the Gregorian calendar, counted in eras of 400 years that begin on 1 March. */
 function dateOf(days: number): string {
-  if (days !== cachedDays) {
-    cachedDate = new Date(days * 86_400_000).toISOString().slice(0, -14);
-    cachedDays = days;
-  }
-  return cachedDate;
+  const shifted = days + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const day = shifted - era * 146_097;
+  const year = Math.floor((day - Math.floor(day / 1460) + Math.floor(day / 36_524) - Math.floor(day / 146_096)) / 365);
+  const dayOfYear = day - (365 * year + Math.floor(year / 4) - Math.floor(year / 100));
+  const month = Math.floor((5 * dayOfYear + 2) / 153);
+  const dayOfMonth = dayOfYear - Math.floor((153 * month + 2) / 5) + 1;
+  const calendarMonth = month < 10 ? month + 3 : month - 9;
+  const calendarYear = year + era * 400 + (calendarMonth <= 2 ? 1 : 0);
+  return `${String(calendarYear).padStart(4, '0')}-${TWO[calendarMonth]}-${TWO[dayOfMonth]}`;
 }
 
 function daysSinceEpoch(year: number, month: number, day: number): number {
@@ -70,8 +78,4 @@ function daysInMonth(year: number, month: number): number {
 function mod(value: number, by: number): number {
   const rest = value % by;
   return rest < 0 ? rest + by : rest;
-}
-
-function two(value: number): string {
-  return value < 10 ? `0${value}` : String(value);
 }

@@ -68,7 +68,7 @@ export function addClientsRoute(app: App, { broker, limits }: ApiContext): void 
       const { limit } = request.query;
       const clients = broker.clients(principal.world);
       markTruncated(reply, clients.length > limit);
-      return sendRows(reply, 'clients', clients.slice(0, limit), renderClient);
+      return sendRows(reply, 'clients', clients.slice(0, limit), (row) => JSON.stringify(renderClient(row)));
     },
   );
 }

@@ -93,12 +93,12 @@ function checkTogether({ from, to, limit, points, format = 'json' }: z.output<Re
   if (faults.length > 0) throw invalid(faults);
 }
 
-function renderPoint([timeUs, value]: PointRow) {
-  return [formatMicros(timeUs), value];
+function renderPoint([timeUs, value]: PointRow): string {
+  return `["${formatMicros(timeUs)}",${typeof value === 'number' ? value : JSON.stringify(value)}]`;
 }
 
-function renderBucket([startUs, min, avg, max]: BucketRow) {
-  return [formatMicros(startUs), min, avg, max];
+function renderBucket([startUs, min, avg, max]: BucketRow): string {
+  return `["${formatMicros(startUs)}",${min},${avg},${max}]`;
 }
 
 const DESCRIPTION = `The first \`limit\` points at or after \`from\` and before \`to\`. For the next page, ask again \`from\` the last time (points of that

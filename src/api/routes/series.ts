@@ -67,7 +67,7 @@ export function addSeriesRoute(app: App, context: ApiContext): void {
       const found = await ask(context, reply, () => history.series(world, topic, most));
       const allowed = rules.all ? found : found.filter((row) => rules.mayReceive(row.topic));
       markTruncated(reply, allowed.length > limit || found.length === most);
-      return sendRows(reply, 'series', allowed.slice(0, limit), renderSeries);
+      return sendRows(reply, 'series', allowed.slice(0, limit), (row) => JSON.stringify(renderSeries(row)));
     },
   );
 }

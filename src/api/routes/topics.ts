@@ -53,7 +53,7 @@ export function addTopicsRoute(app: App, { broker, limits }: ApiContext): void {
       const found = broker.topics(principal.world, topic, asked);
       const allowed = rules.all ? found : found.filter((info) => rules.mayReceive(info.topic));
       markTruncated(reply, allowed.length > limit || found.length === asked);
-      return sendRows(reply, 'topics', allowed.slice(0, limit), renderTopic);
+      return sendRows(reply, 'topics', allowed.slice(0, limit), (row) => JSON.stringify(renderTopic(row)));
     },
   );
 }
