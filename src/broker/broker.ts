@@ -83,6 +83,7 @@ export function createBroker(options: BrokerOptions): Broker {
     behind: new Set(),
     waitingForRecorder: new Set(),
     computed: [],
+    queuedInAll: 0,
     recorderFull: false,
     message: noMessage(),
     arrivedUs: 0,

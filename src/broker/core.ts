@@ -32,6 +32,8 @@ export type BrokerCore = {
   /** Publishers that wait for the recorder. */
   readonly waitingForRecorder: Set<Connection>;
   readonly computed: ComputedTopics[];
+  /** Entries that wait or are in flight, of all clients. */
+  queuedInAll: number;
   /** The recorder's durable queue is at its bound. */
   recorderFull: boolean;
   /** The message that is worked on: one object for all. */

@@ -92,12 +92,17 @@ export function settle(core: BrokerCore, client: Client, entry: QueueEntry | nul
   countTaken(core, client, entry.message);
 }
 
-/** A message went into a client's queue; at its bound the queue takes no more. */
+/** Entries in all queues together: some hundred MB of memory. At the bound each queue that would grow is full. */
+const MAX_QUEUED_IN_ALL = 2_000_000;
+
+/** A message went into a client's queue; at its bound, or that of all queues, the queue takes no more. */
 export function countQueued(core: BrokerCore, client: Client, message: StoredMessage): void {
   const { maxQueuedMessages, maxQueuedBytes } = core.limits;
   client.queued += 1;
   client.queuedBytes += storedBytes(message);
-  if (client.queued >= maxQueuedMessages || client.queuedBytes >= maxQueuedBytes) setFull(core, client, true);
+  core.queuedInAll += 1;
+  const own = client.queued >= maxQueuedMessages || client.queuedBytes >= maxQueuedBytes;
+  if (own || core.queuedInAll >= MAX_QUEUED_IN_ALL) setFull(core, client, true);
 }
 
 /** A message left a client's queue; with a tenth of it free it takes messages again. */
@@ -105,6 +110,7 @@ export function countTaken(core: BrokerCore, client: Client, message: StoredMess
   const { maxQueuedMessages, maxQueuedBytes } = core.limits;
   client.queued -= 1;
   client.queuedBytes -= storedBytes(message);
+  core.queuedInAll -= 1;
   if (!client.full) return;
   if (client.queued < maxQueuedMessages * 0.9 && client.queuedBytes < maxQueuedBytes * 0.9)
     setFull(core, client, false);

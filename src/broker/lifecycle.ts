@@ -40,6 +40,7 @@ export function endSession(core: BrokerCore, client: Client, why: string): void 
   session.subscriptions.clear();
   client.retainedToSend.clear();
   client.store.dropQueue(client.queue);
+  core.queuedInAll -= client.queued;
   if (client.persistent) core.turn.wrote();
   if (world.clients.get(session.clientId) === client) world.clients.delete(session.clientId);
   core.logger.debug({ client: session.clientId }, `session ended: ${why}`);
