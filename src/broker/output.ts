@@ -1,10 +1,5 @@
+import { Chunk, giveBack, LARGEST_CHUNK, takeChunk } from './chunks.ts';
 import type { Wire } from './wire.ts';
-
-const SMALL = 4 * 1024;
-const LARGE = 64 * 1024;
-/** Free chunks that are kept for the next turn: 16 MiB of large ones, 4 MiB of small ones. */
-const KEEP_LARGE = 256;
-const KEEP_SMALL = 1024;
 
 /**
  * What waits to be sent to one connection. Packets are encoded straight into the current chunk; at the end of the turn all
@@ -13,16 +8,17 @@ const KEEP_SMALL = 1024;
  *    sealed: [ chunk | a large payload by reference | chunk ]   current: [ ####......... ]
  */
 export class Output {
-  /** The chunk to write into, after `reserve`. */
-  buffer: Buffer = NOTHING;
+  /** The memory to write into, after `reserve`. */
+  buffer: Buffer = NOTHING.bytes;
   /** Bytes that wait here or in the wire. */
   bytes = 0;
+  #chunk: Chunk = NOTHING;
   #length = 0;
   #sealed: Buffer[] | null = null;
   /** Chunks that `#sealed` shows parts of. */
-  #sealedChunks: Buffer[] | null = null;
+  #sealedChunks: Chunk[] | null = null;
   /** Chunks that the wire has not sent yet; null when it is idle. */
-  #lent: Buffer[] | null = null;
+  #lent: Chunk[] | null = null;
   #lentBytes = 0;
 
   /** Makes room for exactly `size` bytes and counts them as written: fill buffer[offset..offset+size) at once. */
@@ -48,15 +44,13 @@ export class Output {
   /** Hands everything to the wire, unless it is still busy with the last lot. */
   flush(wire: Wire): void {
     if (this.#lent !== null || this.bytes === 0) return;
-    const chunk = this.buffer;
+    const chunk = this.#chunk;
     const chunks = this.#sealedChunks;
-    const buffers = this.#sealed ?? [];
-    if (this.#length > 0) buffers.push(this.#length === chunk.length ? chunk : chunk.subarray(0, this.#length));
-    this.buffer = NOTHING;
-    this.#length = 0;
+    const gone = wire.write(this.#buffers());
     this.#sealed = null;
     this.#sealedChunks = null;
-    if (wire.write(buffers)) {
+    this.#use(NOTHING, 0);
+    if (gone) {
       this.bytes = 0;
       giveBack(chunk);
       if (chunks) for (const each of chunks) giveBack(each);
@@ -78,8 +72,7 @@ export class Output {
 
   /** Forgets everything: the connection is gone. Chunks that the wire may still hold are left to the collector. */
   discard(): void {
-    this.buffer = NOTHING;
-    this.#length = 0;
+    this.#use(NOTHING, 0);
     this.#sealed = null;
     this.#sealedChunks = null;
     this.#lent = null;
@@ -87,43 +80,48 @@ export class Output {
     this.bytes = 0;
   }
 
+  #buffers(): readonly Buffer[] {
+    if (this.#sealed === null) {
+      single[0] = this.#chunk.first(this.#length);
+      return single;
+    }
+    if (this.#length > 0) this.#sealed.push(this.#chunk.first(this.#length));
+    return this.#sealed;
+  }
+
   #reserveElsewhere(size: number): number {
-    const before = this.buffer;
+    const before = this.#chunk;
     const used = this.#length;
-    if (before.length === SMALL && used + size <= LARGE) {
-      // A first small chunk that overflows moves into a large one; nothing is sealed for a few bytes.
-      const chunk = large.pop() ?? Buffer.allocUnsafeSlow(LARGE);
-      before.copy(chunk, 0, 0, used);
+    if (used > 0 && used + size <= LARGEST_CHUNK) {
+      // A chunk that overflows moves into a larger one: one piece for a few kilobytes, and nothing is sealed for a few bytes.
+      const chunk = takeChunk(used + size);
+      before.bytes.copy(chunk.bytes, 0, 0, used);
       giveBack(before);
-      this.buffer = chunk;
-      this.#length = used + size;
+      this.#use(chunk, used + size);
       return used;
     }
     this.#seal();
-    if (size > LARGE) this.buffer = Buffer.allocUnsafeSlow(size);
-    else if (size <= SMALL && this.#sealed === null) this.buffer = small.pop() ?? Buffer.allocUnsafeSlow(SMALL);
-    else this.buffer = large.pop() ?? Buffer.allocUnsafeSlow(LARGE);
-    this.#length = size;
+    // After a sealed piece more is likely to follow.
+    this.#use(takeChunk(this.#sealed === null ? size : Math.max(size, LARGEST_CHUNK)), size);
     return 0;
   }
 
   #seal(): void {
     if (this.#length === 0) return;
     this.#sealed ??= [];
-    this.#sealed.push(this.buffer.subarray(0, this.#length));
+    this.#sealed.push(this.#chunk.first(this.#length));
     this.#sealedChunks ??= [];
-    this.#sealedChunks.push(this.buffer);
-    this.buffer = NOTHING;
-    this.#length = 0;
+    this.#sealedChunks.push(this.#chunk);
+    this.#use(NOTHING, 0);
+  }
+
+  #use(chunk: Chunk, length: number): void {
+    this.#chunk = chunk;
+    this.buffer = chunk.bytes;
+    this.#length = length;
   }
 }
 
-const NOTHING = Buffer.alloc(0);
-const small: Buffer[] = [];
-const large: Buffer[] = [];
-
-/** Outsize chunks have neither length and go to the collector. */
-function giveBack(chunk: Buffer): void {
-  if (chunk.length === LARGE && large.length < KEEP_LARGE) large.push(chunk);
-  else if (chunk.length === SMALL && small.length < KEEP_SMALL) small.push(chunk);
-}
+const NOTHING = new Chunk(0);
+/** The list of a write of one piece: most are. The wire reads it at once and keeps none of it. */
+const single: Buffer[] = [];

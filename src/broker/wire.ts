@@ -4,7 +4,7 @@ import type { Remote } from '../access/index.ts';
 export type Wire = {
   readonly remote: Remote;
   /**
-   * Hands buffers to the kernel, in order. True: all is gone, the buffers may be used again at once. False: `onWritten`
+   * Hands buffers to the kernel, in order; the list is only read. True: all is gone, buffers may be used again. False: `onWritten`
    * of the connection is called when it is.
    */
   readonly write: (buffers: readonly Buffer[]) => boolean;
