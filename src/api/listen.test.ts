@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { OperatorError } from '../base/index.ts';
 import type { ApiOptions } from './api.ts';
-import { createFixture, type Fixture } from './testing/fakes.ts';
+import { createFixture, type Fixture, jsonAnswer } from './testing/fakes.ts';
 import { talk } from './testing/talk.ts';
 
 const open: Fixture[] = [];
@@ -85,7 +85,7 @@ describe('listeners', () => {
       ...fixture.history,
       points: () => {
         asked.push(1);
-        return wait.then(() => [[0, 1]] as const);
+        return wait.then(() => jsonAnswer([['1970-01-01T00:00:00.000000Z', 1]]));
       },
     };
     const { api, url } = await start({ history });
@@ -199,10 +199,10 @@ describe('a download over a socket', () => {
   });
 
   it('is the same for an answer of many rows', async () => {
-    const many = Array.from({ length: 100_000 }, (_, i) => [i, 'x'.repeat(100)] as const);
+    const points = async () => ({ truncated: false, body: Readable.from(endless()) });
     const { history } = await createFixture();
     const limits = { stallMs: 100, queriesAtOnce: 1 };
-    const { port, url } = await start({ history: { ...history, points: async () => many }, limits });
+    const { port, url } = await start({ history: { ...history, points }, limits });
     await readAndStop(port, '/api/v1/points?topic=t&limit=100000');
     expect((await fetch(`${url}/api/v1/points?topic=t`)).status).toBe(503);
     await expect.poll(async () => (await fetch(`${url}/api/v1/series`)).status, { timeout: 5000 }).toBe(200);

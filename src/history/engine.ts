@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { messageOf } from '../base/index.ts';
 import { createCatalog } from './duckdb/catalog.ts';
 import { openDatabase } from './duckdb/database.ts';
@@ -6,17 +7,23 @@ import { matchingSeries, readBuckets, readPoints, seriesOf } from './duckdb/quer
 import { plainMessage } from './duckdb/rows.ts';
 import { loadCatalog, saveCatalog } from './duckdb/state.ts';
 import { createWriter, WriterLost } from './duckdb/writer.ts';
-import { createExports, type Exports } from './export/exports.ts';
+import { createExports } from './export/exports.ts';
+import { bucketsJson, pointsJson } from './export/json.ts';
 import type { HistoryLimits } from './options.ts';
 import { HistoryError } from './port.ts';
 import type { Answer, Batch, Call, Committed, FromProcess } from './protocol.ts';
+import { createStreams, type Stream } from './streams.ts';
 
 /** History inside its process: one writer, a few readers, exports, and the database's upkeep. */
 export type Engine = {
   readonly positions: () => readonly (readonly [string, number])[];
   readonly write: (batch: Batch) => Promise<Committed>;
-  readonly answer: (id: number, call: Call) => Promise<Answer>;
-  readonly exports: Exports;
+  /** Null: the answer went to the pipe. */
+  readonly answer: (id: number, call: Call) => Promise<Answer | null>;
+  /** The reader of a call's bytes has room for more. */
+  readonly pull: (id: number, bytes: number) => void;
+  /** Nobody wants what comes of a call any more. */
+  readonly cancel: (id: number) => void;
   /** Finishes what was begun; with `checkpoint` the log is folded in, so that the next start is quick. */
   readonly close: (checkpoint: boolean) => Promise<void>;
 };
@@ -31,6 +38,7 @@ export async function openEngine(
   limits: HistoryLimits,
   run: string,
   say: (message: FromProcess) => void,
+  pipe: Writable,
 ): Promise<Engine> {
   const database = await openDatabase(file, limits);
   const catalog = createCatalog(limits.maxSeries);
@@ -43,7 +51,8 @@ export async function openEngine(
     maxWaiting: limits.maxWaitingQueries,
     timeoutMs: limits.queryTimeoutMs,
   });
-  const exports = createExports({ database, catalog, limits, say, lastSeq: () => writer.seq() });
+  const streams = createStreams(pipe, limits.exportStallMs, say);
+  const exports = createExports({ database, catalog, limits, streams, say, lastSeq: () => writer.seq() });
 
   /** Writes and checkpoints in turn: a checkpoint between two commits costs neither of them a failure. */
   let turn: Promise<unknown> = Promise.resolve();
@@ -99,22 +108,34 @@ export async function openEngine(
         case 'points': {
           const series = seriesOf(catalog, call.query);
           const limit = Math.min(call.limit, limits.maxPoints);
-          return pool.run((connection) => readPoints(connection, series, call.query, limit));
+          return sendAll(streams.open(id), async () => {
+            // One more than asked for tells whether there is more.
+            const rows = await pool.run((connection) => readPoints(connection, series, call.query, limit + 1));
+            return { chunks: pointsJson(rows, limit), truncated: rows.times.length > limit };
+          });
         }
         case 'buckets': {
           const series = seriesOf(catalog, call.query);
-          return pool.run((connection) => readBuckets(connection, series, call.query, call.buckets));
+          return sendAll(streams.open(id), async () => {
+            const rows = await pool.run((connection) => readBuckets(connection, series, call.query, call.buckets));
+            return { chunks: bucketsJson(rows), truncated: false };
+          });
         }
         case 'export':
           exports.begin(id, call.query);
-          return null;
+          return 'begun';
         default:
           throw new HistoryError('failed', 'history does not know this question');
       }
     },
-    exports,
+    pull: streams.pull,
+    cancel: (id) => {
+      exports.cancel(id);
+      streams.cancel(id);
+    },
     close: async (withCheckpoint) => {
       clearInterval(upkeep);
+      streams.close();
       await exports.close();
       pool.stop();
       await inTurn(async () => {
@@ -124,6 +145,20 @@ export async function openEngine(
       database.close();
     },
   };
+}
+
+type Rendered = { readonly chunks: AsyncIterable<Uint8Array>; readonly truncated: boolean };
+
+/** Sends what `work` comes to; the stream is there from the start, so that who asked can give up meanwhile. */
+async function sendAll(stream: Stream, work: () => Promise<Rendered>): Promise<null> {
+  try {
+    const { chunks, truncated } = await work();
+    for await (const bytes of chunks) await stream.send(bytes, truncated);
+    stream.end();
+    return null;
+  } finally {
+    stream.close();
+  }
 }
 
 export { WriterLost };

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,6 +7,7 @@ import { OperatorError } from '../base/index.ts';
 import type { ExportQuery, History, PointsQuery } from './port.ts';
 import { createMemorySource } from './testing/memory-source.ts';
 import { createRig, type Rig, removeFolder, temporaryFolder } from './testing/rig.ts';
+import { bucketsOf, pointsOf } from './testing/rows.ts';
 import { until } from './testing/wait.ts';
 
 let folder: string;
@@ -42,7 +44,7 @@ describe('recording and reading', () => {
     publish('/sensors/temperature', '22.25', 1_700_000_000_000_001);
     await until('the series', async () => (await history.series(1, '#', 10)).length === 1, 1000);
     expect(performance.now() - sentMs).toBeLessThan(1000);
-    expect(await history.points(query('/sensors/temperature'), 10)).toEqual([[1_700_000_000_000_001, 22.25]]);
+    expect(await pointsOf(history, query('/sensors/temperature'), 10)).toEqual([[1_700_000_000_000_001, 22.25]]);
     expect(history.status()).toMatchObject({ state: 'ok', detail: '', recordedMessages: 1, bufferedBytes: 0 });
   });
 
@@ -64,7 +66,7 @@ describe('recording and reading', () => {
     publish('t', '{"ts":1700000000,"v":2}', 1_700_000_001_000_000);
     publish('t', '-0.5', -5);
     await recorded(11);
-    expect(await history.points(query('t'), 100)).toEqual([
+    expect(await pointsOf(history, query('t'), 100)).toEqual([
       [-5, -0.5],
       [999, 0],
       [1000, 1],
@@ -76,9 +78,9 @@ describe('recording and reading', () => {
       [1000, 'a\0b and more of it'],
       [1000, long],
     ]);
-    expect(await history.points(query('t', 'v'), 100)).toEqual([[1_700_000_000_000_000, 2]]);
-    expect(await history.points(query('t'), 3)).toHaveLength(3);
-    expect(await history.points(query('t', 'value', { fromUs: 999, toUs: 1000 }), 100)).toEqual([[999, 0]]);
+    expect(await pointsOf(history, query('t', 'v'), 100)).toEqual([[1_700_000_000_000_000, 2]]);
+    expect(await pointsOf(history, query('t'), 3)).toHaveLength(3);
+    expect(await pointsOf(history, query('t', 'value', { fromUs: 999, toUs: 1000 }), 100)).toEqual([[999, 0]]);
     const [series] = await history.series(1, 't', 1);
     expect(series).toMatchObject({ topic: 't', field: 'value', count: 10, firstUs: -5, lastUs: 1000, unit: null });
     expect(series?.lastValue).toBe(`${long.slice(0, 1024)}…`);
@@ -113,9 +115,9 @@ describe('recording and reading', () => {
     publish('t', '1', 1000, 1);
     publish('t', '2', 1000, 2);
     await recorded(2);
-    expect(await history.points({ ...query('t'), world: 2 }, 10)).toEqual([[1000, 2]]);
+    expect(await pointsOf(history, { ...query('t'), world: 2 }, 10)).toEqual([[1000, 2]]);
     expect(await history.series(1, '#', 10)).toHaveLength(1);
-    await expect(history.points({ ...query('t'), world: 3 }, 10)).rejects.toMatchObject({ code: 'unknown-series' });
+    await expect(pointsOf(history, { ...query('t'), world: 3 }, 10)).rejects.toMatchObject({ code: 'unknown-series' });
   });
 
   it('divides a span into buckets, without gaps and text', async () => {
@@ -124,17 +126,17 @@ describe('recording and reading', () => {
     publish('t', 'null', 50_000);
     publish('t', 'text', 50_000);
     await recorded(102);
-    const all = await history.buckets(query('t', 'value', { fromUs: 0, toUs: 100_000 }), 4);
+    const all = await bucketsOf(history, query('t', 'value', { fromUs: 0, toUs: 100_000 }), 4);
     expect(all).toEqual([
       [0, 0, 12, 24],
       [25_000, 25, 37, 49],
       [50_000, 50, 62, 74],
       [75_000, 75, 87, 99],
     ]);
-    const own = await history.buckets(query('t'), 1);
+    const own = await bucketsOf(history, query('t'), 1);
     expect(own).toEqual([[0, 0, 49.5, 99]]);
-    expect(await history.buckets(query('t', 'value', { fromUs: 200_000 }), 10)).toEqual([]);
-    expect((await history.buckets(query('t'), 7)).length).toBeLessThanOrEqual(7);
+    expect(await bucketsOf(history, query('t', 'value', { fromUs: 200_000 }), 10)).toEqual([]);
+    expect((await bucketsOf(history, query('t'), 7)).length).toBeLessThanOrEqual(7);
   });
 
   it('keeps what would open too many series as text, and says so', async () => {
@@ -145,13 +147,13 @@ describe('recording and reading', () => {
     publish('c', '5', 3000);
     publish('b', '{"new":1}', 4000);
     await recorded(5);
-    expect(await history.points(query('a', 'x'), 10)).toEqual([[1000, 1]]);
-    expect(await history.points(query('b'), 10)).toEqual([
+    expect(await pointsOf(history, query('a', 'x'), 10)).toEqual([[1000, 1]]);
+    expect(await pointsOf(history, query('b'), 10)).toEqual([
       [1000, 1],
       [4000, '{"new":1}'],
     ]);
     expect(
-      (await history.points(query('$sonde/overflow'), 10)).map(([, value]) => JSON.parse(value as string)),
+      (await pointsOf(history, query('$sonde/overflow'), 10)).map(([, value]) => JSON.parse(value as string)),
     ).toEqual([
       { topic: 'a', payload: '{"x":3,"z":4}' },
       { topic: 'c', payload: '5' },
@@ -165,11 +167,11 @@ describe('recording and reading', () => {
     publish('t', text, 1000);
     publish('bytes', Buffer.alloc(9_000_000, 0xfe), 1000);
     await recorded(2);
-    const parts = await history.points(query('t'), 10);
+    const parts = await pointsOf(history, query('t'), 10);
     expect(parts).toHaveLength(2);
     expect(parts.every(([timeUs]) => timeUs === 1000)).toBe(true);
     expect(parts.map(([, value]) => value as string).join('') === text).toBe(true);
-    const bytes = await history.points(query('bytes'), 10);
+    const bytes = await pointsOf(history, query('bytes'), 10);
     const sizes = bytes.map(([, value]) => Buffer.from((value as { base64: string }).base64, 'base64').length);
     expect(sizes).toEqual([8 * 1024 * 1024, 9_000_000 - 8 * 1024 * 1024]);
   });
@@ -179,9 +181,9 @@ describe('recording and reading', () => {
     const topic = `x'); DROP TABLE point; --"`;
     publish(topic, `{"a'b\\"; DELETE FROM series":1,"__proto__":2,"nul\\u0000key":3}`, 1000);
     await recorded(1);
-    expect(await history.points(query(topic, `a'b"; DELETE FROM series`), 10)).toEqual([[1000, 1]]);
-    expect(await history.points(query(topic, '__proto__'), 10)).toEqual([[1000, 2]]);
-    expect(await history.points(query(topic, 'nul\0key'), 10)).toEqual([[1000, 3]]);
+    expect(await pointsOf(history, query(topic, `a'b"; DELETE FROM series`), 10)).toEqual([[1000, 1]]);
+    expect(await pointsOf(history, query(topic, '__proto__'), 10)).toEqual([[1000, 2]]);
+    expect(await pointsOf(history, query(topic, 'nul\0key'), 10)).toEqual([[1000, 3]]);
   });
 });
 
@@ -204,7 +206,7 @@ describe('across restarts', () => {
     expect(await second.history.series(1, '#', 100)).toEqual(before);
     second.publish('t', '3', 2000);
     await second.recorded(1);
-    expect(await second.history.points(query('t'), 10)).toEqual([
+    expect(await pointsOf(second.history, query('t'), 10)).toEqual([
       [1000, 1],
       [2000, 3],
       [3000, 2],
@@ -317,13 +319,41 @@ describe('what cannot be opened', () => {
   });
 });
 
+describe('an answer of many points', () => {
+  it('is whole, in order, and made no faster than it is read', async () => {
+    const { history, publish, recorded } = await started();
+    const total = 200_000;
+    for (let i = 0; i < total; i++) publish('t', String(i), i);
+    await recorded(total);
+    const { body, truncated } = await history.points(query('t'), total - 1);
+    expect(truncated).toBe(true);
+    const stream = body as Readable;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    // Nobody has read: what is here is what a reader is given without asking, and a buffer's worth.
+    expect(stream.readableLength).toBeLessThan(1024 * 1024);
+    const { points } = JSON.parse(await textOf(stream)) as { points: [string, number][] };
+    expect(points.map(([, value]) => value)).toEqual(Array.from({ length: total - 1 }, (_, i) => i));
+  });
+
+  it('that nobody wants any more lets the next ones through', async () => {
+    const { history, publish, recorded } = await started({ maxQueries: 1, maxWaitingQueries: 1 });
+    for (let i = 0; i < 100_000; i++) publish('t', String(i), i);
+    await recorded(100_000);
+    for (let i = 0; i < 20; i++) {
+      const { body } = await history.points(query('t'), 100_000);
+      (body as Readable).destroy();
+    }
+    expect(await pointsOf(history, query('t'), 2)).toHaveLength(2);
+  });
+});
+
 describe('bounds', () => {
   it('queries beyond the bound are refused as busy, and a slow one is stopped', async () => {
     const { history, publish, recorded } = await started({ maxQueries: 1, maxWaitingQueries: 1, queryTimeoutMs: 1 });
     for (let i = 0; i < 200_000; i++) publish('t', String(i), 1000 + ((i * 7919) % 1_000_003));
     await recorded(200_000);
     const asked = Array.from({ length: 3 }, () =>
-      history.points(query('t'), 100_000).then(
+      pointsOf(history, query('t'), 100_000).then(
         () => 'answered',
         (error: { code: string }) => error.code,
       ),

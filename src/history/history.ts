@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createCalls } from './child/calls.ts';
-import { download } from './child/download.ts';
+import { download, jsonAnswer } from './child/download.ts';
 import { createSupervisor } from './child/supervisor.ts';
 import { type HistoryOptions, resolveLimits } from './options.ts';
-import type { BucketRow, History, HistoryState, PointRow, PointValue, SeriesRow } from './port.ts';
-import type { BucketColumns, FromProcess, PointColumns, SeriesColumns } from './protocol.ts';
+import type { History, HistoryState, SeriesRow } from './port.ts';
+import type { FromProcess, SeriesColumns } from './protocol.ts';
 import { createRecorder } from './recorder/recorder.ts';
 
 /** A batch that is not committed after this long: history is behind. */
@@ -34,6 +34,7 @@ export function createHistory(options: HistoryOptions): History {
       calls.fail(reason);
     },
     onMessage: (message) => hear(message),
+    onPiece: (id, bytes, truncated) => calls.piece(id, bytes, truncated),
   });
   const recorder = createRecorder({ limits, run, clock, logger, sink: { send: supervisor.send } });
   const calls = createCalls(supervisor.send);
@@ -83,18 +84,18 @@ export function createHistory(options: HistoryOptions): History {
       };
     },
     series: async (world, filter, limit) => {
-      const { answer } = await calls.ask({ name: 'series', world, filter, limit });
-      return seriesRows(answer as SeriesColumns);
+      const incoming = calls.ask({ name: 'series', world, filter, limit });
+      try {
+        const came = await incoming.next();
+        return seriesRows((came as { readonly value: SeriesColumns }).value);
+      } finally {
+        incoming.close();
+      }
     },
-    points: async (query, limit) => {
-      const { answer } = await calls.ask({ name: 'points', query, limit: Math.max(0, Math.floor(limit)) });
-      return pointRows(answer as PointColumns);
-    },
-    buckets: async (query, buckets) => {
-      const { answer } = await calls.ask({ name: 'buckets', query, buckets: Math.max(1, Math.floor(buckets)) });
-      return bucketRows(answer as BucketColumns);
-    },
-    export: (query) => download(calls, supervisor.send, query),
+    points: (query, limit) => jsonAnswer(calls.ask({ name: 'points', query, limit: Math.max(0, Math.floor(limit)) })),
+    buckets: (query, buckets) =>
+      jsonAnswer(calls.ask({ name: 'buckets', query, buckets: Math.max(1, Math.floor(buckets)) })),
+    export: (query) => download(calls.ask({ name: 'export', query })),
   };
 }
 
@@ -127,18 +128,4 @@ function seriesRows(columns: SeriesColumns): SeriesRow[] {
     lastUs: columns.lasts[i]!,
     lastValue: columns.lastValues[i]!,
   }));
-}
-
-function pointRows({ times, numbers, others }: PointColumns): PointRow[] {
-  const rows: PointRow[] = [];
-  for (let i = 0; i < times.length; i++) {
-    const number = numbers[i]!;
-    rows.push([times[i]!, Number.isNaN(number) ? null : number]);
-  }
-  for (const [row, value] of others as readonly (readonly [number, PointValue])[]) rows[row] = [times[row]!, value];
-  return rows;
-}
-
-function bucketRows({ starts, mins, avgs, maxs }: BucketColumns): BucketRow[] {
-  return Array.from(starts, (start, i) => [start, mins[i]!, avgs[i]!, maxs[i]!] as const);
 }

@@ -4,12 +4,11 @@ export { createHistory } from './history.ts';
 export type { HistoryLimits, HistoryOptions } from './options.ts';
 export { HISTORY_DEFAULTS } from './options.ts';
 export type {
-  BucketRow,
   ExportQuery,
   History,
   HistoryState,
   HistoryStatus,
-  PointRow,
+  JsonAnswer,
   PointsQuery,
   PointValue,
   Qos0Intake,

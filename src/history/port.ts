@@ -43,8 +43,12 @@ export type SeriesRow = {
   readonly lastValue: PointValue;
 };
 
-export type PointRow = readonly [timeUs: number, value: PointValue];
-export type BucketRow = readonly [startUs: number, min: number, avg: number, max: number];
+/** An answer as JSON in UTF-8, as the history process wrote it. A large one comes as a stream, at its reader's pace. */
+export type JsonAnswer = {
+  /** There is more than was asked for. */
+  readonly truncated: boolean;
+  readonly body: Buffer | Readable;
+};
 
 export type PointsQuery = {
   readonly world: number;
@@ -90,10 +94,13 @@ export type History = {
   readonly drain: (source: RecorderSource) => void;
   readonly status: () => HistoryStatus;
   readonly series: (world: number, filter: string, limit: number) => Promise<readonly SeriesRow[]>;
-  /** Time order, ties by arrival; the first `limit` at or after `fromUs`, up to but without `toUs`. */
-  readonly points: (query: PointsQuery, limit: number) => Promise<readonly PointRow[]>;
-  /** At most `buckets` buckets of equal width over the asked span (or over the series' own). */
-  readonly buckets: (query: PointsQuery, buckets: number) => Promise<readonly BucketRow[]>;
+  /**
+   * `{"points":[[ISO time, value],...]}`, a value being a number, null for a gap, text, or `{"base64":...}`. In the order of
+   * time, ties by arrival; the first `limit` at or after `fromUs`, up to but without `toUs`.
+   */
+  readonly points: (query: PointsQuery, limit: number) => Promise<JsonAnswer>;
+  /** `{"points":[[ISO time, min, avg, max],...]}`: at most `buckets` buckets of equal width over the asked span (or over the series' own). */
+  readonly buckets: (query: PointsQuery, buckets: number) => Promise<JsonAnswer>;
   readonly export: (query: ExportQuery) => Promise<Readable>;
 };
 

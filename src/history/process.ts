@@ -1,7 +1,9 @@
+import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import { messageOf, OperatorError } from '../base/index.ts';
 import { plainMessage } from './duckdb/rows.ts';
 import { type Engine, openEngine, WriterLost } from './engine.ts';
+import { PIPE_FD } from './frames.ts';
 import { HistoryError } from './port.ts';
 import type { FromProcess, ToProcess } from './protocol.ts';
 
@@ -11,6 +13,11 @@ import type { FromProcess, ToProcess } from './protocol.ts';
 process.title = 'sonde history';
 // What was measured is nobody's business but the owner's, whatever folder it lies in.
 process.umask(0o077);
+
+/** Where answers go that are bytes. */
+const pipe = new Socket({ fd: PIPE_FD, readable: false, writable: true });
+// The broker is gone: 'disconnect' follows.
+pipe.on('error', () => {});
 
 let engine: Engine | null = null;
 let ending = false;
@@ -32,7 +39,7 @@ const open = async (message: Extract<ToProcess, { kind: 'open' }>): Promise<void
     // Not allowed here: history runs beside the broker instead of behind it.
   }
   try {
-    engine = await openEngine(message.file, message.limits, message.run, say);
+    engine = await openEngine(message.file, message.limits, message.run, say, pipe);
     say({ kind: 'ready', positions: engine.positions() });
   } catch (error) {
     const advice = error instanceof OperatorError ? error.advice : 'See the log for what came before.';
@@ -74,15 +81,17 @@ process.on('message', (message: ToProcess) => {
         break;
       }
       engine.answer(message.id, message.call).then(
-        (value) => say({ kind: 'answer', id: message.id, value }),
+        (value) => {
+          if (value !== null) say({ kind: 'answer', id: message.id, value });
+        },
         (error: unknown) => say(failure(message.id, error)),
       );
       break;
     case 'pull':
-      engine?.exports.pull(message.id, message.chunks);
+      engine?.pull(message.id, message.bytes);
       break;
     case 'cancel':
-      engine?.exports.cancel(message.id);
+      engine?.cancel(message.id);
       break;
     case 'ping':
       say({ kind: 'pong' });

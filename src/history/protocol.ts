@@ -11,9 +11,8 @@ import type { ExportQuery, HistoryError, PointsQuery, PointValue } from './port.
  *       batch                  ->
  *                              <-   committed | refused
  *       call                   ->
- *                              <-   answer
- *       (after call 'export')  pull ->
- *                              <-   data ... then end, file or fault
+ *                              <-   answer, file or failure here; points, buckets and CSV as bytes on a pipe (`frames.ts`)
+ *       pull, cancel           ->
  *       stop                   ->
  *                              <-   stopped
  */
@@ -21,7 +20,9 @@ export type ToProcess =
   | { readonly kind: 'open'; readonly file: string; readonly limits: HistoryLimits; readonly run: string }
   | Batch
   | { readonly kind: 'call'; readonly id: number; readonly call: Call }
-  | { readonly kind: 'pull'; readonly id: number; readonly chunks: number }
+  /** The reader of a call's bytes has room for so many more than the first `FIRST_BYTES`. */
+  | { readonly kind: 'pull'; readonly id: number; readonly bytes: number }
+  /** Nobody wants the rest; a file that was named may go. */
   | { readonly kind: 'cancel'; readonly id: number }
   | { readonly kind: 'ping' }
   | { readonly kind: 'stop' };
@@ -33,9 +34,7 @@ export type FromProcess =
   | { readonly kind: 'refused'; readonly batch: number; readonly text: string }
   | { readonly kind: 'answer'; readonly id: number; readonly value: Answer }
   | { readonly kind: 'failure'; readonly id: number; readonly code: HistoryError['code']; readonly text: string }
-  | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: 'file'; readonly id: number; readonly path: string }
-  | { readonly kind: 'end'; readonly id: number }
   | { readonly kind: 'pong' }
   | { readonly kind: 'stopped' }
   | {
@@ -93,20 +92,6 @@ export type Call =
   | { readonly name: 'buckets'; readonly query: PointsQuery; readonly buckets: number }
   | { readonly name: 'export'; readonly query: ExportQuery };
 
-/** Rows of an answer as columns; what is no number stands in `others` by its row. NaN in `numbers` is a gap. */
-export type PointColumns = {
-  readonly times: Float64Array;
-  readonly numbers: Float64Array;
-  readonly others: readonly (readonly [row: number, value: PointValue])[];
-};
-
-export type BucketColumns = {
-  readonly starts: Float64Array;
-  readonly mins: Float64Array;
-  readonly avgs: Float64Array;
-  readonly maxs: Float64Array;
-};
-
 export type SeriesColumns = {
   readonly ids: readonly number[];
   readonly topics: readonly string[];
@@ -118,7 +103,8 @@ export type SeriesColumns = {
   readonly lastValues: readonly PointValue[];
 };
 
-export type Answer = SeriesColumns | PointColumns | BucketColumns | null;
+/** `begun`: an export's bytes or file follow. */
+export type Answer = SeriesColumns | 'begun';
 
 /** The name under which a queue's position is kept. */
 export function queueSource(incarnation: string): string {

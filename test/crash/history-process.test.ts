@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../src/base/index.ts';
 import { createHistory, type History, type RecorderEntry, type RecorderSource } from '../../src/history/index.ts';
+import { pointsOf } from '../../src/history/testing/rows.ts';
 import { waitFor } from '../tooling/index.ts';
 
 let folder: string;
@@ -98,7 +99,7 @@ it('after kill -9 at any moment of a commit, every message of the queue and of t
   await waitFor('each kill to be answered by a start', () => status().restarts === kills);
 
   for (const topic of ['queue', 'buffer']) {
-    const points = await history.points({ ...everything, topic }, 1_000_000);
+    const points = await pointsOf(history, { ...everything, topic }, 1_000_000);
     expectEachOnce(
       points.map(([, value]) => value),
       sent,
@@ -150,7 +151,7 @@ it('after kill -9 of the broker the history process ends by itself, and all that
 
   history = createHistory({ file: file(), clock: systemClock(), logger: silentLogger });
   await history.start();
-  const points = await history.points({ ...everything, topic: 'buffer' }, 1_000_000);
+  const points = await pointsOf(history, { ...everything, topic: 'buffer' }, 1_000_000);
   expect(points.length).toBeGreaterThanOrEqual(last.recordedMessages);
   // What is missing is the end of it only, and no more than a quarter of a second.
   expectEachOnce(

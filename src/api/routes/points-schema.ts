@@ -13,7 +13,7 @@ export const pointsBody = z.object({
 });
 
 export const bucketsBody = z.object({
-  points: z.array(z.tuple([z.string().meta({ format: 'date-time' }), z.number(), z.number(), z.number()])),
+  points: z.array(z.tuple([z.string().meta({ format: 'date-time' }), z.number(), z.number().nullable(), z.number()])),
 });
 
 /** What each download format is called on the wire. */

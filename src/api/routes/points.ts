@@ -1,12 +1,10 @@
 import type { z } from 'zod';
-import type { BucketRow, PointRow } from '../../history/index.ts';
 import { type ApiContext, type App, callerOf, worldOf } from '../context.ts';
 import { GUARDED_PROBLEMS, problemResponses } from '../docs.ts';
 import { attachment, fileNameOf } from '../file-name.ts';
 import { ask, requireHistory } from '../history-access.ts';
-import { markTruncated, sendRows } from '../json-rows.ts';
+import { markTruncated } from '../json-rows.ts';
 import { type ParameterFault, Problem } from '../problems.ts';
-import { formatMicros } from '../time.ts';
 import { invalid } from '../validation.ts';
 import { bucketsBody, DOWNLOADS, pointsBody, pointsQuery } from './points-schema.ts';
 
@@ -68,14 +66,13 @@ export function addPointsRoute(app: App, context: ApiContext): void {
       }
 
       const query = { ...span, field: field ?? 'value' };
-      if (points !== undefined) {
-        const buckets = await ask(context, reply, () => history.buckets(query, points));
-        return sendRows(reply, 'points', buckets, renderBucket);
-      }
-      const most = limit ?? context.limits.pointsDefault;
-      const rows = await ask(context, reply, () => history.points(query, most + 1));
-      markTruncated(reply, rows.length > most);
-      return sendRows(reply, 'points', rows.length > most ? rows.slice(0, most) : rows, renderPoint);
+      const { body, truncated } = await ask(context, reply, () =>
+        points === undefined
+          ? history.points(query, limit ?? context.limits.pointsDefault)
+          : history.buckets(query, points),
+      );
+      markTruncated(reply, truncated);
+      return reply.type('application/json; charset=utf-8').send(body);
     },
   );
 }
@@ -91,14 +88,6 @@ function checkTogether({ from, to, limit, points, format = 'json' }: z.output<Re
     fault('points', 'is not for downloads; narrow them with "from" and "to"');
   if (from !== undefined && to !== undefined && from > to) fault('from', 'must not be after "to"');
   if (faults.length > 0) throw invalid(faults);
-}
-
-function renderPoint([timeUs, value]: PointRow): string {
-  return `["${formatMicros(timeUs)}",${typeof value === 'number' ? value : JSON.stringify(value)}]`;
-}
-
-function renderBucket([startUs, min, avg, max]: BucketRow): string {
-  return `["${formatMicros(startUs)}",${min},${avg},${max}]`;
 }
 
 const DESCRIPTION = `The first \`limit\` points at or after \`from\` and before \`to\`. For the next page, ask again \`from\` the last time (points of that

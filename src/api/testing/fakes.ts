@@ -9,11 +9,10 @@ import {
 import { manualClock, silentLogger } from '../../base/index.ts';
 import type { ClientInfo, PublishRequest } from '../../broker/index.ts';
 import {
-  type BucketRow,
   type ExportQuery,
   type History,
   HistoryError,
-  type PointRow,
+  type JsonAnswer,
   type PointsQuery,
   type SeriesRow,
 } from '../../history/index.ts';
@@ -38,12 +37,17 @@ export const SERIES: readonly SeriesRow[] = [
   { id: 2, topic: 'secret/door', field: 'value', unit: null, count: 1, firstUs: null, lastUs: null, lastValue: 'open' },
 ];
 
-export const POINTS: readonly PointRow[] = [
-  [START_US, 22.25],
-  [START_US + 1, null],
-  [START_US + 2, '9007199254740993'],
-  [START_US + 3, { base64: '/w==' }],
-];
+export const POINTS = [
+  ['2026-11-21T07:03:00.123456Z', 22.25],
+  ['2026-11-21T07:03:00.123457Z', null],
+  ['2026-11-21T07:03:00.123458Z', '9007199254740993'],
+  ['2026-11-21T07:03:00.123459Z', { base64: '/w==' }],
+] as const;
+
+/** An answer of history, small enough to be whole. */
+export function jsonAnswer(points: readonly unknown[], truncated = false): JsonAnswer {
+  return { truncated, body: Buffer.from(JSON.stringify({ points })) };
+}
 
 /** Records what it is asked; each member may be replaced by a test. */
 export type FakeHistory = History & {
@@ -78,17 +82,17 @@ export function fakeHistory(): FakeHistory {
       if (fake.fail !== null) throw fake.fail;
       return SERIES.filter((row) => filterMatches(filter, row.topic)).slice(0, limit);
     },
-    points: async (query: PointsQuery, limit: number): Promise<readonly PointRow[]> => {
+    points: async (query: PointsQuery, limit: number): Promise<JsonAnswer> => {
       asked.push({ points: { ...query, limit } });
       if (fake.fail !== null) throw fake.fail;
       checkKnown(query);
-      return POINTS.slice(0, limit);
+      return jsonAnswer(POINTS.slice(0, limit), POINTS.length > limit);
     },
-    buckets: async (query: PointsQuery, buckets: number): Promise<readonly BucketRow[]> => {
+    buckets: async (query: PointsQuery, buckets: number): Promise<JsonAnswer> => {
       asked.push({ buckets: { ...query, buckets } });
       if (fake.fail !== null) throw fake.fail;
       checkKnown(query);
-      return [[START_US, 1, 2, 3]];
+      return jsonAnswer([['2026-11-21T07:03:00.123456Z', 1, 2, 3]]);
     },
     export: async (query: ExportQuery) => {
       asked.push({ export: query });

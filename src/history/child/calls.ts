@@ -1,60 +1,51 @@
 import { HistoryError } from '../port.ts';
-import type { Answer, Call, FromProcess, ToProcess } from '../protocol.ts';
+import type { Call, FromProcess, ToProcess } from '../protocol.ts';
+import { Incoming } from './incoming.ts';
 
-/** Questions to the history process, and what it sends afterwards under their number. */
+/** Questions to the history process, and what comes of them under their number. */
 export type Calls = {
-  readonly ask: (call: Call, onMore?: (message: FromProcess) => void) => Promise<{ id: number; answer: Answer }>;
-  /** No more is wanted of this number. */
-  readonly forget: (id: number) => void;
+  /** Puts a question; an error of `next` is a HistoryError. Who asks closes it. */
+  readonly ask: (call: Call) => Incoming;
   readonly heard: (message: FromProcess) => void;
-  /** The process is gone: every open question is answered with `unavailable`. */
+  readonly piece: (id: number, bytes: Uint8Array, truncated: boolean) => void;
+  /** The process is gone: every open question fails with `unavailable`. */
   readonly fail: (reason: string) => void;
 };
 
-type Open = {
-  readonly resolve: (value: { id: number; answer: Answer }) => void;
-  readonly reject: (error: HistoryError) => void;
-  readonly onMore: ((message: FromProcess) => void) | undefined;
-};
-
 export function createCalls(send: (message: ToProcess) => boolean): Calls {
-  const asked = new Map<number, Open>();
-  const followed = new Map<number, (message: FromProcess) => void>();
+  const open = new Map<number, Incoming>();
   let last = 0;
 
   return {
-    ask: (call, onMore) =>
-      new Promise((resolve, reject) => {
-        last += 1;
-        const id = last;
-        asked.set(id, { resolve, reject, onMore });
-        if (send({ kind: 'call', id, call })) return;
-        asked.delete(id);
-        reject(new HistoryError('unavailable', 'history is not there at the moment'));
-      }),
-    forget: (id) => {
-      followed.delete(id);
+    ask: (call) => {
+      last += 1;
+      const id = last;
+      const incoming = new Incoming({
+        pull: (bytes) => void send({ kind: 'pull', id, bytes }),
+        close: (ended) => {
+          open.delete(id);
+          if (!ended) send({ kind: 'cancel', id });
+        },
+      });
+      open.set(id, incoming);
+      if (!send({ kind: 'call', id, call })) {
+        incoming.fail(new HistoryError('unavailable', 'history is not there at the moment'));
+      }
+      return incoming;
     },
     heard: (message) => {
       if (!('id' in message)) return;
-      const open = asked.get(message.id);
-      if (open === undefined) {
-        followed.get(message.id)?.(message);
-        return;
-      }
-      asked.delete(message.id);
-      if (message.kind === 'failure') open.reject(new HistoryError(message.code, message.text));
-      else if (message.kind === 'answer') {
-        if (open.onMore !== undefined) followed.set(message.id, open.onMore);
-        open.resolve({ id: message.id, answer: message.value });
-      }
+      const incoming = open.get(message.id);
+      if (message.kind === 'failure') incoming?.fail(new HistoryError(message.code, message.text));
+      else if (message.kind === 'answer') incoming?.push({ kind: 'answer', value: message.value });
+      else if (message.kind === 'file') incoming?.push({ kind: 'file', path: message.path });
+    },
+    piece: (id, bytes, truncated) => {
+      open.get(id)?.push(bytes.length === 0 ? { kind: 'end' } : { kind: 'piece', bytes, truncated });
     },
     fail: (reason) => {
-      const error = `history went away: ${reason}`;
-      for (const open of asked.values()) open.reject(new HistoryError('unavailable', error));
-      asked.clear();
-      for (const [id, more] of followed) more({ kind: 'failure', id, code: 'unavailable', text: error });
-      followed.clear();
+      const error = new HistoryError('unavailable', `history went away: ${reason}`);
+      for (const incoming of open.values()) incoming.fail(error);
     },
   };
 }

@@ -1,65 +1,74 @@
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { type ExportQuery, HistoryError } from '../port.ts';
-import type { FromProcess, ToProcess } from '../protocol.ts';
-import type { Calls } from './calls.ts';
+import type { JsonAnswer } from '../port.ts';
+import type { Incoming } from './incoming.ts';
 
-/** Chunks that may be on their way at once: enough to keep both sides busy, little enough to be bounded. */
-const WINDOW = 4;
 const READ_BYTES = 256 * 1024;
+/** An answer up to here is one piece of memory. */
+const WHOLE_BYTES = 192 * 1024;
 
-/**
- * An export as a stream. The history process sends a chunk only when one is asked for, or it names a finished file,
- * which is read here and removed. Destroying the stream stops the export there.
- */
-export async function download(
-  calls: Calls,
-  send: (message: ToProcess) => boolean,
-  query: ExportQuery,
-): Promise<Readable> {
-  const arrived: FromProcess[] = [];
-  let wake: (() => void) | null = null;
-  let finished = false;
+/** An export as a stream: at its reader's pace, or from a finished file. Destroying the stream stops the export. */
+export async function download(incoming: Incoming): Promise<Readable> {
+  try {
+    await incoming.next(); // It has begun.
+  } catch (error) {
+    incoming.close();
+    throw error;
+  }
+  return streamOf(incoming, []);
+}
 
-  const { id } = await calls.ask({ name: 'export', query }, (message) => {
-    arrived.push(message);
-    wake?.();
-  });
-
-  const nextMessage = async (): Promise<FromProcess | null> => {
-    while (arrived.length === 0 && !finished) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-    return arrived.shift() ?? null;
-  };
-
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    send({ kind: 'pull', id, chunks: WINDOW });
+/** An answer as JSON: whole where it is small, else a stream. */
+export async function jsonAnswer(incoming: Incoming): Promise<JsonAnswer> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  let truncated = false;
+  try {
     for (;;) {
-      const message = await nextMessage();
-      if (message === null || message.kind === 'end') return;
-      if (message.kind === 'failure') throw new HistoryError(message.code, message.text);
-      if (message.kind === 'data') {
-        yield message.bytes;
-        send({ kind: 'pull', id, chunks: 1 });
-      } else if (message.kind === 'file') {
-        yield* fileChunks(message.path);
+      const came = await incoming.next();
+      if (came.kind === 'end') break;
+      if (came.kind !== 'piece') continue;
+      truncated ||= came.truncated;
+      pieces.push(came.bytes);
+      bytes += came.bytes.length;
+      if (bytes > WHOLE_BYTES) return { truncated, body: streamOf(incoming, pieces) };
+    }
+  } catch (error) {
+    incoming.close();
+    throw error;
+  }
+  incoming.close();
+  return { truncated, body: Buffer.concat(pieces, bytes) };
+}
+
+function streamOf(incoming: Incoming, first: readonly Uint8Array[]): Readable {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield* first;
+    for (;;) {
+      const came = await incoming.next();
+      if (came.kind === 'piece') yield came.bytes;
+      else if (came.kind === 'file') {
+        yield* fileChunks(came.path);
         return;
-      }
+      } else if (came.kind === 'end') return;
     }
   }
-
-  const stream = Readable.from(chunks(), { objectMode: false, highWaterMark: READ_BYTES });
-  stream.once('close', () => {
-    finished = true;
-    calls.forget(id);
-    send({ kind: 'cancel', id });
-    for (const message of arrived) if (message.kind === 'file') void unlink(message.path).catch(() => {});
-    wake?.();
+  const source = chunks();
+  return new Readable({
+    highWaterMark: READ_BYTES,
+    read() {
+      source.next().then(
+        ({ done, value }) => this.push(done === true ? null : value),
+        (error: Error) => this.destroy(error),
+      );
+    },
+    destroy(error, done) {
+      // Wakes what waits in `source`. The history process removes its file when it hears that nobody wants it any more.
+      incoming.close();
+      void source.return(undefined);
+      done(error);
+    },
   });
-  return stream;
 }
 
 async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
@@ -73,6 +82,5 @@ async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
     }
   } finally {
     await file?.close().catch(() => {});
-    await unlink(path).catch(() => {});
   }
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { setPriority } from 'node:os';
+import type { Readable } from 'node:stream';
 import { type Clock, type Logger, messageOf, OperatorError } from '../../base/index.ts';
+import { FrameReader, type OnPiece, PIPE_FD } from '../frames.ts';
 import type { HistoryLimits } from '../options.ts';
 import type { FromProcess, ToProcess } from '../protocol.ts';
 import { locateProcess } from './locate.ts';
@@ -38,6 +40,8 @@ export type SupervisorOptions = {
   readonly onReady: (positions: readonly (readonly [string, number])[]) => void;
   readonly onGone: (reason: string) => void;
   readonly onMessage: (message: FromProcess) => void;
+  /** Bytes of an answer. */
+  readonly onPiece: OnPiece;
 };
 
 /** After this long without a fault the back-off begins anew. */
@@ -70,7 +74,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const path = locateProcess();
     const process_ = fork(path, [], {
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
       // Not the broker's own: an inspector port or a test runner's loader has no business there.
       execArgv: [`--max-old-space-size=${HEAP_MB}`],
       env: { ...process.env, UV_THREADPOOL_SIZE: POOL_THREADS },
@@ -85,6 +89,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     process_.stderr?.setEncoding('utf8').on('data', (text: string) => {
       lastWords = (lastWords + text).slice(-LAST_WORDS);
     });
+    const frames = new FrameReader(options.onPiece);
+    const pipe = process_.stdio[PIPE_FD] as Readable;
+    pipe.on('data', (chunk: Buffer) => frames.read(chunk));
+    pipe.on('error', () => {}); // The process is gone: its 'exit' follows.
     process_.on('message', (message) => {
       heardMs = clock.monotonicMs();
       const said = message as FromProcess;

@@ -1,10 +1,24 @@
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import type { DecodedValue } from '../decoders/index.ts';
 import { HistoryError, type PointsQuery, type PointValue } from '../port.ts';
-import type { BucketColumns, PointColumns, SeriesColumns } from '../protocol.ts';
+import type { SeriesColumns } from '../protocol.ts';
 import type { Catalog, Series } from './catalog.ts';
 import { KIND_BYTES } from './columns.ts';
 import { doubles } from './rows.ts';
+
+/** Rows of an answer as columns; what is no number stands in `others` by its row. NaN in `numbers` is a gap. */
+export type PointColumns = {
+  readonly times: Float64Array;
+  readonly numbers: Float64Array;
+  readonly others: readonly (readonly [row: number, value: PointValue])[];
+};
+
+export type BucketColumns = {
+  readonly starts: Float64Array;
+  readonly mins: Float64Array;
+  readonly avgs: Float64Array;
+  readonly maxs: Float64Array;
+};
 
 /** The series that a query names. Rejects an unknown one with HistoryError `unknown-series`. */
 export function seriesOf(catalog: Catalog, query: Pick<PointsQuery, 'world' | 'topic' | 'field'>): Series {

@@ -1,7 +1,9 @@
+import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Engine, openEngine } from '../engine.ts';
+import { FrameReader } from '../frames.ts';
 import { HISTORY_DEFAULTS } from '../options.ts';
-import { type Batch, type MessageColumns, type PointColumns, qos0Source, queueSource } from '../protocol.ts';
+import { type Batch, type MessageColumns, qos0Source, queueSource } from '../protocol.ts';
 import { removeFolder, temporaryFolder } from '../testing/rig.ts';
 
 const RUN = 'run-1';
@@ -17,7 +19,20 @@ afterEach(async () => {
   removeFolder(folder);
 });
 
-const open = (run = RUN): Promise<Engine> => openEngine(`${folder}/history.duckdb`, HISTORY_DEFAULTS, run, () => {});
+const open = (run = RUN): Promise<Engine> =>
+  openEngine(`${folder}/history.duckdb`, HISTORY_DEFAULTS, run, () => {}, pipe);
+
+/** What the engine wrote of its answers. */
+let written = '';
+const frames = new FrameReader((_id, piece) => {
+  written += Buffer.from(piece).toString();
+});
+const pipe = new Writable({
+  write: (chunk: Buffer, _encoding, done) => {
+    frames.read(chunk);
+    done();
+  },
+});
 
 function columns(payloads: readonly string[], topic = 0): MessageColumns {
   const bytes = payloads.map((payload) => new TextEncoder().encode(payload));
@@ -56,8 +71,10 @@ function queued(incarnation: string, first: number, payloads: readonly string[])
 
 async function values(): Promise<number[]> {
   const query = { world: 1, topic: 't', field: 'value', fromUs: null, toUs: null };
-  const answer = (await engine.answer(1, { name: 'points', query, limit: 1000 })) as PointColumns;
-  return [...answer.numbers];
+  written = '';
+  await engine.answer(1, { name: 'points', query, limit: 1000 });
+  const { points } = JSON.parse(written) as { points: [string, number][] };
+  return points.map(([, value]) => value);
 }
 
 it('a batch of the buffer that comes twice is written once', async () => {
