@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { OperatorError } from '../base/index.ts';
 import type { ApiOptions } from './api.ts';
-import { createFixture, type Fixture, jsonAnswer } from './testing/fakes.ts';
+import { createFixture, type Fixture, jsonAnswer, sourceOf } from './testing/fakes.ts';
 import { talk } from './testing/talk.ts';
 
 const open: Fixture[] = [];
@@ -199,7 +199,7 @@ describe('a download over a socket', () => {
   });
 
   it('is the same for an answer of many rows', async () => {
-    const points = async () => ({ truncated: false, body: Readable.from(endless()) });
+    const points = async () => ({ truncated: false, body: sourceOf(Readable.from(endless())) });
     const { history } = await createFixture();
     const limits = { stallMs: 100, queriesAtOnce: 1 };
     const { port, url } = await start({ history: { ...history, points }, limits });

@@ -4,3 +4,4 @@ export { messageOf, OperatorError, systemCode } from './errors.ts';
 export type { LogFields, Logger } from './logger.ts';
 export { silentLogger } from './logger.ts';
 export { type LockHolder, type LockMachine, type LockResult, takeLock } from './process-lock.ts';
+export { type OnBytes, readShared } from './shared-read.ts';

@@ -20,7 +20,7 @@ export function frameHeader(id: number, length: number, truncated: boolean): Buf
   return header;
 }
 
-/** A part of a call's answer, in order; an empty one is its end. */
+/** A part of a call's answer, in order; an empty one is its end. The bytes are the caller's again after the call. */
 export type OnPiece = (id: number, piece: Uint8Array, truncated: boolean) => void;
 
 /** Cuts the pipe's bytes into the pieces of answers. Pieces are parts of the chunks that are read: nothing is copied. */
@@ -34,11 +34,12 @@ export class FrameReader {
     this.#onPiece = onPiece;
   }
 
-  read(chunk: Buffer): void {
+  /** Reads chunk[0..length). */
+  read(chunk: Buffer, length: number): void {
     let at = 0;
-    while (at < chunk.length) {
+    while (at < length) {
       if (this.#left === 0) {
-        const taken = chunk.copy(this.#header, this.#headerBytes, at);
+        const taken = chunk.copy(this.#header, this.#headerBytes, at, length);
         this.#headerBytes += taken;
         at += taken;
         if (this.#headerBytes < HEADER_BYTES) return;
@@ -47,7 +48,7 @@ export class FrameReader {
         if (this.#left === 0) this.#hand(NOTHING);
         continue;
       }
-      const piece = chunk.subarray(at, at + this.#left);
+      const piece = chunk.subarray(at, Math.min(length, at + this.#left));
       at += piece.length;
       this.#left -= piece.length;
       this.#hand(piece);

@@ -1,13 +1,11 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import type { Readable } from 'node:stream';
-import { text as textOf } from 'node:stream/consumers';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OperatorError } from '../base/index.ts';
-import type { ExportQuery, History, PointsQuery } from './port.ts';
+import type { ByteSource, ExportQuery, History, PointsQuery } from './port.ts';
 import { createMemorySource } from './testing/memory-source.ts';
 import { createRig, type Rig, removeFolder, temporaryFolder } from './testing/rig.ts';
-import { bucketsOf, pointsOf } from './testing/rows.ts';
+import { bucketsOf, bytesOf, partsOf, pointsOf } from './testing/rows.ts';
 import { until } from './testing/wait.ts';
 
 let folder: string;
@@ -320,18 +318,15 @@ describe('what cannot be opened', () => {
 });
 
 describe('an answer of many points', () => {
-  it('is whole, in order, and made no faster than it is read', async () => {
+  it('is whole and in order', async () => {
     const { history, publish, recorded } = await started();
     const total = 200_000;
     for (let i = 0; i < total; i++) publish('t', String(i), i);
     await recorded(total);
     const { body, truncated } = await history.points(query('t'), total - 1);
     expect(truncated).toBe(true);
-    const stream = body as Readable;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    // Nobody has read: what is here is what a reader is given without asking, and a buffer's worth.
-    expect(stream.readableLength).toBeLessThan(1024 * 1024);
-    const { points } = JSON.parse(await textOf(stream)) as { points: [string, number][] };
+    const bytes = await bytesOf(body as ByteSource);
+    const { points } = JSON.parse(bytes.toString()) as { points: [string, number][] };
     expect(points.map(([, value]) => value)).toEqual(Array.from({ length: total - 1 }, (_, i) => i));
   });
 
@@ -341,7 +336,7 @@ describe('an answer of many points', () => {
     await recorded(100_000);
     for (let i = 0; i < 20; i++) {
       const { body } = await history.points(query('t'), 100_000);
-      (body as Readable).destroy();
+      (body as ByteSource).close();
     }
     expect(await pointsOf(history, query('t'), 2)).toHaveLength(2);
   });
@@ -375,11 +370,11 @@ describe('bounds', () => {
         return stream !== null;
       });
       await expect(ask(format)).rejects.toMatchObject({ code: 'busy' });
-      stream!.destroy();
+      stream!.close();
     }
     await until('the end of all', async () => {
       const next = await ask('csv').catch(() => null);
-      next?.destroy();
+      next?.close();
       return next !== null;
     });
     expect(readdirSync(`${file}.tmp`).filter((name) => name.startsWith('export'))).toEqual([]);
@@ -403,7 +398,7 @@ describe('bounds', () => {
 
 describe('CSV', () => {
   const csv = async (rig: Rig, more: Partial<ExportQuery> = {}): Promise<string> =>
-    textOf(await rig.history.export({ ...query('t'), field: null, format: 'csv', ...more }));
+    (await bytesOf(await rig.history.export({ ...query('t'), field: null, format: 'csv', ...more }))).toString();
 
   it('joins the fields of a message in one line, quotes as RFC 4180 says, and keeps rows of one time apart', async () => {
     const rig = await started();
@@ -446,8 +441,8 @@ describe('CSV', () => {
     let before = '';
     let beforeValue = -1;
     const seen = new Uint8Array(total);
-    for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
-      const parts = (rest + chunk).split('\r\n');
+    for await (const chunk of partsOf(stream)) {
+      const parts = (rest + Buffer.from(chunk).toString('latin1')).split('\r\n');
       rest = parts.pop()!;
       for (const line of parts) {
         lines += 1;
@@ -473,11 +468,7 @@ describe('Parquet', () => {
     rig.publish('t', Uint8Array.of(255, 1), 1_700_000_000_000_003);
     await rig.recorded(3);
     const path = `${folder}/out.parquet`;
-    const chunks: Buffer[] = [];
-    for await (const chunk of await rig.history.export({ ...query('t'), field: null, format: 'parquet' })) {
-      chunks.push(chunk as Buffer);
-    }
-    writeFileSync(path, Buffer.concat(chunks));
+    writeFileSync(path, await bytesOf(await rig.history.export({ ...query('t'), field: null, format: 'parquet' })));
     const instance = await DuckDBInstance.create();
     const connection = await instance.connect();
     const result = await connection.run(`SELECT * FROM read_parquet('${path}')`);

@@ -4,6 +4,7 @@ export { createHistory } from './history.ts';
 export type { HistoryLimits, HistoryOptions } from './options.ts';
 export { HISTORY_DEFAULTS } from './options.ts';
 export type {
+  ByteSource,
   ExportQuery,
   History,
   HistoryState,

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { Qos0Recorder } from '../broker/index.ts';
 
 /** What history needs of the broker: the recorder's durable queue (QoS 1 and 2). The broker's side implements it. */
@@ -43,11 +42,19 @@ export type SeriesRow = {
   readonly lastValue: PointValue;
 };
 
-/** An answer as JSON in UTF-8, as the history process wrote it. A large one comes as a stream, at its reader's pace. */
+/** Bytes at their reader's pace. */
+export type ByteSource = {
+  /** The next bytes, the caller's until it asks again; null: the end. Rejects with HistoryError. */
+  readonly next: () => Promise<Uint8Array | null>;
+  /** Nothing more is wanted: what waits in `next` gets null. Who has a source closes it, also after its end. */
+  readonly close: () => void;
+};
+
+/** An answer as JSON in UTF-8, as the history process wrote it: whole where it is small. */
 export type JsonAnswer = {
   /** There is more than was asked for. */
   readonly truncated: boolean;
-  readonly body: Buffer | Readable;
+  readonly body: Buffer | ByteSource;
 };
 
 export type PointsQuery = {
@@ -101,7 +108,7 @@ export type History = {
   readonly points: (query: PointsQuery, limit: number) => Promise<JsonAnswer>;
   /** `{"points":[[ISO time, min, avg, max],...]}`: at most `buckets` buckets of equal width over the asked span (or over the series' own). */
   readonly buckets: (query: PointsQuery, buckets: number) => Promise<JsonAnswer>;
-  readonly export: (query: ExportQuery) => Promise<Readable>;
+  readonly export: (query: ExportQuery) => Promise<ByteSource>;
 };
 
 /** A query that could not be answered, with why. */

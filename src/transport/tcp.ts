@@ -1,11 +1,10 @@
 import net from 'node:net';
 import type { Remote } from '../access/index.ts';
 import { isLocal } from '../access/index.ts';
-import { type Logger, messageOf } from '../base/index.ts';
+import { type Logger, messageOf, readShared } from '../base/index.ts';
 import type { Broker, Connection, Wire } from '../broker/index.ts';
 import { directWriter } from './direct-write.ts';
 import { type Listener, listen } from './listen.ts';
-import { readShared } from './shared-read.ts';
 
 /** How long a connection that we ended may take to close before it is cut. */
 const CLOSE_GRACE_MS = 2000;

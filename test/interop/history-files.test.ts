@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../src/base/index.ts';
 import { createHistory, type ExportQuery, type History } from '../../src/history/index.ts';
+import { bytesOf } from '../../src/history/testing/rows.ts';
 import { requireTool, runPython, waitFor } from '../tooling/index.ts';
 
 requireTool('python3-h5py', 'python3-tables', 'python3-pandas');
@@ -23,7 +24,7 @@ function publish(topic: string, payload: string | Uint8Array, arrivedUs: number)
 async function download(topic: string, field: string | null, format: ExportQuery['format']): Promise<string> {
   const path = join(folder, `${Buffer.from(topic).toString('hex')}.${format}`);
   const stream = await history.export({ world: 1, topic, field, fromUs: null, toUs: null, format });
-  await writeFile(path, stream);
+  await writeFile(path, await bytesOf(stream));
   return path;
 }
 

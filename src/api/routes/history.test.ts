@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HistoryError } from '../../history/index.ts';
-import { basic, createFixture, type Fixture, jsonAnswer, POINTS } from '../testing/fakes.ts';
+import { basic, createFixture, type Fixture, jsonAnswer, POINTS, sourceOf } from '../testing/fakes.ts';
 
 let fixture: Fixture;
 beforeEach(async () => {
@@ -109,7 +109,7 @@ describe('GET /api/v1/points', () => {
   });
 
   it('passes a large answer on as it comes', async () => {
-    const body = Readable.from([Buffer.from('{"points":['), Buffer.from(']}')]);
+    const body = sourceOf(Readable.from([Buffer.from('{"points":['), Buffer.from(']}')]));
     fixture = await createFixture({ history: { ...fixture.history, points: async () => ({ truncated: true, body }) } });
     const answer = await get('/points?topic=t&limit=100000');
     expect(answer.json()).toEqual({ points: [] });

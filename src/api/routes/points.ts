@@ -5,6 +5,7 @@ import { attachment, fileNameOf } from '../file-name.ts';
 import { ask, requireHistory } from '../history-access.ts';
 import { markTruncated } from '../json-rows.ts';
 import { type ParameterFault, Problem } from '../problems.ts';
+import { sendBytes } from '../send-bytes.ts';
 import { invalid } from '../validation.ts';
 import { bucketsBody, DOWNLOADS, pointsBody, pointsQuery } from './points-schema.ts';
 
@@ -72,7 +73,9 @@ export function addPointsRoute(app: App, context: ApiContext): void {
           : history.buckets(query, points),
       );
       markTruncated(reply, truncated);
-      return reply.type('application/json; charset=utf-8').send(body);
+      reply.type('application/json; charset=utf-8');
+      if (Buffer.isBuffer(body)) return reply.send(body);
+      return sendBytes(reply, body, await body.next(), context.logger);
     },
   );
 }

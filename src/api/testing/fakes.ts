@@ -9,6 +9,7 @@ import {
 import { manualClock, silentLogger } from '../../base/index.ts';
 import type { ClientInfo, PublishRequest } from '../../broker/index.ts';
 import {
+  type ByteSource,
   type ExportQuery,
   type History,
   HistoryError,
@@ -43,6 +44,22 @@ export const POINTS = [
   ['2026-11-21T07:03:00.123458Z', '9007199254740993'],
   ['2026-11-21T07:03:00.123459Z', { base64: '/w==' }],
 ] as const;
+
+/** What a stream gives, as history gives it. */
+export function sourceOf(stream: Readable): ByteSource {
+  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let close = (): void => {};
+  const closed = new Promise<null>((resolve) => {
+    close = () => {
+      stream.destroy();
+      resolve(null);
+    };
+  });
+  return {
+    next: () => Promise.race([chunks.next().then(({ done, value }) => (done === true ? null : value)), closed]),
+    close,
+  };
+}
 
 /** An answer of history, small enough to be whole. */
 export function jsonAnswer(points: readonly unknown[], truncated = false): JsonAnswer {
@@ -97,7 +114,7 @@ export function fakeHistory(): FakeHistory {
     export: async (query: ExportQuery) => {
       asked.push({ export: query });
       if (fake.fail !== null) throw fake.fail;
-      return fake.exportStream();
+      return sourceOf(fake.exportStream());
     },
   };
   return fake;

@@ -41,7 +41,11 @@ export function createCalls(send: (message: ToProcess) => boolean): Calls {
       else if (message.kind === 'file') incoming?.push({ kind: 'file', path: message.path });
     },
     piece: (id, bytes, truncated) => {
-      open.get(id)?.push(bytes.length === 0 ? { kind: 'end' } : { kind: 'piece', bytes, truncated });
+      const incoming = open.get(id);
+      if (incoming === undefined) return;
+      incoming.truncated ||= truncated;
+      if (bytes.length === 0) incoming.push({ kind: 'end' });
+      else incoming.pushBytes(bytes);
     },
     fail: (reason) => {
       const error = new HistoryError('unavailable', `history went away: ${reason}`);

@@ -1,86 +1,89 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import type { JsonAnswer } from '../port.ts';
+import type { ByteSource, JsonAnswer } from '../port.ts';
 import type { Incoming } from './incoming.ts';
 
-const READ_BYTES = 256 * 1024;
+const FILE_READ_BYTES = 256 * 1024;
 /** An answer up to here is one piece of memory. */
 const WHOLE_BYTES = 192 * 1024;
 
-/** An export as a stream: at its reader's pace, or from a finished file. Destroying the stream stops the export. */
-export async function download(incoming: Incoming): Promise<Readable> {
-  try {
-    await incoming.next(); // It has begun.
-  } catch (error) {
-    incoming.close();
-    throw error;
-  }
-  return streamOf(incoming, []);
+/** An export's bytes, or those of the finished file that the history process names. Closing it stops the export. */
+export async function download(incoming: Incoming): Promise<ByteSource> {
+  await closedOnError(incoming, () => incoming.next()); // It has begun.
+  return sourceOf(incoming, []);
 }
 
-/** An answer as JSON: whole where it is small, else a stream. */
-export async function jsonAnswer(incoming: Incoming): Promise<JsonAnswer> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  let truncated = false;
-  try {
+/** An answer as JSON: whole where it is small. */
+export function jsonAnswer(incoming: Incoming): Promise<JsonAnswer> {
+  return closedOnError(incoming, async () => {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
     for (;;) {
       const came = await incoming.next();
       if (came.kind === 'end') break;
       if (came.kind !== 'piece') continue;
-      truncated ||= came.truncated;
-      pieces.push(came.bytes);
-      bytes += came.bytes.length;
-      if (bytes > WHOLE_BYTES) return { truncated, body: streamOf(incoming, pieces) };
+      const { buffer, length } = came.slab;
+      pieces.push(Buffer.from(buffer.subarray(0, length)));
+      bytes += length;
+      if (bytes > WHOLE_BYTES) return { truncated: incoming.truncated, body: sourceOf(incoming, pieces) };
     }
+    incoming.close();
+    return { truncated: incoming.truncated, body: pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes) };
+  });
+}
+
+async function closedOnError<T>(incoming: Incoming, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     incoming.close();
     throw error;
   }
-  incoming.close();
-  return { truncated, body: Buffer.concat(pieces, bytes) };
 }
 
-function streamOf(incoming: Incoming, first: readonly Uint8Array[]): Readable {
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    yield* first;
-    for (;;) {
+/** `first`, then what else comes. The history process removes its file when it hears that nobody wants it any more. */
+function sourceOf(incoming: Incoming, first: Buffer[]): ByteSource {
+  let file: FileSource | null = null;
+  let closed = false;
+  return {
+    next: async () => {
+      const ready = first.shift();
+      if (ready !== undefined) return ready;
+      if (file !== null) return file.next();
       const came = await incoming.next();
-      if (came.kind === 'piece') yield came.bytes;
-      else if (came.kind === 'file') {
-        yield* fileChunks(came.path);
-        return;
-      } else if (came.kind === 'end') return;
-    }
-  }
-  const source = chunks();
-  return new Readable({
-    highWaterMark: READ_BYTES,
-    read() {
-      source.next().then(
-        ({ done, value }) => this.push(done === true ? null : value),
-        (error: Error) => this.destroy(error),
-      );
+      if (came.kind === 'piece') return came.slab.buffer.subarray(0, came.slab.length);
+      if (came.kind !== 'file') return null;
+      file = new FileSource(await open(came.path, 'r'));
+      if (closed) file.close();
+      return file.next();
     },
-    destroy(error, done) {
-      // Wakes what waits in `source`. The history process removes its file when it hears that nobody wants it any more.
+    close: () => {
+      closed = true;
+      first.length = 0;
       incoming.close();
-      void source.return(undefined);
-      done(error);
+      file?.close();
     },
-  });
+  };
 }
 
-async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
-  let file: FileHandle | null = null;
-  try {
-    file = await open(path, 'r');
-    for (;;) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await file?.close().catch(() => {});
+/** A file's bytes, through one buffer. */
+class FileSource {
+  readonly #file: FileHandle;
+  readonly #buffer = Buffer.allocUnsafeSlow(FILE_READ_BYTES);
+  #closed = false;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async next(): Promise<Uint8Array | null> {
+    if (this.#closed) return null;
+    const { bytesRead } = await this.#file.read(this.#buffer, 0, FILE_READ_BYTES);
+    return bytesRead === 0 ? null : this.#buffer.subarray(0, bytesRead);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    void this.#file.close().catch(() => {});
   }
 }

@@ -1,10 +1,12 @@
 import type { HistoryError } from '../port.ts';
 import type { Answer } from '../protocol.ts';
+import { fillSlab, giveSlab, type Slab, takeSlab } from './slabs.ts';
 
-/** What comes of one question. After `answer` of a series list, `end` or `file` nothing more does. */
+/** What comes of one question. After the answer to `series`, `end` or `file` nothing more does. */
 export type Came =
   | { readonly kind: 'answer'; readonly value: Answer }
-  | { readonly kind: 'piece'; readonly bytes: Uint8Array; readonly truncated: boolean }
+  /** Its bytes are the caller's until it asks for the next thing. */
+  | { readonly kind: 'piece'; readonly slab: Slab }
   | { readonly kind: 'end' }
   /** A finished file, to be read and then let go by `close`. */
   | { readonly kind: 'file'; readonly path: string };
@@ -22,11 +24,14 @@ const PULL_BYTES = 64 * 1024;
 export class Incoming {
   readonly #wiring: Wiring;
   readonly #came: Came[] = [];
+  #lent: Slab | null = null;
   #error: HistoryError | null = null;
   #wake: (() => void) | null = null;
   #taken = 0;
   #ended = false;
   #closed = false;
+  /** There is more than was asked for. */
+  truncated = false;
 
   constructor(wiring: Wiring) {
     this.#wiring = wiring;
@@ -37,14 +42,27 @@ export class Incoming {
     this.#ring();
   }
 
+  /** Copies bytes behind those that wait. */
+  pushBytes(bytes: Uint8Array): void {
+    const last = this.#came.at(-1);
+    let at = last?.kind === 'piece' ? fillSlab(last.slab, bytes, 0) : 0;
+    while (at < bytes.length) {
+      const slab = takeSlab();
+      at += fillSlab(slab, bytes, at);
+      this.#came.push({ kind: 'piece', slab });
+    }
+    this.#ring();
+  }
+
   fail(error: HistoryError): void {
     this.#error ??= error;
     this.#ended = true;
     this.#ring();
   }
 
-  /** The next thing that came, in order. Rejects with HistoryError; also when it is closed meanwhile. */
+  /** The next thing that came, in order; `end` once it is closed. Rejects with HistoryError. */
   async next(): Promise<Came> {
+    this.#giveBack();
     while (this.#came.length === 0) {
       if (this.#error !== null) throw this.#error;
       if (this.#closed) return { kind: 'end' };
@@ -55,7 +73,8 @@ export class Incoming {
     const came = this.#came.shift() as Came;
     if (came.kind === 'end') this.#ended = true;
     if (came.kind !== 'piece') return came;
-    this.#taken += came.bytes.length;
+    this.#lent = came.slab;
+    this.#taken += came.slab.length;
     if (this.#taken >= PULL_BYTES) {
       this.#wiring.pull(this.#taken);
       this.#taken = 0;
@@ -67,9 +86,15 @@ export class Incoming {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    for (const came of this.#came) if (came.kind === 'piece') giveSlab(came.slab);
     this.#came.length = 0;
     this.#wiring.close(this.#ended);
     this.#ring();
+  }
+
+  #giveBack(): void {
+    if (this.#lent !== null) giveSlab(this.#lent);
+    this.#lent = null;
   }
 
   #ring(): void {

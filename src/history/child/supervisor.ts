@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { setPriority } from 'node:os';
-import type { Readable } from 'node:stream';
-import { type Clock, type Logger, messageOf, OperatorError } from '../../base/index.ts';
+import { type Clock, type Logger, messageOf, OperatorError, readShared } from '../../base/index.ts';
 import { FrameReader, type OnPiece, PIPE_FD } from '../frames.ts';
 import type { HistoryLimits } from '../options.ts';
 import type { FromProcess, ToProcess } from '../protocol.ts';
@@ -90,8 +90,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       lastWords = (lastWords + text).slice(-LAST_WORDS);
     });
     const frames = new FrameReader(options.onPiece);
-    const pipe = process_.stdio[PIPE_FD] as Readable;
-    pipe.on('data', (chunk: Buffer) => frames.read(chunk));
+    const pipe = readShared(process_.stdio[PIPE_FD] as Socket, (bytes, length) => frames.read(bytes, length));
     pipe.on('error', () => {}); // The process is gone: its 'exit' follows.
     process_.on('message', (message) => {
       heardMs = clock.monotonicMs();

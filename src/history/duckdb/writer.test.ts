@@ -29,7 +29,7 @@ const frames = new FrameReader((_id, piece) => {
 });
 const pipe = new Writable({
   write: (chunk: Buffer, _encoding, done) => {
-    frames.read(chunk);
+    frames.read(chunk, chunk.length);
     done();
   },
 });

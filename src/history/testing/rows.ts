@@ -1,5 +1,4 @@
-import { buffer } from 'node:stream/consumers';
-import type { History, JsonAnswer, PointsQuery, PointValue } from '../port.ts';
+import type { ByteSource, History, JsonAnswer, PointsQuery, PointValue } from '../port.ts';
 
 /** The points of an answer, their times in microseconds. */
 export async function pointsOf(history: History, query: PointsQuery, limit: number): Promise<[number, PointValue][]> {
@@ -16,7 +15,7 @@ export async function bucketsOf(
 }
 
 async function rowsOf({ body }: JsonAnswer): Promise<unknown[][]> {
-  const bytes = Buffer.isBuffer(body) ? body : await buffer(body);
+  const bytes = Buffer.isBuffer(body) ? body : await bytesOf(body);
   const { points } = JSON.parse(bytes.toString()) as { points: [string, ...unknown[]][] };
   return points.map(([time, ...rest]) => [microsOf(time), ...rest]);
 }
@@ -24,4 +23,20 @@ async function rowsOf({ body }: JsonAnswer): Promise<unknown[][]> {
 /** Of `2026-11-21T07:03:00.123456Z`. */
 function microsOf(time: string): number {
   return Date.parse(`${time.slice(0, -8)}Z`) * 1000 + Number(time.slice(-7, -1));
+}
+
+/** All that a source gives. */
+export async function bytesOf(source: ByteSource): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of partsOf(source)) parts.push(Buffer.from(part));
+  return Buffer.concat(parts);
+}
+
+/** What a source gives, part by part; each is valid until the next. */
+export async function* partsOf(source: ByteSource): AsyncGenerator<Uint8Array> {
+  try {
+    for (let part = await source.next(); part !== null; part = await source.next()) yield part;
+  } finally {
+    source.close();
+  }
 }
