@@ -14,14 +14,17 @@ test('each number once and in order is clean; anything else is counted by kind',
   expect(isClean(addVerdicts([CLEAN, { ...CLEAN, twice: 1 }]))).toBe(false);
 });
 
-test('each phase with queries is divided by the one before it without', () => {
+test('each phase with queries is divided by the quiet one of its round', () => {
   const phases = [
-    { asked: false, p99: 100 },
-    { asked: true, p99: 150 },
-    { asked: false, p99: 200 },
-    { asked: true, p99: 500 },
-  ];
-  expect(ratioOf(phases)).toEqual({ median: 2, min: 1.5, max: 2.5 });
+    { asked: 'nothing', p99: 100 },
+    { asked: 'at once', p99: 150 },
+    { asked: 'without end', p99: 900 },
+    { asked: 'nothing', p99: 200 },
+    { asked: 'at once', p99: 500 },
+    { asked: 'without end', p99: 200 },
+  ] as const;
+  expect(ratioOf(phases, 'without end')).toEqual({ median: 5, min: 1, max: 9 });
+  expect(ratioOf(phases, 'at once')).toEqual({ median: 2, min: 1.5, max: 2.5 });
 });
 
 test('a message of the year holds 200 rows with their own time', () => {

@@ -11,9 +11,15 @@ import type { QueryReport, QueryRequest } from '../worker/query-messages.ts';
 import { address } from './rest.ts';
 import type { Year } from './year.ts';
 
+/**
+ * What is asked of history in a phase: nothing; ten queries and an export at once, and again when all have ended; or the
+ * same without a pause, each again as soon as it has ended.
+ */
+export type Asked = 'nothing' | 'at once' | 'without end';
+
 /** Delay of PUBACKs in one phase, in µs. `loopP99` is how late the measuring process itself was. */
 export type AckPhase = {
-  readonly asked: boolean;
+  readonly asked: Asked;
   readonly messages: number;
   readonly p50: number;
   readonly p99: number;
@@ -46,7 +52,7 @@ const TICK_MS = 5;
 const RAMP_MS = 500;
 const BUCKETS = 500;
 
-/** Phases in turn, without and with ten queries and an export; each pair is one round. */
+/** The three kinds of phase in turn; each three are one round. */
 export async function measureQueries(options: QueriesOptions): Promise<readonly AckPhase[]> {
   const { mqttPort, rounds, say } = options;
   const meters = await Promise.all(
@@ -55,14 +61,12 @@ export async function measureQueries(options: QueriesOptions): Promise<readonly 
   const asker = startWorker(fileURLToPath(new URL('../worker/query-entry.js', import.meta.url)));
   const phases: AckPhase[] = [];
   try {
-    await phase(false, meters, asker, { ...options, seconds: 2 });
+    await phase('nothing', meters, asker, { ...options, seconds: 2 });
     for (let round = 1; round <= rounds; round += 1) {
-      for (const asked of [false, true]) {
+      for (const asked of ['nothing', 'at once', 'without end'] as const) {
         const one = await phase(asked, meters, asker, options);
         phases.push(one);
-        say(
-          `${round}/${rounds} ${asked ? 'with' : 'without'} queries: PUBACK p50 ${one.p50} p99 ${one.p99} max ${one.max} µs`,
-        );
+        say(`${round}/${rounds} asked ${asked}: PUBACK p50 ${one.p50} p99 ${one.p99} max ${one.max} µs`);
       }
     }
   } finally {
@@ -73,14 +77,14 @@ export async function measureQueries(options: QueriesOptions): Promise<readonly 
 }
 
 async function phase(
-  asked: boolean,
+  asked: Asked,
   meters: readonly AckMeter[],
   asker: ChildProcess,
   options: QueriesOptions,
 ): Promise<AckPhase> {
   // Queries that were given up may still run in the history process: they must not fall into the quiet phase.
   await usageAtRest(options.pid);
-  if (asked) asker.send(requestFor(options));
+  if (asked !== 'nothing') asker.send(requestFor(options, asked));
   await publishAtRate(meters, options.rate, RAMP_MS);
   for (const meter of meters) meter.take();
   const loop = monitorEventLoopDelay({ resolution: 1 });
@@ -91,7 +95,7 @@ async function phase(
   for (const meter of meters) addHistogram(delays, meter.take());
   const failure = meters.map((meter) => meter.failure()).find((text) => text !== '');
   if (failure !== undefined) throw new Error(failure);
-  const report = asked ? await reportOf(asker) : null;
+  const report = asked === 'nothing' ? null : await reportOf(asker);
   return {
     asked,
     messages: delays.total,
@@ -108,13 +112,13 @@ async function phase(
   };
 }
 
-function requestFor({ httpPort, year }: QueriesOptions): QueryRequest {
+function requestFor({ httpPort, year }: QueriesOptions, asked: Asked): QueryRequest {
   const span = { field: 'v', from: year.from, to: year.to };
   const queryUrls = year.topics.map((topic) =>
     address(httpPort, '/api/v1/points', { topic, ...span, points: String(BUCKETS) }),
   );
   const exportUrl = address(httpPort, '/api/v1/points', { topic: year.topics[0]!, ...span, format: 'csv' });
-  return { step: 'begin', queryUrls, exportUrl };
+  return { step: 'begin', queryUrls, exportUrl, again: asked === 'at once' ? 'together' : 'each' };
 }
 
 function reportOf(asker: ChildProcess): Promise<QueryReport> {

@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import type { QueryReport, QueryRequest } from './query-messages.ts';
 
 // A process that asks history over and over, each address in its own loop, until it is told to end.
@@ -5,17 +6,20 @@ let report: { queries: number; queryMillis: number[]; exports: number; exportedB
 let stopping = new AbortController();
 let loops: Promise<void>[] = [];
 
+// It stands for browsers on other machines: it may not take the broker's cores.
+setPriority(10);
 process.on('message', (request: QueryRequest) => {
-  if (request.step === 'begin') begin(request.queryUrls, request.exportUrl);
+  if (request.step === 'begin') begin(request);
   else void end();
 });
 process.on('disconnect', () => process.exit(0));
 process.on('SIGINT', () => {});
 
-function begin(queryUrls: readonly string[], exportUrl: string): void {
+function begin({ queryUrls, exportUrl, again }: Extract<QueryRequest, { step: 'begin' }>): void {
   report = { queries: 0, queryMillis: [], exports: 0, exportedBytes: 0, errors: [] };
   stopping = new AbortController();
-  loops = [...queryUrls.map((url) => loop(() => query(url))), loop(() => download(exportUrl))];
+  const all = [...queryUrls.map((url) => () => query(url)), () => download(exportUrl)];
+  loops = again === 'each' ? all.map(loop) : [loop(() => together(all))];
 }
 
 async function end(): Promise<void> {
@@ -35,6 +39,12 @@ async function loop(turn: () => Promise<void>): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
+}
+
+async function together(all: readonly (() => Promise<void>)[]): Promise<void> {
+  const ends = await Promise.allSettled(all.map((one) => one()));
+  const fault = ends.find((end) => end.status === 'rejected');
+  if (fault !== undefined) throw fault.reason;
 }
 
 async function query(url: string): Promise<void> {

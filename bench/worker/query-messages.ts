@@ -1,6 +1,12 @@
 /** What the process that asks history is to do, and what it reports when told to stop. */
 export type QueryRequest =
-  | { readonly step: 'begin'; readonly queryUrls: readonly string[]; readonly exportUrl: string }
+  | {
+      readonly step: 'begin';
+      readonly queryUrls: readonly string[];
+      readonly exportUrl: string;
+      /** Asked again: all at once when all have ended, or each as soon as it has. */
+      readonly again: 'together' | 'each';
+    }
   | { readonly step: 'end' };
 
 export type QueryReport = {

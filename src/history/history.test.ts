@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OperatorError } from '../base/index.ts';
@@ -314,6 +314,37 @@ describe('what cannot be opened', () => {
   it('an option that makes no sense is refused by name', () => {
     expect(() => createRig(folder, { maxQueries: 0 })).toThrow('maxQueries');
     expect(() => createRig(folder, { commitIntervalMs: 300 })).toThrow('commitIntervalMs');
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')("history's place in line for the processor", () => {
+  /** The scheduling class of each thread: 0 other, 5 idle (proc(5), `policy`). */
+  const classes = (pid: number): string[] =>
+    readdirSync(`/proc/${pid}/task`).map((task) => {
+      const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8');
+      // After the name, which may hold spaces, `policy` is the 39th field.
+      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38]!;
+    });
+
+  it('is behind all others, also that of threads that start later', async () => {
+    const { history, publish, recorded } = await started({ niceness: 10 });
+    const pid = history.status().pid!;
+    await until('the idle class', () => classes(pid).every((one) => one === '5'));
+    publish('t', '1');
+    await recorded(1);
+    expect(await pointsOf(history, query('t'), 1)).toHaveLength(1);
+    expect(new Set(classes(pid))).toEqual(new Set(['5']));
+  });
+
+  it('is beside them while batches come late', async () => {
+    const { history, publish, recorded } = await started({ niceness: 10 });
+    const pid = history.status().pid!;
+    await until('the idle class', () => classes(pid).every((one) => one === '5'));
+    process.kill(pid, 'SIGSTOP');
+    publish('t', '1');
+    await until('the other class', () => classes(pid).every((one) => one === '0'));
+    process.kill(pid, 'SIGCONT');
+    await recorded(1);
   });
 });
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createCalls } from './child/calls.ts';
 import { download, jsonAnswer } from './child/download.ts';
+import { createPriority } from './child/priority.ts';
 import { createSupervisor } from './child/supervisor.ts';
 import { type HistoryOptions, resolveLimits } from './options.ts';
 import type { History, HistoryState, SeriesRow } from './port.ts';
@@ -28,8 +29,13 @@ export function createHistory(options: HistoryOptions): History {
     run,
     clock,
     logger,
-    onReady: (positions) => recorder.ready(positions),
+    onReady: (positions) => {
+      recorder.ready(positions);
+      const { pid } = supervisor.state();
+      if (pid !== null && limits.niceness > 0) priority.started(pid);
+    },
     onGone: (reason) => {
+      priority.gone();
       recorder.gone();
       calls.fail(reason);
     },
@@ -37,6 +43,7 @@ export function createHistory(options: HistoryOptions): History {
     onPiece: (id, bytes, truncated) => calls.piece(id, bytes, truncated),
   });
   const recorder = createRecorder({ limits, run, clock, logger, sink: { send: supervisor.send } });
+  const priority = createPriority({ inFlightMs: () => recorder.state().inFlightMs, logger });
   const calls = createCalls(supervisor.send);
 
   const hear = (message: FromProcess): void => {
@@ -49,6 +56,7 @@ export function createHistory(options: HistoryOptions): History {
   return {
     start: supervisor.start,
     stop: async () => {
+      priority.gone();
       const deadlineMs = clock.monotonicMs() + limits.stopTimeoutMs;
       await recorder.flush(deadlineMs);
       const { lostMessages } = recorder.close();

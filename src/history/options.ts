@@ -41,7 +41,7 @@ export type HistoryLimits = {
   readonly maxPathsPerPayload: number;
   /** Length of one string in a JSON payload; a payload with a longer one is kept as text. */
   readonly maxTextLength: number;
-  /** Nice value of the process, 0 (as the broker) to 19. */
+  /** Nice value of the process, 0 (as the broker) to 19. Above 0 it is also of Linux's `idle` class while it keeps up. */
   readonly niceness: number;
   /** First pause before a dead process is started again; doubled up to `maxRestartMs` while it keeps dying. */
   readonly restartMs: number;

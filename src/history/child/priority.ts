@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import { type Logger, messageOf } from '../../base/index.ts';
+
+const CHECK_MS = 250;
+/** A batch that waits this long for its commit: history gets too little of the processor. */
+const LATE_MS = 500;
+/** It runs beside the broker again until all batches were in time for this long. */
+const CALM_MS = 30_000;
+
+/**
+ * History's place in line for the processor. Linux lets a thread that was just woken wait for another's slice to end (some
+ * milliseconds, whatever their nice values are) unless the other is of the `idle` class. So that year-long queries do not hold
+ * PUBACKs up, history is of that class; but the class gets next to nothing on a machine that others keep busy, so that it
+ * leaves it when batches come late. Without Linux or its `chrt`, the nice value alone says who goes first.
+ */
+export type Priority = {
+  readonly started: (pid: number) => void;
+  readonly gone: () => void;
+};
+
+type PriorityOptions = {
+  /** Age of the batch that is being committed, ms. */
+  readonly inFlightMs: () => number;
+  readonly logger: Logger;
+};
+
+export function createPriority({ inFlightMs, logger }: PriorityOptions): Priority {
+  let pid: number | null = null;
+  let idle = false;
+  let calmMs = 0;
+  let timer: NodeJS.Timeout | null = null;
+
+  const schedule = (wanted: boolean): void => {
+    if (pid === null || idle === wanted) return;
+    idle = wanted;
+    // All threads, also those that are there already; new ones inherit it.
+    execFile('chrt', ['-a', wanted ? '-i' : '-o', '-p', '0', String(pid)], (error) => {
+      if (error === null) return;
+      logger.debug({ error: messageOf(error) }, 'history keeps its nice value alone: chrt could not be run');
+      stop();
+    });
+  };
+
+  const check = (): void => {
+    calmMs = inFlightMs() > LATE_MS ? 0 : calmMs + CHECK_MS;
+    if (calmMs === 0) schedule(false);
+    else if (calmMs >= CALM_MS) schedule(true);
+  };
+
+  const stop = (): void => {
+    if (timer !== null) clearInterval(timer);
+    timer = null;
+    pid = null;
+  };
+
+  return {
+    started: (started) => {
+      if (process.platform !== 'linux') return;
+      stop();
+      pid = started;
+      idle = false;
+      calmMs = CALM_MS;
+      schedule(true);
+      timer = setInterval(check, CHECK_MS);
+      timer.unref();
+    },
+    gone: stop,
+  };
+}
