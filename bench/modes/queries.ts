@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { usageAtRest } from '../measure/at-rest.ts';
 import { nowMicros } from '../measure/clock.ts';
 import { addHistogram, createHistogram, percentile } from '../measure/histogram.ts';
+import { place } from '../measure/priority.ts';
 import { percentileOf } from '../measure/summary.ts';
 import { startWorker, stopProcess } from '../processes.ts';
 import { type AckMeter, openAckMeter } from '../worker/ack-meter.ts';
@@ -60,6 +61,9 @@ export async function measureQueries(options: QueriesOptions): Promise<readonly 
   );
   const asker = startWorker(fileURLToPath(new URL('../worker/query-entry.js', import.meta.url)));
   const phases: AckPhase[] = [];
+  // The asker stands for browsers on other machines: it may not take the broker's cores.
+  const places = { measuring: place(process.pid, 'first'), asking: place(asker.pid!, 'last') };
+  say(`the measuring process runs ${places.measuring}, the asking one ${places.asking}`);
   try {
     await phase('nothing', meters, asker, { ...options, seconds: 2 });
     for (let round = 1; round <= rounds; round += 1) {
@@ -123,8 +127,12 @@ function requestFor({ httpPort, year }: QueriesOptions, asked: Asked): QueryRequ
 
 function reportOf(asker: ChildProcess): Promise<QueryReport> {
   return new Promise((resolve, reject) => {
-    asker.once('message', (report: QueryReport) => resolve(report));
-    asker.once('exit', (code) => reject(new Error(`the process that asks history ended with ${code}`)));
+    const gone = (code: number | null): void => reject(new Error(`the process that asks history ended with ${code}`));
+    asker.once('exit', gone);
+    asker.once('message', (report: QueryReport) => {
+      asker.off('exit', gone);
+      resolve(report);
+    });
     const request: QueryRequest = { step: 'end' };
     asker.send(request);
   });

@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os';
 import type { QueryReport, QueryRequest } from './query-messages.ts';
 
 // A process that asks history over and over, each address in its own loop, until it is told to end.
@@ -6,8 +5,6 @@ let report: { queries: number; queryMillis: number[]; exports: number; exportedB
 let stopping = new AbortController();
 let loops: Promise<void>[] = [];
 
-// It stands for browsers on other machines: it may not take the broker's cores.
-setPriority(10);
 process.on('message', (request: QueryRequest) => {
   if (request.step === 'begin') begin(request);
   else void end();

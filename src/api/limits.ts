@@ -43,6 +43,6 @@ export const DEFAULT_LIMITS: ApiLimits = {
   listMax: 10_000,
   queriesAtOnce: 16,
   downloadsAtOnce: 4,
-  stallMs: 120_000,
+  stallMs: 30_000,
   closeGraceMs: 5000,
 };

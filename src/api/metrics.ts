@@ -95,6 +95,11 @@ export function createMetrics({ broker, history, version, activeDownloads }: Sou
       () => history.status().droppedMessages,
     );
     counter('sonde_history_restarts_total', 'Restarts of the history process.', () => history.status().restarts);
+    gauge(
+      'sonde_history_queued_messages',
+      'QoS 1 and 2 messages that wait for history.',
+      () => history.status().queuedMessages,
+    );
     gauge('sonde_history_buffered_bytes', 'QoS 0 bytes that wait for history.', () => history.status().bufferedBytes);
     gauge(
       'sonde_history_last_commit_timestamp_seconds',

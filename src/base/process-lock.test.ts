@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LockHolder, type LockMachine, takeLock } from './process-lock.ts';
@@ -94,6 +96,23 @@ describe('a lock', () => {
     expect(result.held).toBe(takenOver);
     if (!takenOver) expect(result).toMatchObject({ holder: { nonce: 'theirs' } });
     expect(fs.readdirSync(folder)).toEqual(['lock']);
+  });
+
+  it.skipIf(process.platform !== 'linux')('of a process that is dead and not waited for is taken over', async () => {
+    // The shell becomes `sleep`, which never waits for the child that it inherited.
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(line.toString());
+      const stat = (): string[] => fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+      await expect.poll(() => stat()[0]).toBe('Z');
+      lockOf({ pid, host: hostname(), bootId: null, startTicks: stat()[19]! });
+      const result = takeLock(path);
+      if (result.held) releases.push(result.release);
+      expect(result.held).toBe(true);
+    } finally {
+      parent.kill();
+    }
   });
 
   it.each(['', '{', '[]', 'null', '{"pid":-1,"host":"here","nonce":"x"}', '{"pid":"7"}'])(

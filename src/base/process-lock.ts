@@ -89,12 +89,14 @@ function hold(path: string, holder: LockHolder, machine: LockMachine): LockResul
 /** Writes the whole file first and links it into place, so that nobody reads half of one. False: there is one already. */
 function createLock(path: string, holder: LockHolder): boolean {
   const draft = `${path}.${holder.nonce}`;
-  fs.writeFileSync(draft, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' });
   try {
+    fs.writeFileSync(draft, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' });
     fs.linkSync(draft, path);
     return true;
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') return false;
+    const code = systemCode(error);
+    if (code === 'EEXIST') return false;
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw error;
     // A file system without hard links (FAT, some network shares).
     return createInPlace(path, holder);
   } finally {
@@ -196,6 +198,7 @@ const thisMachine: LockMachine = {
   }),
   startTicksOf,
   isAlive: (pid) => {
+    if (isZombie(pid)) return false;
     try {
       process.kill(pid, 0);
       return true;
@@ -206,11 +209,19 @@ const thisMachine: LockMachine = {
   wallMs: () => Date.now(),
 };
 
-/** Field 22 of /proc/PID/stat; the command in field 2 may hold spaces and brackets, so it is counted from its end. */
+/** Dead, but nobody has waited for it yet, as in a container whose first process does not reap. */
+function isZombie(pid: number): boolean {
+  return /^[ZX]/.test(statOf(pid)?.[0] ?? '');
+}
+
 function startTicksOf(pid: number): string | null {
+  return statOf(pid)?.[19] ?? null;
+}
+
+/** /proc/PID/stat from field 3 (the state) on; the command in field 2 may hold spaces and brackets. */
+function statOf(pid: number): readonly string[] | null {
   const stat = readProc(`/proc/${pid}/stat`);
-  if (stat === null) return null;
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  return stat === null ? null : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function readProc(path: string): string | null {

@@ -356,7 +356,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     if (this.state === 'closed') return;
     this.#core.protocolFault(this, reason, text);
     if (this.state === 'open') this.#sendDisconnect(reason);
-    else if (this.#sawConnect) {
+    else if (this.#sawConnect && (this.version === 5 || REFUSED_BY_CONNACK.has(reason))) {
       this.send({ type: 'connack', sessionPresent: false, reason, properties: EMPTY_PROPERTIES });
     }
     this.#end();
@@ -382,6 +382,11 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   }
 }
 
+/** Faults of a CONNECT that 3.x has a return code for; any other ends the connection without a word [MQTT-3.1.4-1]. */
+const REFUSED_BY_CONNACK: ReadonlySet<number> = new Set([
+  Reason.unsupportedProtocolVersion,
+  Reason.clientIdentifierNotValid,
+]);
 /** Packet identifier, reason and property length of an acknowledgement without properties. */
 const SHORT_ACK_BYTES = 4;
 const ACK_KINDS = {

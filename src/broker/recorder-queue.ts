@@ -6,6 +6,8 @@ import type { Qos0Recorder } from './recorder-port.ts';
 /** Bounds of the recorder's queue: beyond them publishers of recorded topics are read more slowly. It drops nothing. */
 const MAX_ENTRIES = 1_000_000;
 const MAX_BYTES = 256 * 1024 * 1024;
+/** A queue at its bound swings about it. */
+const TELL_EVERY_MS = 60_000;
 
 /** The recorder's durable queue, for the recorder to drain. */
 export type RecorderQueue = {
@@ -32,7 +34,18 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
     if (entries > 0) wake?.();
     const full = entries > MAX_ENTRIES || bytes > MAX_BYTES;
     if (core.recorderFull && !full && !qos0.crowded()) releaseForRecorder(core);
+    if (full && !core.recorderFull) tell(entries);
     core.recorderFull = full;
+  };
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  const tell = (entries: number): void => {
+    const now = core.clock.monotonicMs();
+    if (now - toldAtMs < TELL_EVERY_MS) return;
+    toldAtMs = now;
+    core.logger.warn(
+      { waitingForHistory: entries },
+      'history is behind: publishers of recorded topics are read more slowly, and acknowledged as there is room',
+    );
   };
   core.turn.onAppended(check);
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
-import { messageOf, OperatorError, systemCode, takeLock } from '../base/index.ts';
+import { type LockResult, messageOf, OperatorError, systemCode, takeLock } from '../base/index.ts';
 
 /** A data folder that this process may write, and that no other Sonde serves from. */
 export type DataFolder = {
@@ -54,7 +54,7 @@ function makeFolder(path: string): void {
 export function openDataFolder(path: string): DataFolder {
   ensureDataFolder(path);
   const file = join(path, 'lock');
-  const result = takeLock(file);
+  const result = lockOf(path, file);
   if (result.held) return { path, release: result.release };
   const { holder } = result;
   const who = holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`;
@@ -62,4 +62,15 @@ export function openDataFolder(path: string): DataFolder {
     `the data folder ${path} is in use by ${who}`,
     `Stop that Sonde first, or choose another folder with --data.`,
   );
+}
+
+function lockOf(path: string, file: string): LockResult {
+  try {
+    return takeLock(file);
+  } catch (error) {
+    throw new OperatorError(
+      `cannot write in the data folder ${path}: ${messageOf(error)}`,
+      'Free space on the disk, or choose another folder with --data.',
+    );
+  }
 }

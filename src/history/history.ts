@@ -86,6 +86,7 @@ export function createHistory(options: HistoryOptions): History {
         recordedPoints: state.points,
         droppedMessages: dropped,
         bufferedBytes: recorder.intake.held().bytes,
+        queuedMessages: state.queueEntries,
         lastCommitUs: state.lastCommitUs,
         restarts: process.restarts,
         pid: process.pid,

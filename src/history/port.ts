@@ -86,6 +86,8 @@ export type HistoryStatus = {
   /** QoS 0 messages that were lost on their way to history, with the reason in the log. */
   readonly droppedMessages: number;
   readonly bufferedBytes: number;
+  /** QoS 1 and 2 messages that wait in the durable queue. */
+  readonly queuedMessages: number;
   readonly lastCommitUs: number | null;
   readonly restarts: number;
   readonly pid: number | null;

@@ -90,6 +90,7 @@ export function fakeHistory(): FakeHistory {
       recordedPoints: 9,
       droppedMessages: 0,
       bufferedBytes: 12,
+      queuedMessages: 13,
       lastCommitUs: START_US,
       restarts: 1,
       pid: 1,

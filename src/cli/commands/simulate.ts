@@ -9,7 +9,7 @@ import { addServerOptions, type MqttFlags, mqttTarget } from '../mqtt-options.ts
 import { printableText } from '../printable.ts';
 
 type Flags = MqttFlags & {
-  readonly period: number;
+  readonly period?: number;
   readonly count?: number;
   readonly duration?: number;
   readonly seed?: number;
@@ -24,7 +24,7 @@ export function simulateCommand(context: CliContext): Command {
   const command = new Command('simulate').description(`run simulated devices:${kinds}`);
   return addServerOptions(command)
     .argument('[devices...]', 'which devices (default: one of each)')
-    .option('--period <seconds>', 'time between two samples (default 1)', secondsAsMs, DEFAULT_PERIOD_MS)
+    .option('--period <seconds>', 'time between two samples (default: 1)', secondsAsMs)
     .option('--count <samples>', 'end each device after so many samples', wholeNumber(1, 1_000_000_000))
     .option('--duration <seconds>', 'end after so many seconds', secondsAsMs)
     .option('--seed <number>', 'the same seed gives the same device and values', wholeNumber(0, 0xffff_ffff))
@@ -47,7 +47,13 @@ export function simulateCommand(context: CliContext): Command {
       };
       const runs = kindsToRun.map(async (kind, at) => {
         const model = kind.create((seed + at) >>> 0);
-        const options = { open, periodMs: flags.period, count: flags.count ?? null, signal, onEvent: tell };
+        const options = {
+          open,
+          periodMs: flags.period ?? DEFAULT_PERIOD_MS,
+          count: flags.count ?? null,
+          signal,
+          onEvent: tell,
+        };
         return { model, summary: await runDevice(model, options) };
       });
       const ended = await Promise.all(runs);

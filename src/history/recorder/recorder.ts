@@ -215,6 +215,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     const done = pending;
     if (done === null) return;
     pending = null;
+    if (refusal !== null) logger.info({ refused: refusal }, 'history can write again');
     refusal = null;
     if (done.arena !== null) intake.release(done.arena);
     if (done.queueArena !== null) source?.ackThrough(done.lastNumber);
