@@ -100,12 +100,12 @@ describe('a lock', () => {
 
   it.skipIf(process.platform !== 'linux')('of a process that is dead and not waited for is taken over', async () => {
     // The shell becomes `sleep`, which never waits for the child that it inherited.
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
     try {
       const [line] = (await once(parent.stdout, 'data')) as [Buffer];
       const pid = Number(line.toString());
       const stat = (): string[] => fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-      await expect.poll(() => stat()[0]).toBe('Z');
+      await expect.poll(() => stat()[0], { timeout: 5000 }).toBe('Z');
       lockOf({ pid, host: hostname(), bootId: null, startTicks: stat()[19]! });
       const result = takeLock(path);
       if (result.held) releases.push(result.release);

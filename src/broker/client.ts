@@ -33,9 +33,9 @@ export class Client {
   /** The queue is at its bound: it takes nothing more until it has room. */
   full = false;
   /** Identifiers in flight that its connection has not been sent again yet, oldest first. */
-  readonly again = new Set<number>();
+  again = NO_IDS;
   /** Cursors over the retained messages of filters that it subscribed to, one a filter, in the order of the subscriptions. */
-  readonly retainedToSend = new Map<string, RetainedCursor>();
+  retainedToSend = NO_CURSORS;
   /** It goes on with the next turn. */
   goesOn = false;
 
@@ -71,6 +71,18 @@ export class Client {
     this.persistent = home.persistent;
   }
 
+  /** What was in flight when its last connection ended is to be sent again, in this order. */
+  sendAgain(ids: readonly number[]): void {
+    this.again = ids.length === 0 ? NO_IDS : new Set(ids);
+  }
+
+  /** The retained messages of a filter are to be sent, after those of others. */
+  sendRetained(cursor: RetainedCursor): void {
+    if (this.retainedToSend === NO_CURSORS) this.retainedToSend = new Map();
+    this.retainedToSend.delete(cursor.filter);
+    this.retainedToSend.set(cursor.filter, cursor);
+  }
+
   /** Whether something waits until there is room for it. */
   get waits(): boolean {
     return !this.live || this.again.size > 0 || this.retainedToSend.size > 0;
@@ -89,6 +101,11 @@ export class Client {
     );
   }
 }
+
+// Most clients have neither, most of the time. One of each for all of them: looked at for each message, they cost no memory
+// of their own. Never written to.
+const NO_IDS = new Set<number>();
+const NO_CURSORS = new Map<string, RetainedCursor>();
 
 /** Retained messages of one new subscription, sent at the receiver's pace. */
 export type RetainedCursor = {

@@ -71,7 +71,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   /** It does not take the answers to what it sends: it is not read until it has. */
   unread = false;
   /** Those who publish to it and are not read until it has caught up. */
-  readonly waiting = new Set<Connection>();
+  waiting = NOBODY;
   /** It took no byte for too long: nobody waits for it any more. */
   stalled = false;
   /** How often, lately, and when last (monotonic). */
@@ -382,6 +382,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   }
 }
 
+/** Of all connections that nobody waits for, so that looking costs no memory of each. Never written to. */
+export const NOBODY: Set<Connection> = new Set();
 /** Faults of a CONNECT that 3.x has a return code for; any other ends the connection without a word [MQTT-3.1.4-1]. */
 const REFUSED_BY_CONNACK: ReadonlySet<number> = new Set([
   Reason.unsupportedProtocolVersion,

@@ -1,4 +1,4 @@
-import type { Connection } from './connection.ts';
+import { type Connection, NOBODY } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import type { World } from './world.ts';
 
@@ -13,6 +13,7 @@ export function slowDown(core: BrokerCore, source: Connection | null, receiver: 
     receiver.behindSinceMs = core.clock.monotonicMs();
     core.behind.add(receiver);
   }
+  if (receiver.waiting === NOBODY) receiver.waiting = new Set();
   receiver.waiting.add(source);
   source.hold();
 }
@@ -29,8 +30,9 @@ export function madeProgress(core: BrokerCore, receiver: Connection): void {
 /** Lets those go on who wait for a receiver: it has caught up, is stalled, or is gone. */
 export function releaseWaiting(core: BrokerCore, receiver: Connection): void {
   core.behind.delete(receiver);
-  for (const source of receiver.waiting) source.unhold();
-  receiver.waiting.clear();
+  const { waiting } = receiver;
+  receiver.waiting = NOBODY;
+  for (const source of waiting) source.unhold();
 }
 
 /** Called by the tick: finds receivers that have taken no byte for too long. */

@@ -23,8 +23,7 @@ export function advance(core: BrokerCore, client: Client): void {
 
 /** Notes what was in flight when the last connection ended, for `advance` to send again [MQTT-4.4.0-1]. */
 export function beginAgain(client: Client): void {
-  client.again.clear();
-  for (const [id] of client.session.inflight.inOrder()) client.again.add(id);
+  client.sendAgain([...client.session.inflight.inOrder()].map(([id]) => id));
 }
 
 /** In the order of the first time, marked as such, and no more at a time than this connection wants under way [MQTT-3.3.4-9]. */

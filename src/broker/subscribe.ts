@@ -87,8 +87,7 @@ function subscribeOne(
   client.world.subscriptions.add(filter, client, subscription); // replaces an equal one [MQTT-3.8.4-3]
   if (entry.retainHandling === 0 || (entry.retainHandling === 1 && isNew)) {
     // Subscribed to again while they are being sent: they are sent anew, from the beginning.
-    client.retainedToSend.delete(filter);
-    client.retainedToSend.set(filter, {
+    client.sendRetained({
       filter,
       names: names(client.world.retained.search(filter)),
       maxQos: entry.qos,

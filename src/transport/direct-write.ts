@@ -1,37 +1,28 @@
 import type net from 'node:net';
+import { type StreamHandle, streamBinding, type WriteRequest } from '../base/index.ts';
 
 /** Tries to hand one buffer to the kernel: true: all of it is gone; false: `onWritten` will say so; null: not possible. */
 export type DirectWrite = (bytes: Buffer) => boolean | null;
 
-/** What Node's own streams write with. Private, so that every part of it may be missing in another Node. */
-type StreamBinding = {
-  readonly WriteWrap: new () => WriteRequest;
-  readonly streamBaseState: Int32Array;
-  readonly kLastWriteWasAsync: number;
-};
-type WriteRequest = { oncomplete: ((status: number) => void) | null; buffer: Buffer | null };
-type StreamHandle = { readonly writeBuffer?: (request: WriteRequest, bytes: Buffer) => number };
-
-const binding = findBinding();
-
 /** Whether this Node lets us write past its stream layer. */
-export const hasDirectWrite = binding !== null;
+export const hasDirectWrite = streamBinding !== null;
 
 /**
  * Writes to a socket past the stream on top of it, which costs a third of a small write: one request object serves all
  * writes that the kernel takes at once, and these need no callback and no tick. The caller gives one buffer at a time and
- * waits for `onWritten` where the answer was false; meanwhile it writes nothing by the stream either. Answers null where
- * Node does not allow it: then the stream is the way.
+ * waits for `onWritten` where the answer was false; meanwhile it writes nothing by the stream either, nor this way while the
+ * stream still has something. Answers null where Node does not allow it: then the stream is the way.
  */
 export function directWriter(socket: net.Socket, onWritten: () => void): DirectWrite {
-  if (binding === null) return () => null;
-  const { WriteWrap, streamBaseState, kLastWriteWasAsync } = binding;
+  // Kept, because asking the socket for it each time costs as much as a cache miss. A closed handle answers with an error.
+  const handle = (socket as unknown as { readonly _handle: StreamHandle | null })._handle;
+  if (streamBinding === null || !handle?.writeBuffer) return () => null;
+  const { WriteWrap, streamBaseState, kLastWriteWasAsync } = streamBinding;
+  const writeBuffer = handle.writeBuffer;
   let request = newRequest(WriteWrap);
 
   return (bytes) => {
-    const handle = (socket as unknown as { _handle: StreamHandle | null })._handle;
-    if (!handle?.writeBuffer || socket.writableLength > 0) return null;
-    const error = handle.writeBuffer(request, bytes);
+    const error = writeBuffer.call(handle, request, bytes);
     if (error !== 0) {
       socket.destroy();
       return false;
@@ -50,23 +41,9 @@ export function directWriter(socket: net.Socket, onWritten: () => void): DirectW
   };
 }
 
-function newRequest(WriteWrap: StreamBinding['WriteWrap']): WriteRequest {
+function newRequest(WriteWrap: new () => WriteRequest): WriteRequest {
   const request = new WriteWrap();
   request.oncomplete = null;
   request.buffer = null;
   return request;
-}
-
-function findBinding(): StreamBinding | null {
-  try {
-    const { binding: load } = process as unknown as { binding: (name: string) => Partial<StreamBinding> };
-    const found = load('stream_wrap');
-    const complete =
-      typeof found.WriteWrap === 'function' &&
-      found.streamBaseState instanceof Int32Array &&
-      typeof found.kLastWriteWasAsync === 'number';
-    return complete ? (found as StreamBinding) : null;
-  } catch {
-    return null;
-  }
 }
