@@ -17,6 +17,8 @@ export type BenchArguments = {
   readonly quick: boolean;
   /** Folder with another built Sonde (its `dist/`), to compare builds; null: this repository. */
   readonly sonde: string | null;
+  /** A commit of this repository to build and run in turn with this Sonde; null: Mosquitto is the measure. */
+  readonly against: string | null;
   /** Leave a CPU profile of each Sonde in this folder. */
   readonly profile: string | null;
 };
@@ -34,7 +36,7 @@ export const USAGE = `npm run bench -- [compare|publishes|queries|soak] [options
 
   --loads a,b      only these loads (compare)
   --peers a,b      of mosquitto, mosquitto-nodelay, sonde, sonde-recording (compare)
-  --rounds N       rounds a cell, default 5 (compare); pairs of phases, default 5 (queries)
+  --rounds N       rounds a cell, default 5, with --against 7 (compare); pairs of phases, default 5 (queries)
   --seconds N      length of a cell, default 2 (compare); of a phase, default 10 (queries)
   --workers N      generator processes, default 2 (compare)
   --minutes N      length of the soak, default 10
@@ -42,6 +44,7 @@ export const USAGE = `npm run bench -- [compare|publishes|queries|soak] [options
   --quick          a smoke run of about 30 s; writes no result
   --out DIR        folder for the results, default bench/results
   --sonde DIR      run the Sonde built in DIR/dist instead of this repository's
+  --against COMMIT that Sonde is the measure instead of Mosquitto (compare); 1 when this one is slower by more than 10 %
   --profile DIR    leave CPU profiles of Sonde there
 `;
 
@@ -62,6 +65,7 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
       count: { type: 'string' },
       out: { type: 'string' },
       sonde: { type: 'string' },
+      against: { type: 'string' },
       profile: { type: 'string' },
     },
   });
@@ -75,13 +79,14 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
     help: values.help,
     loads: listOf(values.loads) ?? (quick ? ['fan-in-q0', 'fan-out-q1', 'pairs-50-q1-w20'] : []),
     peers: listOf(values.peers) ?? (quick ? ['mosquitto', 'sonde'] : []),
-    rounds: positive('rounds', values.rounds) ?? (quick ? 2 : 5),
+    rounds: positive('rounds', values.rounds) ?? (quick ? 2 : values.against === undefined ? 5 : 7),
     seconds: positive('seconds', values.seconds) ?? defaultSeconds(mode, quick),
     workers: positive('workers', values.workers) ?? 2,
     minutes: positive('minutes', values.minutes) ?? (quick ? 0.5 : 10),
     count: positive('count', values.count),
     out: values.out ?? null,
     sonde: values.sonde ?? null,
+    against: values.against ?? null,
     profile: values.profile ?? null,
   };
 }

@@ -1,21 +1,25 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildCommit } from '../against.ts';
 import type { BenchArguments } from '../arguments.ts';
 import { pickLoads } from '../loads.ts';
 import { findMosquitto, mosquitto } from '../peers/mosquitto.ts';
 import type { Peer } from '../peers/peer.ts';
 import { sonde } from '../peers/sonde.ts';
 import { compareMarkdown } from '../report/compare-markdown.ts';
-import type { CompareResult } from '../report/compare-result.ts';
+import { type CompareResult, type Row, rowsOf } from '../report/compare-result.ts';
 import { describeMachine } from '../report/machine.ts';
 import { saveResult } from '../report/save.ts';
 import { compare } from './compare.ts';
 
 const YARDSTICK = 'mosquitto';
+/** What `--against` lets a median be worse than before: as much as runs on a busy machine differ by chance. */
+const ALLOWED = 1.1;
 
 /** `bench compare`: returns the exit code, 1 when a round did not count. */
 export async function runCompare(options: BenchArguments, root: string, say: (line: string) => void): Promise<number> {
-  const peers = pickPeers(options, root, say);
+  const peers = options.against === null ? pickPeers(options, root, say) : beforeAndNow(options, root, say);
+  const yardstick = options.against === null ? YARDSTICK : (peers[0] as Peer).name;
   const loads = pickLoads(options.loads);
   const { rounds, seconds, workers } = options;
   const results = await compare({ loads, peers, rounds, seconds, workers, say });
@@ -30,10 +34,16 @@ export async function runCompare(options: BenchArguments, root: string, say: (li
     peers: descriptions,
     loads: results,
   };
-  const page = compareMarkdown(result, YARDSTICK);
+  const page = compareMarkdown(result, yardstick);
   say(`\n${page}`);
   if (!options.quick || options.out !== null) {
-    const names = saveResult(options.out ?? join(root, 'bench', 'results'), 'compare', result.machine, result, page);
+    const names = saveResult(
+      options.out ?? join(root, 'bench', 'results'),
+      options.against === null ? 'compare' : 'against',
+      result.machine,
+      result,
+      page,
+    );
     say(`written: ${names.join(', ')}`);
   }
   const failed = results.some(({ cells }) =>
@@ -41,7 +51,24 @@ export async function runCompare(options: BenchArguments, root: string, say: (li
       .flat()
       .some((cell) => cell.failure !== ''),
   );
-  return failed ? 1 : 0;
+  if (options.against === null) return failed ? 1 : 0;
+  const slower = results.flatMap((load) => rowsOf(load, yardstick, result.machine.cores).filter(isSlower));
+  for (const { load } of slower) say(`slower than before by more than 10 %: ${load}`);
+  return failed || slower.length > 0 ? 1 : 0;
+}
+
+function isSlower({ cpuRatio, rateRatio }: Row): boolean {
+  return (cpuRatio !== null && cpuRatio.median > ALLOWED) || (rateRatio !== null && rateRatio.median < 1 / ALLOWED);
+}
+
+/** The commit of `--against` and this Sonde, with history as `--peers` says (`sonde-recording`: with it). */
+function beforeAndNow(options: BenchArguments, root: string, say: (line: string) => void): readonly Peer[] {
+  const history = options.peers.includes('sonde-recording') ? 'duckdb' : 'off';
+  const before = buildCommit(root, options.against as string, say);
+  return [
+    sonde({ name: `before-${before.commit}`, root: before.root, history }),
+    sonde({ root: options.sonde ?? root, history, nodeOptions: profileOptions(options.profile) }),
+  ];
 }
 
 function pickPeers(options: BenchArguments, root: string, say: (line: string) => void): readonly Peer[] {

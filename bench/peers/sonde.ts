@@ -4,6 +4,8 @@ import { removeFolder, startProgram, stopProcess, temporaryFolder } from '../pro
 import { freePorts, type Peer, type RunningPeer, waitUntil } from './peer.ts';
 
 export type SondeOptions = {
+  /** What it is called in the tables; `sonde` or `sonde-recording` when left out. */
+  readonly name?: string;
   /** The repository's root. */
   readonly root: string;
   readonly history: 'off' | 'duckdb';
@@ -16,7 +18,7 @@ export type SondeOptions = {
 /** The built Sonde of this repository with its shipped defaults, apart from ports, data folder and history. */
 export function sonde(options: SondeOptions): Peer {
   return {
-    name: options.history === 'off' ? 'sonde' : 'sonde-recording',
+    name: options.name ?? (options.history === 'off' ? 'sonde' : 'sonde-recording'),
     describe: () => {
       const { version } = JSON.parse(readFileSync(join(options.root, 'package.json'), 'utf8')) as { version: string };
       const extra = (options.extra ?? []).map((word) => ` ${word}`).join('');
