@@ -9,7 +9,7 @@ import { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { settle } from './deliver.ts';
 import { distribute } from './distribute.ts';
-import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest } from './facade.ts';
+import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, WorldStats } from './facade.ts';
 import { madeProgress, releaseForRecorder } from './flow.ts';
 import type { ComputedTopics, Tap } from './hooks.ts';
 import { clientInfo } from './inspect.ts';
@@ -22,7 +22,7 @@ import { advance } from './pump.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
 import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
 import { isReserved, route } from './route.ts';
-import { newStats } from './stats.ts';
+import { Counters, newServerCounters, statsOfServer, statsOfWorld } from './stats.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
 import { Turn } from './turn.ts';
 import type { Wire } from './wire.ts';
@@ -48,6 +48,8 @@ export type Broker = {
   readonly publish: (world: string, request: PublishRequest, principal: Principal) => Promise<PublishOutcome>;
   readonly clients: (world: string) => readonly ClientInfo[];
   readonly stats: () => BrokerStats;
+  /** Null: there is no such world. */
+  readonly worldStats: (world: number) => WorldStats | null;
   readonly worldNumber: (name: string) => number | null;
   readonly worldNames: () => readonly string[];
   readonly addTap: (world: number, tap: Tap) => void;
@@ -70,7 +72,8 @@ export function createBroker(options: BrokerOptions): Broker {
     clock,
     logger,
     limits,
-    stats: newStats(),
+    server: newServerCounters(),
+    counters: new Counters(),
     access,
     durable: store,
     transient: createMemoryStore(),
@@ -101,12 +104,12 @@ export function createBroker(options: BrokerOptions): Broker {
       if (client?.waits) advance(core, client);
     },
     refused: (connection, reason, why) => {
-      core.stats.connectionsRefused += 1;
+      core.server.connectionsRefused += 1;
       const { address } = connection.wire.remote;
       logger.warn({ address, reason: reasonText(reason) }, `CONNECT refused: ${why}`);
     },
     protocolFault: (connection, reason, text) => {
-      core.stats.protocolErrors += 1;
+      core.server.protocolErrors += 1;
       const { address } = connection.wire.remote;
       logger.warn({ client: connection.name, address, reason: reasonText(reason) }, `protocol error: ${text}`);
     },
@@ -119,7 +122,7 @@ export function createBroker(options: BrokerOptions): Broker {
   return {
     open(wire) {
       if (core.connections.size >= limits.maxConnections) {
-        core.stats.connectionsRefused += 1;
+        core.server.connectionsRefused += 1;
         logger.warn(
           { address: wire.remote.address, limit: limits.maxConnections },
           'connection refused: the limit of connections is reached',
@@ -128,12 +131,16 @@ export function createBroker(options: BrokerOptions): Broker {
       }
       const connection = new Connection(core, wire);
       core.connections.add(connection);
-      core.stats.connectionsTotal += 1;
+      core.server.connectionsTotal += 1;
       return connection;
     },
     publish: (world, request, principal) => publishInside(core, world, request, principal),
     clients: (name) => [...(core.worlds.get(name)?.clients.values() ?? [])].map(clientInfo),
-    stats: () => statsOf(core),
+    stats: () => statsOfServer(core),
+    worldStats(number) {
+      for (const world of core.worlds.values()) if (world.number === number) return statsOfWorld(world);
+      return null;
+    },
     worldNumber: (name) => core.worlds.get(name)?.number ?? null,
     worldNames: () => [...core.worlds.keys()],
     addTap(number, tap) {
@@ -213,7 +220,8 @@ async function publishInside(
   if (isReserved(core, request.topic) || (!principal.rules.all && !principal.rules.mayPublish(request.topic))) {
     return { ok: false, reason: 'not-authorized', detail: `may not publish to ${request.topic}` };
   }
-  core.stats.messagesIn += 1;
+  world.counters.messagesIn += 1;
+  world.counters.payloadBytesIn += request.payload.length;
   const payload = Buffer.from(request.payload);
   const topic = world.topics.lookupName(request.topic);
   const { qos, retain } = request;
@@ -229,16 +237,4 @@ function expel(core: BrokerCore, principal: string): void {
       connection.disconnect(Reason.notAuthorized, `the right of ${principal} has ended`);
     }
   }
-}
-
-function statsOf(core: BrokerCore): BrokerStats {
-  let sessions = 0;
-  let subscriptions = 0;
-  let retained = 0;
-  for (const world of core.worlds.values()) {
-    sessions += world.clients.size;
-    subscriptions += world.subscriptions.size;
-    retained += world.retained.size;
-  }
-  return { ...core.stats, connections: core.connections.size, sessions, subscriptions, retained };
 }

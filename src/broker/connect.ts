@@ -13,6 +13,7 @@ import { TOPIC_ALIAS_MAXIMUM } from './limits.ts';
 import { nameFault } from './names.ts';
 import { advance, beginAgain } from './pump.ts';
 import { encodeForwarded, isReserved } from './route.ts';
+import { countConnected, moveConnect } from './stats.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
 
@@ -191,6 +192,9 @@ function attach(
   }
   client.session.version = packet.version;
   client.connection = connection;
+  connection.counters = client.world.counters;
+  moveConnect(core.counters, connection.counters, connection.bytesIn);
+  countConnected(core, client.world, 1);
   connection.maxReceived = client.session.receivedCount + core.limits.receiveMaximum;
   client.window = Math.min(core.limits.maxInflight, packet.properties.receiveMaximum ?? 65_535);
   client.will = willOf(packet);

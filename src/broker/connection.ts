@@ -24,6 +24,7 @@ import type { Viewer } from './hooks.ts';
 import { Output } from './output.ts';
 import { type PacketHandler, PacketReader } from './packet-reader.ts';
 import type { Receivers } from './receivers.ts';
+import type { Counters } from './stats.ts';
 import type { Wire } from './wire.ts';
 
 /** Where a connection stands. Moved on only by the methods of Connection. */
@@ -43,6 +44,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   state: ConnectionState = 'new';
   version: Version = 4;
   client: Client | null = null;
+  /** What it counts in: its world's, once it has one. */
+  counters: Counters;
   /** In the list of those to flush at the end of the turn. */
   dirty = false;
   /** Acknowledgements that wait for a commit. */
@@ -89,6 +92,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   constructor(core: BrokerCore, wire: Wire) {
     this.#core = core;
     this.wire = wire;
+    this.counters = core.counters;
     this.openedAtMs = core.clock.monotonicMs();
     this.lastPacketMs = this.openedAtMs;
   }
@@ -110,7 +114,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     if (this.state === 'closed') return;
     this.bytesIn += length;
     if (this.client) this.client.bytesIn += length;
-    this.#core.stats.bytesIn += length;
+    this.counters.bytesIn += length;
     this.lastPacketMs = this.#core.clock.monotonicMs();
     this.#core.arrivedUs = this.#core.clock.wallMicros();
     if (this.state === 'authenticating') {
@@ -183,18 +187,22 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       this.#core.frameStart = at;
       client.session.publish(buffer, publish, this);
     } else if (type >= PacketType.PUBACK && type <= PacketType.PUBCOMP) {
+      this.counters.otherPacketsIn += 1;
       readAck(buffer, firstByte, bodyStart, bodyEnd, this.version, ack);
       // With more than an identifier, a reason and an empty property block it is rare enough to be read whole.
       if (bodyEnd - bodyStart > SHORT_ACK_BYTES) decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
       if (client.again.size > 0) client.again.delete(ack.packetId);
       client.session.acknowledged(type, ack.packetId, ack.reason, this);
     } else {
+      this.counters.otherPacketsIn += 1;
       const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
       this.#core.perform(this, client, client.session.receive(packet));
     }
   }
 
   #connectPacket(buffer: Buffer, firstByte: number, bodyStart: number, bodyEnd: number): void {
+    this.counters.connects += 1;
+    this.counters.otherPacketsIn += 1;
     this.#sawConnect = firstByte >> 4 === PacketType.CONNECT;
     // Known before the rest is read, so that a refusal is in the form that the client understands.
     this.version = connectVersion(buffer, bodyStart, bodyEnd) ?? 4;
@@ -243,6 +251,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   send(packet: Packet): void {
     if (this.state === 'closed') return;
     const bytes = encodePacket(packet, this.version);
+    this.counters.otherPacketsOut += 1;
     const at = this.output.reserve(bytes.length);
     bytes.copy(this.output.buffer, at);
     this.#core.turn.touch(this);
@@ -256,6 +265,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       this.send({ type, packetId, reason, properties: EMPTY_PROPERTIES });
       return;
     }
+    this.counters.otherPacketsOut += 1;
     const at = this.output.reserve(4);
     writeAck(this.output.buffer, at, packetType, packetId);
     this.#core.turn.touch(this);
@@ -264,18 +274,31 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   /** Called by the turn: one write. */
   flush(): void {
     if (this.state === 'closed') return;
+    if (this.#flushOutput() === 0) return;
+    this.#checkRead();
+    this.#core.progressed(this);
+  }
+
+  /** Returns the bytes that the wire took at once. */
+  #flushOutput(): number {
     const before = this.output.bytes;
     this.output.flush(this.wire);
     const sent = before - this.output.bytes;
-    if (sent === 0) return;
-    this.#checkRead();
-    this.#core.progressed(this);
+    this.#countSent(sent);
+    return sent;
+  }
+
+  #countSent(bytes: number): void {
+    this.counters.bytesOut += bytes;
+    if (this.client) this.client.bytesOut += bytes;
   }
 
   /** The wire has sent what it was given. */
   onWritten(): void {
     if (this.state === 'closed') return;
+    const before = this.output.bytes;
     this.output.written();
+    this.#countSent(before - this.output.bytes);
     this.#checkRead();
     this.#core.progressed(this);
     if (this.output.bytes > 0) this.flush();
@@ -368,7 +391,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   #end(): void {
     if (this.state === 'closed') return;
-    this.output.flush(this.wire);
+    this.#flushOutput();
     this.#close();
     this.wire.end();
   }

@@ -9,7 +9,7 @@ import type { ComputedTopics } from './hooks.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { MessageView } from './message-view.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { MutableStats } from './stats.ts';
+import type { Counters, ServerCounters } from './stats.ts';
 import type { Turn } from './turn.ts';
 import type { World } from './world.ts';
 
@@ -18,7 +18,9 @@ export type BrokerCore = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: BrokerLimits;
-  readonly stats: MutableStats;
+  readonly server: ServerCounters;
+  /** What belongs to no world, or not yet. */
+  readonly counters: Counters;
   readonly access: Access;
   /** For what must outlive a connection, and for what waits only as long as there is one. */
   readonly durable: Store;

@@ -22,7 +22,7 @@ export function deliverQueued(
 ): void {
   const { client, target } = receiver;
   if (target === null) {
-    drop(core, client);
+    drop(client);
     return;
   }
   if (client.persistent) {
@@ -70,10 +70,7 @@ export function sendInFlight(
     tooLarge(core, client, id, entry);
     return;
   }
-  client.messagesOut += 1;
-  client.bytesOut += size;
-  core.stats.messagesOut += 1;
-  core.stats.bytesOut += size;
+  countSent(core, client, connection);
   core.turn.touch(connection);
 }
 
@@ -81,7 +78,7 @@ export function sendInFlight(
 export function tooLarge(core: BrokerCore, client: Client, id: number, entry: QueueEntry | null): void {
   client.session.inflight.end(id);
   settle(core, client, entry);
-  drop(core, client);
+  drop(client);
 }
 
 /** The receiver has the message: its entry leaves the queue. */
@@ -128,7 +125,14 @@ function setFull(core: BrokerCore, client: Client, full: boolean): void {
   }
 }
 
-function drop(core: BrokerCore, client: Client): void {
+/** The message that `core.outgoing` stands on was encoded for a client. Bytes are counted as the wire takes them. */
+export function countSent(core: BrokerCore, client: Client, connection: Connection): void {
+  client.messagesOut += 1;
+  connection.counters.messagesOut += 1;
+  connection.counters.payloadBytesOut += core.outgoing.payloadBytes;
+}
+
+function drop(client: Client): void {
   client.dropped += 1;
-  core.stats.dropped += 1;
+  client.world.counters.dropped += 1;
 }

@@ -1,7 +1,7 @@
 import { type QueueTarget, type StoredMessage, storedBytes } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
-import { deliverQueued } from './deliver.ts';
+import { countSent, deliverQueued } from './deliver.ts';
 import { slowDown } from './flow.ts';
 import { copyOf, type MessageView } from './message-view.ts';
 import { levelsOf } from './names.ts';
@@ -25,7 +25,7 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
   for (const tap of world.taps) {
     tap.published(topic, bytes, payloadStart, payloadEnd, qos, retain, message.arrivedUs);
   }
-  if (receivers.recorded && qos === 0) recordQos0(core, world, message);
+  if (receivers.recorded && qos === 0) recordQos0(world, message);
 
   let number = 0;
   if (qos > 0 && receivers.durable.length > 0) {
@@ -51,12 +51,12 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
   return true;
 }
 
-function recordQos0(core: BrokerCore, world: World, message: MessageView): void {
+function recordQos0(world: World, message: MessageView): void {
   const { topic, bytes, payloadStart, payloadEnd, arrivedUs } = message;
   const recorder = world.recorder;
   if (recorder === null) return;
   if (recorder.qos0.offer(topic, world.number, topic.name, bytes, payloadStart, payloadEnd, arrivedUs)) return;
-  core.stats.dropped += 1;
+  world.counters.dropped += 1;
 }
 
 /** The durable queues that a message goes to; not its publisher's own where No Local says so. */
@@ -72,7 +72,7 @@ function deliverAtMostOnce(core: BrokerCore, source: Client | null, receiver: Re
   if (connection === null) return;
   if (connection.stalled && connection.congested) {
     client.dropped += 1;
-    core.stats.dropped += 1;
+    connection.counters.dropped += 1;
     return;
   }
   const size = core.outgoing.send(
@@ -85,13 +85,10 @@ function deliverAtMostOnce(core: BrokerCore, source: Client | null, receiver: Re
   );
   if (size === 0) {
     client.dropped += 1;
-    core.stats.dropped += 1;
+    connection.counters.dropped += 1;
     return;
   }
-  client.messagesOut += 1;
-  client.bytesOut += size;
-  core.stats.messagesOut += 1;
-  core.stats.bytesOut += size;
+  countSent(core, client, connection);
   core.turn.touch(connection);
   if (connection.congested) slowDown(core, source?.connection ?? null, connection);
 }
@@ -108,7 +105,7 @@ function keepRetained(core: BrokerCore, world: World, message: StoredMessage): v
   const { maxRetainedMessages, maxRetainedBytes } = core.limits;
   const bytes = world.retainedBytes - before + retainedCost(message);
   if ((!known && world.retained.size >= maxRetainedMessages) || bytes > maxRetainedBytes) {
-    core.stats.dropped += 1;
+    world.counters.dropped += 1;
     world.notRetained += 1;
     if (isTold(world.notRetained)) {
       const fields = { topic: message.topic, notRetained: world.notRetained };

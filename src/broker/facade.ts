@@ -41,22 +41,48 @@ export type ClientInfo = {
   readonly dropped: number;
 };
 
-/** Counters since start; monotonic unless said. */
-export type BrokerStats = {
-  /** Gauge. */
-  readonly connections: number;
+/** The figures of one world. Counters since start; monotonic unless said. */
+export type WorldStats = {
   /** Gauge: sessions, connected or kept. */
   readonly sessions: number;
+  /** Gauge: clients that are signed in. */
+  readonly connected: number;
+  /** The most that were signed in at a time. */
+  readonly maxConnected: number;
   /** Gauge. */
   readonly subscriptions: number;
-  /** Gauge. */
+  /** Gauge: how many of them are shared. */
+  readonly sharedSubscriptions: number;
+  /** Gauges: retained messages, and what they cost in bytes. */
   readonly retained: number;
-  readonly connectionsTotal: number;
-  readonly connectionsRefused: number;
+  readonly retainedBytes: number;
+  /** Gauges: messages that wait for sessions or are in flight to them, with topic and payload in bytes. */
+  readonly queued: number;
+  readonly queuedBytes: number;
+  /** CONNECT packets. */
+  readonly connects: number;
+  /** Packets of any type. */
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+  /** PUBLISH, with wills and what is published inside the process. */
   readonly messagesIn: number;
   readonly messagesOut: number;
+  readonly payloadBytesIn: number;
+  readonly payloadBytesOut: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly dropped: number;
+  /** Sessions that ended since their clients stayed away too long. */
+  readonly expired: number;
+};
+
+/** The figures of the whole server: the sums of its worlds and of what belongs to none. */
+export type BrokerStats = WorldStats & {
+  /** Gauge: network connections, signed in or not yet. */
+  readonly connections: number;
+  /** Gauge. */
+  readonly connectionsByTransport: Readonly<Record<string, number>>;
+  readonly connectionsTotal: number;
+  readonly connectionsRefused: number;
   readonly protocolErrors: number;
 };

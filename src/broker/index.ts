@@ -1,7 +1,7 @@
 export type { Broker, BrokerOptions } from './broker.ts';
 export { createBroker } from './broker.ts';
 export type { Connection } from './connection.ts';
-export type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, QoS } from './facade.ts';
+export type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, QoS, WorldStats } from './facade.ts';
 export type { ComputedTopics, Tap, Viewer } from './hooks.ts';
 export type { BrokerLimits } from './limits.ts';
 export { DEFAULT_LIMITS } from './limits.ts';

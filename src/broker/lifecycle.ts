@@ -5,6 +5,7 @@ import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
 import { findStalled, releaseWaiting } from './flow.ts';
 import { viewOf } from './message-view.ts';
+import { countConnected } from './stats.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
 
@@ -18,6 +19,7 @@ export function connectionClosed(core: BrokerCore, connection: Connection): void
   if (connection.viewer) for (const computed of core.computed) computed.forget(connection.viewer);
 
   client.connection = null;
+  countConnected(core, client.world, -1);
   client.disconnectedAtUs = core.clock.wallMicros();
   const nowMs = core.clock.monotonicMs();
   const keptMs = client.expiryS === null ? Number.POSITIVE_INFINITY : client.expiryS * 1000;
@@ -56,7 +58,8 @@ function publishWill(core: BrokerCore, client: Client): void {
 
 function publishFor(core: BrokerCore, world: World, source: Client, will: Will): void {
   if (!source.principal.rules.all && !source.principal.rules.mayPublish(will.topic)) return;
-  core.stats.messagesIn += 1;
+  world.counters.messagesIn += 1;
+  world.counters.payloadBytesIn += will.payload.length;
   const topic = world.topics.lookupName(will.topic);
   distribute(core, source, world, viewOf(topic, will.payload, { ...will, arrivedUs: core.clock.wallMicros() }));
 }
@@ -71,7 +74,10 @@ export function tick(core: BrokerCore): void {
     for (const client of world.clients.values()) {
       if (client.connection !== null) continue;
       if (client.willAtMs !== null && client.willAtMs <= nowMs) publishWill(core, client);
-      if (client.endsAtMs !== null && client.endsAtMs <= nowMs) endSession(core, client, 'it expired');
+      if (client.endsAtMs !== null && client.endsAtMs <= nowMs) {
+        world.counters.expired += 1;
+        endSession(core, client, 'it expired');
+      }
     }
   }
 }

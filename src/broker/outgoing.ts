@@ -27,6 +27,11 @@ export class Outgoing {
   /** Encoded once: [version 5?][QoS > 0?] */
   readonly #forms: Form[] = [newForm(), newForm(), newForm(), newForm()];
 
+  /** Of the message that it stands on. */
+  get payloadBytes(): number {
+    return this.#end - this.#start;
+  }
+
   /** Starts on a message that goes to about so many receivers. */
   begin(message: MessageView, receivers: number): void {
     this.#topic = message.topic.bytes;

@@ -3,7 +3,7 @@ import type { QueueEntry, StoredMessage } from '../store/index.ts';
 import type { Client, RetainedCursor } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import { countQueued, countTaken, sendInFlight, tooLarge } from './deliver.ts';
+import { countQueued, countSent, countTaken, sendInFlight, tooLarge } from './deliver.ts';
 import { viewOf } from './message-view.ts';
 import type { World } from './world.ts';
 
@@ -43,6 +43,7 @@ function sendAgain(core: BrokerCore, client: Client, connection: Connection): vo
     const retain = entry.message.retain && entry.target.retainAsPublished;
     const size = core.outgoing.send(connection, qos, retain, true, id, entry.target.subscriptionIdentifiers);
     if (size === 0) tooLarge(core, client, id, entry);
+    else countSent(core, client, connection);
     core.turn.touch(connection);
   }
 }
@@ -146,10 +147,7 @@ function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCurso
   const connection = client.connection as Connection;
   const size = core.outgoing.send(connection, 0, true, false, -1, cursor.subscriptionIdentifiers);
   if (size === 0) return;
-  client.messagesOut += 1;
-  client.bytesOut += size;
-  core.stats.messagesOut += 1;
-  core.stats.bytesOut += size;
+  countSent(core, client, connection);
   core.turn.touch(connection);
 }
 

@@ -24,7 +24,8 @@ export function route(
   bytes: Buffer,
   view: PublishView,
 ): number {
-  core.stats.messagesIn += 1;
+  connection.counters.messagesIn += 1;
+  connection.counters.payloadBytesIn += view.payloadEnd - view.payloadStart;
   client.messagesIn += 1;
 
   const properties =
@@ -39,7 +40,7 @@ export function route(
   }
   const topic = topicOf(core, connection, client, bytes, view, properties);
   if (!mayPublish(core, connection, client, topic.name)) {
-    core.stats.dropped += 1;
+    connection.counters.dropped += 1;
     tellRefusal(core, connection, { topic: topic.name }, 'PUBLISH refused: not authorized');
     return Reason.notAuthorized; // 3.x cannot say so: acknowledged and dropped [MQTT-3.3.5-2]
   }

@@ -1,24 +1,128 @@
-/** The broker's counters since its start. */
-export type MutableStats = {
+import type { BrokerCore } from './core.ts';
+import type { BrokerStats, WorldStats } from './facade.ts';
+import type { World } from './world.ts';
+
+/**
+ * What is counted on the way of a message: once for each world, and once for what belongs to none (yet). A connection
+ * holds those that it counts in, so that a message costs no look-up. They only grow; sums are made when somebody asks.
+ */
+export class Counters {
+  /** CONNECT packets. */
+  connects = 0;
+  /** Packets other than PUBLISH, from and to clients. */
+  otherPacketsIn = 0;
+  otherPacketsOut = 0;
+  /** PUBLISH, with wills and with what is published inside the process. */
+  messagesIn = 0;
+  messagesOut = 0;
+  /** Bytes of their payloads. */
+  payloadBytesIn = 0;
+  payloadBytesOut = 0;
+  /** Bytes of the connections, whole. */
+  bytesIn = 0;
+  bytesOut = 0;
+  dropped = 0;
+  /** Sessions that ended since their clients stayed away too long. */
+  expired = 0;
+}
+
+/** What only the server as a whole has. */
+export type ServerCounters = {
   connectionsTotal: number;
   connectionsRefused: number;
-  messagesIn: number;
-  messagesOut: number;
-  bytesIn: number;
-  bytesOut: number;
-  dropped: number;
   protocolErrors: number;
+  /** Clients that are signed in now, and the most there were at a time. */
+  connected: number;
+  maxConnected: number;
 };
 
-export function newStats(): MutableStats {
+export function newServerCounters(): ServerCounters {
+  return { connectionsTotal: 0, connectionsRefused: 0, protocolErrors: 0, connected: 0, maxConnected: 0 };
+}
+
+/** What a connection has counted before anybody knew whose it is goes over to its world: one CONNECT and its bytes. */
+export function moveConnect(from: Counters, to: Counters, bytesIn: number): void {
+  from.connects -= 1;
+  to.connects += 1;
+  from.otherPacketsIn -= 1;
+  to.otherPacketsIn += 1;
+  from.bytesIn -= bytesIn;
+  to.bytesIn += bytesIn;
+}
+
+/** A client is signed in, or is so no more: `by` is 1 or -1. */
+export function countConnected(core: BrokerCore, world: World, by: 1 | -1): void {
+  world.connected += by;
+  world.maxConnected = Math.max(world.maxConnected, world.connected);
+  core.server.connected += by;
+  core.server.maxConnected = Math.max(core.server.maxConnected, core.server.connected);
+}
+
+/** The figures of one world. Looks at each of its sessions: not for the way of a message. */
+export function statsOfWorld(world: World): WorldStats {
+  const { counters, clients, subscriptions, retained, retainedBytes, connected, maxConnected } = world;
+  let queued = 0;
+  let queuedBytes = 0;
+  for (const client of clients.values()) {
+    queued += client.queued;
+    queuedBytes += client.queuedBytes;
+  }
   return {
-    connectionsTotal: 0,
-    connectionsRefused: 0,
-    messagesIn: 0,
-    messagesOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    dropped: 0,
-    protocolErrors: 0,
+    sessions: clients.size,
+    connected,
+    maxConnected,
+    subscriptions: subscriptions.size,
+    sharedSubscriptions: 0,
+    retained: retained.size,
+    retainedBytes,
+    queued,
+    queuedBytes,
+    ...figuresOf(counters),
   };
+}
+
+/** The figures of the whole server. */
+export function statsOfServer(core: BrokerCore): BrokerStats {
+  const { connectionsTotal, connectionsRefused, protocolErrors, connected, maxConnected } = core.server;
+  let sum = { ...NO_SESSIONS, ...figuresOf(core.counters) };
+  for (const world of core.worlds.values()) sum = added(sum, statsOfWorld(world));
+  const byTransport: Record<string, number> = {};
+  for (const { wire } of core.connections) {
+    byTransport[wire.remote.transport] = (byTransport[wire.remote.transport] ?? 0) + 1;
+  }
+  return {
+    ...sum,
+    connected,
+    maxConnected,
+    connections: core.connections.size,
+    connectionsByTransport: byTransport,
+    connectionsTotal,
+    connectionsRefused,
+    protocolErrors,
+  };
+}
+
+const NO_SESSIONS = {
+  sessions: 0,
+  connected: 0,
+  maxConnected: 0,
+  subscriptions: 0,
+  sharedSubscriptions: 0,
+  retained: 0,
+  retainedBytes: 0,
+  queued: 0,
+  queuedBytes: 0,
+};
+
+function figuresOf(counters: Counters) {
+  const { otherPacketsIn, otherPacketsOut, ...rest } = counters;
+  const packetsIn = rest.messagesIn + otherPacketsIn;
+  const packetsOut = rest.messagesOut + otherPacketsOut;
+  return { ...rest, packetsIn, packetsOut };
+}
+
+function added(one: WorldStats, other: WorldStats): WorldStats {
+  const sum = { ...one } as Record<keyof WorldStats, number>;
+  for (const name of Object.keys(sum) as (keyof WorldStats)[]) sum[name] += other[name];
+  return sum;
 }

@@ -57,7 +57,7 @@ function subscribeOne(
   }
   const computed = computedFor(core, filter);
   if (computed) {
-    const shown = computed.subscribe(viewerOf(core, connection, client), filter);
+    const shown = computed.subscribe(viewerOf(connection, client), filter);
     return shown
       ? Reason.success
       : refused(core, connection, filter, Reason.notAuthorized, 'no such computed topic for it');
@@ -111,7 +111,7 @@ function computedFor(core: BrokerCore, filter: string): ComputedTopics | undefin
 }
 
 /** The connection as a reader of computed topics; made with its first one. */
-function viewerOf(core: BrokerCore, connection: Connection, client: Client): Viewer {
+function viewerOf(connection: Connection, client: Client): Viewer {
   connection.viewer ??= {
     world: client.world.number,
     principal: client.principal,
@@ -127,7 +127,9 @@ function viewerOf(core: BrokerCore, connection: Connection, client: Client): Vie
         packetId: -1,
         properties: EMPTY_PROPERTIES,
       });
-      core.stats.messagesOut += 1;
+      connection.counters.messagesOut += 1;
+      connection.counters.otherPacketsOut -= 1; // `send` took it for one of the others
+      connection.counters.payloadBytesOut += payload.length;
       return true;
     },
   };

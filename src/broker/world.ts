@@ -5,6 +5,7 @@ import type { Client } from './client.ts';
 import type { Tap } from './hooks.ts';
 import type { Receivers } from './receivers.ts';
 import type { Qos0Recorder, RecorderTarget } from './recorder-port.ts';
+import { Counters } from './stats.ts';
 
 /** A namespace: topics, sessions, subscriptions and retained messages of its own. Two worlds may use one client id. */
 export class World {
@@ -19,6 +20,10 @@ export class World {
   /** Messages that found no room among the retained ones. */
   notRetained = 0;
   readonly clients = new Map<string, Client>();
+  readonly counters = new Counters();
+  /** Clients that are signed in now, and the most there were at a time. */
+  connected = 0;
+  maxConnected = 0;
   readonly taps: Tap[] = [];
   /** Where this world's messages are recorded, or null when history is off. */
   recorder: WorldRecorder | null = null;

@@ -7,7 +7,7 @@ import {
   type TopicRules,
 } from '../../access/index.ts';
 import { manualClock, silentLogger } from '../../base/index.ts';
-import type { ClientInfo, PublishRequest } from '../../broker/index.ts';
+import type { BrokerStats, ClientInfo, PublishRequest } from '../../broker/index.ts';
 import {
   type ByteSource,
   type ExportQuery,
@@ -44,6 +44,34 @@ export const POINTS = [
   ['2026-11-21T07:03:00.123458Z', '9007199254740993'],
   ['2026-11-21T07:03:00.123459Z', { base64: '/w==' }],
 ] as const;
+
+const STATS: BrokerStats = {
+  connections: 2,
+  connectionsByTransport: { tcp: 1, websocket: 1 },
+  connected: 2,
+  maxConnected: 3,
+  sessions: 3,
+  subscriptions: 4,
+  sharedSubscriptions: 1,
+  retained: 5,
+  retainedBytes: 50,
+  queued: 14,
+  queuedBytes: 140,
+  connectionsTotal: 6,
+  connectionsRefused: 7,
+  connects: 6,
+  packetsIn: 20,
+  packetsOut: 21,
+  messagesIn: 8,
+  messagesOut: 9,
+  payloadBytesIn: 80,
+  payloadBytesOut: 90,
+  bytesIn: 10,
+  bytesOut: 11,
+  dropped: 12,
+  protocolErrors: 13,
+  expired: 15,
+};
 
 /** What a stream gives, as history gives it. */
 export function sourceOf(stream: Readable): ByteSource {
@@ -171,20 +199,7 @@ export function fakeBroker(): FakeBroker {
     },
     clients: () => [CLIENT],
     topics: (_world, filter, limit) => fake.all.filter((info) => filterMatches(filter, info.topic)).slice(0, limit),
-    stats: () => ({
-      connections: 2,
-      sessions: 3,
-      subscriptions: 4,
-      retained: 5,
-      connectionsTotal: 6,
-      connectionsRefused: 7,
-      messagesIn: 8,
-      messagesOut: 9,
-      bytesIn: 10,
-      bytesOut: 11,
-      dropped: 12,
-      protocolErrors: 13,
-    }),
+    stats: () => STATS,
     worldNumber: (namespace) => (namespace === 'default' ? 1 : namespace === 'lab' ? 2 : null),
     health: () => fake.now,
   };
