@@ -20,8 +20,11 @@ export type Credentials = {
 export type TopicRules = {
   readonly all: boolean;
   readonly mayPublish: (topic: string) => boolean;
-  /** `partly`: some topics of the filter may be received, so each delivery is checked with `mayReceive`. */
-  readonly maySubscribe: (filter: string) => 'yes' | 'partly' | 'no';
+  /**
+   * `partly`: some topics of the filter may be received, so each delivery is checked with `mayReceive`. `denied`: a rule
+   * takes the filter away by name, and the client is not told why.
+   */
+  readonly maySubscribe: (filter: string) => 'yes' | 'partly' | 'no' | 'denied';
   readonly mayReceive: (topic: string) => boolean;
 };
 

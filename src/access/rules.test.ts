@@ -154,3 +154,30 @@ describe('names in a filter', () => {
     expect(rules.maySubscribe('constructor')).toBe('no');
   });
 });
+
+describe('a filter that a rule denies', () => {
+  const deny = (denySubscribe: string[]): TopicRule => ({ ...mine(['#'], ['#']), denySubscribe });
+
+  it('is refused by name, also shared and under a wildcard of the rule, whatever other rules grant', () => {
+    const rules = compileRules([deny(['a/secret', 'b/#']), mine([], ['a/secret'])], TOKEN);
+    for (const filter of ['a/secret', '$share/g/a/secret', 'b', 'b/+', 'b/c/#']) {
+      expect(rules.maySubscribe(filter)).toBe('denied');
+    }
+    expect(rules.maySubscribe('a/other')).toBe('yes');
+  });
+
+  it('leaves a hole in a wider one', () => {
+    const rules = compileRules([deny(['a/secret'])], TOKEN);
+    expect(rules.maySubscribe('a/+')).toBe('partly');
+    expect(['a/secret', 'a/other'].map(rules.mayReceive)).toEqual([false, true]);
+  });
+
+  it('is denied to every name where this one cannot be put in', () => {
+    const rules = compileRules([deny(['dev/%c/key'])], { ...TOKEN, clientId: 'a/b' });
+    expect(rules.mayReceive('dev/x/key')).toBe(false);
+    expect(rules.mayReceive('dev/x/data')).toBe(true);
+    const own = compileRules([deny(['dev/%c/key'])], TOKEN);
+    expect(['dev/esp-1/key', 'dev/x/key'].map(own.mayReceive)).toEqual([false, true]);
+    expect(dependsOnClientId([deny(['dev/%c/key'])], 'token', 'classroom-1')).toBe(true);
+  });
+});

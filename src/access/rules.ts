@@ -17,6 +17,8 @@ export type TopicRule = {
   readonly subject: RuleSubject;
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
+  /** Taken away again from what all rules together let it subscribe to; none where left out. */
+  readonly denySubscribe?: readonly string[];
 };
 
 /** What the rules are compiled for. `user` is null for anonymous: a user name that nobody checked must not grant. */
@@ -46,7 +48,9 @@ export function isNamed(rules: readonly TopicRule[], kind: RuleHolder['kind'], u
 /** Whether the rules of this principal depend on its client id. */
 export function dependsOnClientId(rules: readonly TopicRule[], kind: RuleHolder['kind'], user: string | null): boolean {
   return rules.some(
-    (rule) => names(rule.subject, kind, user) && [...rule.publish, ...rule.subscribe].some((f) => f.includes('%c')),
+    (rule) =>
+      names(rule.subject, kind, user) &&
+      [...rule.publish, ...rule.subscribe, ...(rule.denySubscribe ?? [])].some((f) => f.includes('%c')),
   );
 }
 
@@ -57,16 +61,27 @@ export function compileRules(rules: readonly TopicRule[], holder: RuleHolder): T
 
   const publish = holder.readOnly ? [] : mine.flatMap((rule) => substituteAll(rule.publish, holder));
   const subscribe = mine.flatMap((rule) => substituteAll(rule.subscribe, holder));
+  const deny = mine.flatMap((rule) => deniedTo(rule.denySubscribe ?? [], holder));
   return {
     all: false,
     mayPublish: (topic) => publish.some((filter) => filterMatches(filter, topic)),
     maySubscribe: (filter) => {
       const plain = withoutShare(filter);
-      if (subscribe.some((granted) => filterCovers(granted, plain))) return 'yes';
+      if (deny.some((denied) => filterCovers(denied, plain))) return 'denied';
+      const whole = !deny.some((denied) => filtersOverlap(denied, plain));
+      if (whole && subscribe.some((granted) => filterCovers(granted, plain))) return 'yes';
       return subscribe.some((granted) => filtersOverlap(granted, plain)) ? 'partly' : 'no';
     },
-    mayReceive: (topic) => subscribe.some((filter) => filterMatches(filter, topic)),
+    mayReceive: (topic) =>
+      subscribe.some((filter) => filterMatches(filter, topic)) && !deny.some((filter) => filterMatches(filter, topic)),
   };
+}
+
+/** Where a name cannot be put in, a denial covers every name: it may not become weaker by a strange client id. */
+function deniedTo(filters: readonly string[], holder: RuleHolder): string[] {
+  return filters.map(
+    (filter) => substitute(filter, holder) ?? filter.replaceAll('%%', '%').replace(/[^/]*%[cu][^/]*/g, '+'),
+  );
 }
 
 function names(subject: RuleSubject, kind: RuleHolder['kind'], user: string | null): boolean {

@@ -9,7 +9,6 @@ import { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { endSession } from './lifecycle.ts';
-import { TOPIC_ALIAS_MAXIMUM } from './limits.ts';
 import { nameFault } from './names.ts';
 import { advance, beginAgain } from './pump.ts';
 import { encodeForwarded, isReserved } from './route.ts';
@@ -18,6 +17,8 @@ import type { Will } from './will.ts';
 import type { World } from './world.ts';
 
 const NEVER = 0xffffffff;
+/** The greatest keep-alive there is: nobody is told another. */
+const NO_CEILING_S = 65_535;
 
 /** CONNECT, in its steps: look at it, ask who it is, find the session, take over, answer. */
 export function connect(core: BrokerCore, connection: Connection, packet: Connect): void {
@@ -161,6 +162,13 @@ function expiryOf(core: BrokerCore, packet: Connect): number | null {
   return wished === NEVER ? ceiling : Math.min(wished, ceiling);
 }
 
+/** Seconds: what the client asks for, cut to the ceiling where it can be told so; 0 means no time-out. */
+function keepAliveOf(core: BrokerCore, packet: Connect): number {
+  const { maxKeepAliveS } = core.limits;
+  if (packet.version < 5 || maxKeepAliveS === NO_CEILING_S) return packet.keepAlive;
+  return packet.keepAlive === 0 ? maxKeepAliveS : Math.min(packet.keepAlive, maxKeepAliveS);
+}
+
 function newClient(
   core: BrokerCore,
   world: World,
@@ -184,7 +192,8 @@ function attach(
 ): void {
   connection.client = client;
   connection.state = 'open';
-  connection.keepAliveMs = packet.keepAlive * 1500; // one and a half times [MQTT-3.1.2-22]
+  const keepAliveS = keepAliveOf(core, packet);
+  connection.keepAliveMs = keepAliveS * 1500; // one and a half times [MQTT-3.1.2-22]
   connection.maxPacketBytes = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   if (client.principal !== principal) {
     client.principal = principal;
@@ -198,7 +207,7 @@ function attach(
   connection.maxReceived = client.session.receivedCount + core.limits.receiveMaximum;
   client.window = Math.min(core.limits.maxInflight, packet.properties.receiveMaximum ?? 65_535);
   client.will = willOf(packet);
-  client.keepAliveS = packet.keepAlive;
+  client.keepAliveS = keepAliveS;
   client.expiryS = expiryS;
   client.endsAtMs = null;
   client.willAtMs = null; // the session goes on: a delayed will is not sent [MQTT-3.1.3-9]
@@ -228,10 +237,12 @@ function connackProperties(
   expiryS: number | null,
 ): Properties {
   const wished = packet.properties.sessionExpiryInterval ?? 0;
+  const keepAliveS = keepAliveOf(core, packet);
   return {
     receiveMaximum: core.limits.receiveMaximum,
     maximumPacketSize: core.limits.maxPacketBytes,
-    topicAliasMaximum: TOPIC_ALIAS_MAXIMUM,
+    topicAliasMaximum: core.limits.topicAliasMaximum,
+    ...(keepAliveS === packet.keepAlive ? {} : { serverKeepAlive: keepAliveS }), // [MQTT-3.2.2-21]
     sharedSubscriptionAvailable: false,
     ...(assigned === null ? {} : { assignedClientIdentifier: assigned }), // [MQTT-3.1.3-7]
     ...(expiryS !== null && expiryS !== wished ? { sessionExpiryInterval: expiryS } : {}),

@@ -6,6 +6,9 @@ export type BrokerLimits = {
   readonly maxConnections: number;
   readonly maxInflight: number;
   readonly receiveMaximum: number;
+  readonly topicAliasMaximum: number;
+  readonly maxOutgoingAliases: number;
+  readonly maxKeepAliveS: number;
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
   readonly maxOutputBytes: number;
@@ -38,6 +41,12 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   maxInflight: 1000,
   // QoS 1 and 2 messages that a 5.0 client may have under way to us: announced.
   receiveMaximum: 1024,
+  // Topics that a 5.0 client may give an alias on one connection: announced. Higher: the connection is closed (0x94).
+  topicAliasMaximum: 32,
+  // Topics that get an alias on a connection whose client allows it. More: the ones not sent lately give theirs up. 0: none.
+  maxOutgoingAliases: 32,
+  // A 5.0 client that asks for more, or for none at all (0), is told this one (Server Keep Alive). 65,535: it has its will.
+  maxKeepAliveS: 65_535,
   // Messages and payload bytes that wait for one session. More: the new one is dropped for it and counted.
   maxQueuedMessages: 100_000,
   maxQueuedBytes: 64 * MIB,
@@ -60,6 +69,3 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   // Topics whose receivers are remembered, per namespace. More: the ones not used lately are worked out anew.
   topicCacheEntries: 131_072,
 };
-
-/** Inbound topic aliases that an MQTT 5 client may set on one connection. */
-export const TOPIC_ALIAS_MAXIMUM = 32;

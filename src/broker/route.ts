@@ -6,7 +6,6 @@ import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
 import { holdForRecorder } from './flow.ts';
-import { TOPIC_ALIAS_MAXIMUM } from './limits.ts';
 import { depthFault } from './names.ts';
 import type { Receivers } from './receivers.ts';
 import { tellRefusal } from './refusals.ts';
@@ -77,10 +76,11 @@ function topicOf(
     return entry;
   }
   const alias = properties.topicAlias;
-  if (alias > TOPIC_ALIAS_MAXIMUM) {
+  const { topicAliasMaximum } = core.limits;
+  if (alias > topicAliasMaximum) {
     throw new ProtocolFault(
       Reason.topicAliasInvalid,
-      `PUBLISH: topic alias ${alias} is above ${TOPIC_ALIAS_MAXIMUM} [MQTT-3.3.2-9]`,
+      `PUBLISH: topic alias ${alias} is above ${topicAliasMaximum} [MQTT-3.3.2-9]`,
     );
   }
   if (view.topicEnd > view.topicStart) {

@@ -63,7 +63,12 @@ function subscribeOne(
       : refused(core, connection, filter, Reason.notAuthorized, 'no such computed topic for it');
   }
   const { rules } = client.principal;
-  if (!rules.all && rules.maySubscribe(filter) === 'no') {
+  const right = rules.all ? 'yes' : rules.maySubscribe(filter);
+  if (right === 'denied') {
+    // Not accepted, and the server does not wish to reveal the reason (3.9.3).
+    return refused(core, connection, filter, Reason.unspecifiedError, 'a rule denies the filter');
+  }
+  if (right === 'no') {
     return refused(core, connection, filter, Reason.notAuthorized, 'its topic rules do not allow the filter');
   }
   const { subscriptions } = client.session;

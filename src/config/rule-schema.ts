@@ -20,6 +20,7 @@ export const ruleSchema = z
     everyone: z.literal(true).optional(),
     publish: z.array(publishFilter).optional(),
     subscribe: z.array(filter).optional(),
+    denySubscribe: z.array(filter).min(1, 'is empty').optional(),
   })
   .transform((rule, ctx): TopicRule => {
     const subjects = subjectsOf(rule);
@@ -36,7 +37,8 @@ export const ruleSchema = z
       ctx.addIssue('needs publish or subscribe; write [] for nothing');
       return z.NEVER;
     }
-    return { subject, publish: rule.publish ?? [], subscribe: rule.subscribe ?? [] };
+    const grants = { subject, publish: rule.publish ?? [], subscribe: rule.subscribe ?? [] };
+    return rule.denySubscribe === undefined ? grants : { ...grants, denySubscribe: rule.denySubscribe };
   });
 
 function subjectsOf(rule: {

@@ -41,6 +41,9 @@ const limits = z
     maxConnections: count(1, 1_000_000),
     maxInflight: count(1, 65_535),
     receiveMaximum: count(1, 65_535),
+    topicAliasMaximum: count(0, 65_535),
+    maxOutgoingAliases: count(0, 65_535),
+    maxKeepAliveS: count(1, 65_535),
     maxQueuedMessages: count(1, 1_000_000_000),
     maxQueuedBytes: bytes(KIB, 1024 * GIB),
     maxOutputBytes: bytes(64 * KIB, 4 * GIB),
@@ -91,6 +94,6 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(layerSchema.shape);
   if (path[0] === 'limits') return Object.keys(limits.shape);
   if (path[0] === 'log') return ['level', 'format'];
-  if (path[0] === 'rules') return ['token', 'anonymous', 'everyone', 'publish', 'subscribe'];
+  if (path[0] === 'rules') return ['token', 'anonymous', 'everyone', 'publish', 'subscribe', 'denySubscribe'];
   return [];
 }
