@@ -85,6 +85,8 @@ export function createBroker(options: BrokerOptions): Broker {
     connections: new Set(),
     behind: new Set(),
     waitingForRecorder: new Set(),
+    slowedDown: new Map(),
+    hintsTold: new Map(),
     computed: [],
     queuedInAll: 0,
     recorderFull: false,
@@ -135,7 +137,10 @@ export function createBroker(options: BrokerOptions): Broker {
       return connection;
     },
     publish: (world, request, principal) => publishInside(core, world, request, principal),
-    clients: (name) => [...(core.worlds.get(name)?.clients.values() ?? [])].map(clientInfo),
+    clients(name) {
+      const nowMs = clock.monotonicMs();
+      return [...(core.worlds.get(name)?.clients.values() ?? [])].map((client) => clientInfo(client, nowMs));
+    },
     stats: () => statsOfServer(core),
     worldStats(number) {
       for (const world of core.worlds.values()) if (world.number === number) return statsOfWorld(world);
@@ -232,6 +237,9 @@ async function publishInside(
 }
 
 function expel(core: BrokerCore, principal: string): void {
+  for (const [connection, waiting] of core.slowedDown) {
+    if (waiting.principal === principal) connection.refuse(Reason.notAuthorized, `the right of ${principal} has ended`);
+  }
   for (const connection of core.connections) {
     if (connection.client?.principal.name === principal) {
       connection.disconnect(Reason.notAuthorized, `the right of ${principal} has ended`);

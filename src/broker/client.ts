@@ -2,6 +2,7 @@ import type { Principal } from '../access/index.ts';
 import type { Session } from '../session/index.ts';
 import type { QueueEntry, QueueId, Store } from '../store/index.ts';
 import type { Connection } from './connection.ts';
+import type { Takeovers } from './takeovers.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
 
@@ -56,6 +57,8 @@ export class Client {
   bytesIn = 0;
   bytesOut = 0;
   dropped = 0;
+  /** What its connections took from each other; null as long as none did. */
+  takeovers: Takeovers | null = null;
 
   constructor(
     world: World,

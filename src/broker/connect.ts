@@ -13,6 +13,7 @@ import { nameFault } from './names.ts';
 import { advance, beginAgain } from './pump.ts';
 import { encodeForwarded, isReserved } from './route.ts';
 import { countConnected, moveConnect } from './stats.ts';
+import { admitLater, noteTakeover, type Takeovers, waitToTakeOver } from './takeovers.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
 
@@ -95,7 +96,11 @@ function decide(core: BrokerCore, connection: Connection, packet: Connect, clien
     connection.refuse(Reason.notAuthorized, `will: may not publish to ${packet.will.topic}`);
     return;
   }
-  admit(core, connection, packet, clientId, principal, world);
+  const holder = world.clients.get(clientId);
+  const goOn = () => admit(core, connection, packet, clientId, principal, world);
+  const waitMs = holder?.connection ? waitToTakeOver(core, holder, connection) : 0;
+  if (waitMs > 0) admitLater(core, connection, principal, waitMs, goOn);
+  else goOn();
 }
 
 const REFUSALS = {
@@ -115,11 +120,9 @@ function admit(
   const expiryS = expiryOf(core, packet);
 
   let client = world.clients.get(clientId);
+  let takeovers: Takeovers | null = null;
   if (client?.connection) {
-    core.logger.info(
-      { client: clientId, address: connection.wire.remote.address },
-      'session taken over by a new connection',
-    );
+    takeovers = noteTakeover(core, client, connection);
     client.connection.disconnect(Reason.sessionTakenOver, 'another connection uses its client id'); // [MQTT-3.1.4-3]
     client = world.clients.get(clientId);
   }
@@ -137,6 +140,7 @@ function admit(
     client = newClient(core, world, principal, clientId, packet, expiryS !== 0);
     world.clients.set(clientId, client);
   }
+  client.takeovers = takeovers ?? client.takeovers;
   attach(core, connection, client, packet, principal, expiryS);
 
   connection.send({
@@ -192,6 +196,7 @@ function attach(
 ): void {
   connection.client = client;
   connection.state = 'open';
+  connection.bridge = packet.bridge;
   const keepAliveS = keepAliveOf(core, packet);
   connection.keepAliveMs = keepAliveS * 1500; // one and a half times [MQTT-3.1.2-22]
   connection.maxPacketBytes = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;

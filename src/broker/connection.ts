@@ -1,4 +1,4 @@
-import type { Packet, PublishView, Version } from '../codec/index.ts';
+import type { Frame, Packet, PublishView, Version } from '../codec/index.ts';
 import {
   connectVersion,
   decodePacket,
@@ -20,10 +20,12 @@ import type { QueueEntry } from '../store/index.ts';
 import type { TopicEntry } from '../topics/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
+import { mistakenFor, TOO_LONG_FOR_ONE_BYTE, tellHint } from './hints.ts';
 import type { Viewer } from './hooks.ts';
 import { Output } from './output.ts';
 import { type PacketHandler, PacketReader } from './packet-reader.ts';
 import type { Receivers } from './receivers.ts';
+import { readShortLength } from './short-length.ts';
 import type { Counters } from './stats.ts';
 import type { Wire } from './wire.ts';
 
@@ -53,6 +55,10 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   /** Monotonic times. */
   readonly openedAtMs: number;
   lastPacketMs: number;
+  /** Its client is a bridge to another broker: nothing goes back to it, and RETAIN goes on as it came. */
+  bridge = false;
+  /** A PINGREQ came. */
+  pinged = false;
   /** 0: no time-out. */
   keepAliveMs = 0;
   /** QoS 2 messages that the client may have between PUBLISH and PUBREL. */
@@ -84,6 +90,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   refusals = 0;
   /** Monotonic time of the last progress of its output while it is behind. */
   behindSinceMs = 0;
+  /** The length of its CONNECT was not as the standard wants it. */
+  #shortConnect = false;
   /** A CONNECT came, whole: its sender understands a CONNACK. */
   #sawConnect = false;
   readonly #core: BrokerCore;
@@ -133,6 +141,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   /** The sign-in is done: goes on with what came meanwhile. */
   resumeReading(): void {
+    if (this.state !== 'open') return;
     try {
       this.#reader.readKept();
     } catch (error) {
@@ -155,10 +164,10 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   checkHeader(firstByte: number, size: number): void {
     const { maxPacketBytes, maxConnectBytes } = this.#core.limits;
-    if (this.state === 'new' && firstByte >> 4 !== PacketType.CONNECT) {
+    if (this.state === 'new' && (firstByte >> 4 !== PacketType.CONNECT || mistakenFor(firstByte, size) !== '')) {
       throw new ProtocolFault(
         Reason.protocolError,
-        `the first packet is ${packetName(firstByte >> 4)}, not CONNECT [MQTT-3.1.0-1]`,
+        `the first packet is ${packetName(firstByte >> 4)}, not CONNECT [MQTT-3.1.0-1]${mistakenFor(firstByte, size)}`,
       );
     }
     const limit = this.state === 'new' ? maxConnectBytes : maxPacketBytes;
@@ -168,6 +177,17 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
         `${packetName(firstByte >> 4)} of ${size} bytes, more than the limit of ${limit}`,
       );
     }
+  }
+
+  malformedLength(buffer: Buffer, at: number, limit: number, frame: Frame): 1 | 0 | -1 {
+    const firstByte = buffer[at] as number;
+    const isConnect = this.state === 'new' && firstByte === CONNECT_BYTE;
+    const isSubscribe = this.state === 'open' && this.version < 5 && firstByte === SUBSCRIBE_BYTE;
+    if (!isConnect && !isSubscribe) return -1;
+    const found = readShortLength(buffer, at, limit, frame);
+    if (isConnect) this.#shortConnect = found === 1;
+    else if (found === 1) tellHint(this.#core, this, 'shortSubscribe');
+    return found;
   }
 
   next(): 'read' | 'keep' | 'stop' {
@@ -196,6 +216,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     } else {
       this.counters.otherPacketsIn += 1;
       const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
+      if (type === PacketType.PINGREQ) this.pinged = true;
       this.#core.perform(this, client, client.session.receive(packet));
     }
   }
@@ -206,11 +227,23 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     this.#sawConnect = firstByte >> 4 === PacketType.CONNECT;
     // Known before the rest is read, so that a refusal is in the form that the client understands.
     this.version = connectVersion(buffer, bodyStart, bodyEnd) ?? 4;
-    const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
+    const packet = this.#decodeConnect(buffer, firstByte, bodyStart, bodyEnd);
     if (packet.type !== 'connect') throw new ProtocolFault(Reason.protocolError, 'the first packet is not CONNECT');
     this.version = packet.version;
     this.state = 'authenticating';
     this.#core.connect(this, packet);
+  }
+
+  #decodeConnect(buffer: Buffer, firstByte: number, bodyStart: number, bodyEnd: number): Packet {
+    if (!this.#shortConnect) return decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
+    try {
+      const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
+      tellHint(this.#core, this, 'shortConnect', packet.type === 'connect' ? packet.clientId : this.name);
+      return packet;
+    } catch (error) {
+      if (!(error instanceof ProtocolFault)) throw error;
+      throw new ProtocolFault(error.reason, `${error.message}; ${TOO_LONG_FOR_ONE_BYTE}`);
+    }
   }
 
   // --- the session's sink
@@ -230,6 +263,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   }
 
   acknowledge(packetType: number, packetId: number, reason: number): void {
+    if (packetId === 0) tellHint(this.#core, this, 'identifierZero'); // against [MQTT-2.3.1-1], only before 5.0
     this.#core.turn.acknowledge(this, packetType, packetId, reason);
   }
 
@@ -412,6 +446,8 @@ const REFUSED_BY_CONNACK: ReadonlySet<number> = new Set([
   Reason.unsupportedProtocolVersion,
   Reason.clientIdentifierNotValid,
 ]);
+const CONNECT_BYTE = 0x10;
+const SUBSCRIBE_BYTE = 0x82;
 /** Packet identifier, reason and property length of an acknowledgement without properties. */
 const SHORT_ACK_BYTES = 4;
 const ACK_KINDS = {

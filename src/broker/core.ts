@@ -33,6 +33,10 @@ export type BrokerCore = {
   readonly behind: Set<Connection>;
   /** Publishers that wait for the recorder. */
   readonly waitingForRecorder: Set<Connection>;
+  /** CONNECTs that wait before they may take a disputed client id over. */
+  readonly slowedDown: Map<Connection, SlowedDown>;
+  /** Hints about devices, and when (monotonic) they were given last. */
+  readonly hintsTold: Map<string, number>;
   readonly computed: ComputedTopics[];
   /** Entries that wait or are in flight, of all clients. */
   queuedInAll: number;
@@ -54,4 +58,11 @@ export type BrokerCore = {
   readonly refused: (connection: Connection, reason: number, why: string) => void;
   readonly protocolFault: (connection: Connection, reason: number, text: string) => void;
   readonly closed: (connection: Connection) => void;
+};
+
+/** A CONNECT that is answered later, at a monotonic time. */
+export type SlowedDown = {
+  readonly principal: string;
+  readonly dueMs: number;
+  readonly goOn: () => void;
 };

@@ -39,6 +39,10 @@ export type ClientInfo = {
   readonly bytesOut: number;
   /** QoS 0 messages that it was too slow to take. */
   readonly dropped: number;
+  /** How often a new connection took its client id from one that still had it. */
+  readonly takeovers: number;
+  /** Addresses of the devices that take its client id from each other; empty when it is its own. */
+  readonly sharedBy: readonly string[];
 };
 
 /** The figures of one world. Counters since start; monotonic unless said. */

@@ -1,8 +1,9 @@
 import type { Client } from './client.ts';
 import type { ClientInfo } from './facade.ts';
+import { sharedBy } from './takeovers.ts';
 
-/** A session as people see it. */
-export function clientInfo(client: Client): ClientInfo {
+/** A session as people see it, at a monotonic time. */
+export function clientInfo(client: Client, nowMs: number): ClientInfo {
   const { session, connection } = client;
   const remote = connection?.wire.remote;
   return {
@@ -24,5 +25,7 @@ export function clientInfo(client: Client): ClientInfo {
     bytesIn: client.bytesIn,
     bytesOut: client.bytesOut,
     dropped: client.dropped,
+    takeovers: client.takeovers?.count ?? 0,
+    sharedBy: sharedBy(client.takeovers, nowMs),
   };
 }

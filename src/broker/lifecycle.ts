@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
 import { findStalled, releaseWaiting } from './flow.ts';
+import { tellHint } from './hints.ts';
 import { viewOf } from './message-view.ts';
 import { countConnected } from './stats.ts';
 import type { Will } from './will.ts';
@@ -13,6 +14,7 @@ import type { World } from './world.ts';
 export function connectionClosed(core: BrokerCore, connection: Connection): void {
   core.connections.delete(connection);
   core.waitingForRecorder.delete(connection);
+  core.slowedDown.delete(connection);
   releaseWaiting(core, connection);
   const client = connection.client;
   if (!client || client.connection !== connection) return;
@@ -69,6 +71,11 @@ export function tick(core: BrokerCore): void {
   const nowMs = core.clock.monotonicMs();
   core.clock.wallMicros(); // so that a step of the wall clock is noticed and logged also while nothing is published
   findStalled(core, nowMs);
+  for (const [connection, waiting] of core.slowedDown) {
+    if (waiting.dueMs > nowMs) continue;
+    core.slowedDown.delete(connection);
+    waiting.goOn();
+  }
   for (const connection of core.connections) checkConnection(core, connection, nowMs);
   for (const world of core.worlds.values()) {
     for (const client of world.clients.values()) {
@@ -97,6 +104,7 @@ function checkConnection(core: BrokerCore, connection: Connection, nowMs: number
     nowMs - connection.lastPacketMs > connection.keepAliveMs &&
     !isWaiting(connection)
   ) {
+    if (connection.version < 5 && !connection.pinged) tellHint(core, connection, 'neverPinged');
     connection.disconnect(
       Reason.keepAliveTimeout,
       `nothing came for one and a half times its keep-alive of ${connection.keepAliveMs / 1500} s`,

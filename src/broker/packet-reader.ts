@@ -1,10 +1,12 @@
-import { newFrame, ProtocolFault, Reason, readFrame } from '../codec/index.ts';
+import { type Frame, newFrame, ProtocolFault, Reason, readFrame } from '../codec/index.ts';
 import { Tail } from './tail.ts';
 
 /** What is done with the packets that a reader finds. */
 export type PacketHandler = {
   /** A fixed header is complete: throws a ProtocolFault for a packet that may not come now, or not so large. */
   readonly checkHeader: (firstByte: number, size: number) => void;
+  /** The remaining length at `at` is malformed: finds the packet otherwise. Answers as `readFrame` does. */
+  readonly malformedLength: (buffer: Buffer, at: number, limit: number, frame: Frame) => 1 | 0 | -1;
   /** A whole packet, its body at buffer[bodyStart..bodyEnd). Throws a ProtocolFault when it is broken. */
   readonly packet: (buffer: Buffer, at: number, firstByte: number, bodyStart: number, bodyEnd: number) => void;
   /** What comes next: read on, keep the rest for later, or throw it away. */
@@ -57,7 +59,8 @@ export class PacketReader {
   #cut(buffer: Buffer, limit: number): void {
     let at = 0;
     while (at < limit) {
-      const found = readFrame(buffer, at, limit, frame);
+      let found = readFrame(buffer, at, limit, frame);
+      if (found < 0) found = this.#handler.malformedLength(buffer, at, limit, frame);
       if (found < 0) throw new ProtocolFault(Reason.malformedPacket, 'the remaining length is malformed');
       const size = frame.bodyEnd === 0 ? 0 : frame.bodyEnd - at;
       if (size > 0) this.#handler.checkHeader(frame.firstByte, size);

@@ -84,8 +84,9 @@ function subscribeOne(
   }
   const subscription = {
     qos: entry.qos,
-    noLocal: entry.noLocal,
-    retainAsPublished: entry.retainAsPublished,
+    // 3.x has no words for them: a bridge says it with a bit of its protocol level, as Mosquitto's `try_private` does.
+    noLocal: entry.noLocal || connection.bridge,
+    retainAsPublished: entry.retainAsPublished || connection.bridge,
     identifier: identifiers[0] ?? null,
   };
   subscriptions.set(filter, subscription);

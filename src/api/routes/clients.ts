@@ -35,6 +35,12 @@ export const clientsBody = z.object({
       bytesIn: count,
       bytesOut: count,
       dropped: count.meta({ description: 'QoS 0 messages that it was too slow to take.' }),
+      takeovers: count.meta({
+        description: 'How often a new connection took the client id from one that still had it.',
+      }),
+      sharedBy: z.array(z.string()).meta({
+        description: 'Addresses of the devices that take this client id from each other; empty when it is its own.',
+      }),
     }),
   ),
 });
@@ -93,6 +99,8 @@ function renderClient(client: ClientInfo) {
     bytesIn: client.bytesIn,
     bytesOut: client.bytesOut,
     dropped: client.dropped,
+    takeovers: client.takeovers,
+    sharedBy: [...client.sharedBy],
   };
 }
 
@@ -117,6 +125,8 @@ const CLIENTS_EXAMPLE = {
       bytesIn: 180_000,
       bytesOut: 400,
       dropped: 0,
+      takeovers: 0,
+      sharedBy: [],
     },
   ],
 };

@@ -173,6 +173,8 @@ export const CLIENT: ClientInfo = {
   bytesIn: 4,
   bytesOut: 5,
   dropped: 6,
+  takeovers: 0,
+  sharedBy: [],
 };
 
 export type FakeBroker = ApiBroker & {

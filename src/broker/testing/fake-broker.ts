@@ -16,10 +16,17 @@ export function principalOf(world: string, name = 'anonymous'): Principal {
 
 export type LoggedLine = { readonly level: string; readonly text: string; readonly fields: LogFields };
 
+export type FakeBroker = {
+  readonly broker: Broker;
+  readonly clock: ManualClock;
+  readonly lines: LoggedLine[];
+  readonly wait: (ms: number) => void;
+};
+
 /** A broker with a clock that the test moves and a log that it reads. */
 export function fakeBroker(
   options: { access?: Access; store?: Store; limits?: Partial<BrokerLimits>; worlds?: string[] } = {},
-): { broker: Broker; clock: ManualClock; lines: LoggedLine[]; wait: (ms: number) => void } {
+): FakeBroker {
   const clock = manualClock();
   const lines: LoggedLine[] = [];
   const at = (level: string) => (fields: LogFields, text: string) => void lines.push({ level, text, fields });

@@ -17,10 +17,10 @@ export class FakeDevice {
   #bytes: Buffer = Buffer.alloc(0);
   #waiting: Buffer[] = [];
 
-  constructor(broker: Broker, version: Version = 4) {
+  constructor(broker: Broker, version: Version = 4, address = REMOTE.address) {
     this.version = version;
     const wire: Wire = {
-      remote: REMOTE,
+      remote: { ...REMOTE, address },
       write: (buffers) => {
         if (!this.reading) {
           for (const buffer of buffers) this.#waiting.push(Buffer.from(buffer));
@@ -44,8 +44,8 @@ export class FakeDevice {
   }
 
   /** Opens a connection and signs in. */
-  static async connected(broker: Broker, options: Partial<Connect> = {}): Promise<FakeDevice> {
-    const device = new FakeDevice(broker, options.version ?? 4);
+  static async connected(broker: Broker, options: Partial<Connect> = {}, address?: string): Promise<FakeDevice> {
+    const device = new FakeDevice(broker, options.version ?? 4, address);
     device.connect(options);
     await settled();
     return device;
