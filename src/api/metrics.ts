@@ -67,6 +67,11 @@ export function createMetrics({ broker, history, version, activeDownloads }: Sou
   counter('sonde_sent_bytes_total', 'Bytes to clients.', () => broker.stats().bytesOut);
   counter('sonde_messages_dropped_total', 'Messages dropped at a limit.', () => broker.stats().dropped);
   counter(
+    'sonde_messages_expired_total',
+    'Messages that waited beyond their expiry interval.',
+    () => broker.stats().messagesExpired,
+  );
+  counter(
     'sonde_protocol_errors_total',
     'Connections closed for a broken packet.',
     () => broker.stats().protocolErrors,

@@ -84,6 +84,7 @@ export function createBroker(options: BrokerOptions): Broker {
     ),
     connections: new Set(),
     behind: new Set(),
+    expiring: new Set(),
     waitingForRecorder: new Set(),
     slowedDown: new Map(),
     hintsTold: new Map(),
@@ -230,7 +231,13 @@ async function publishInside(
   const payload = Buffer.from(request.payload);
   const topic = world.topics.lookupName(request.topic);
   const { qos, retain } = request;
-  const message = viewOf(topic, payload, { qos, retain, properties: null, arrivedUs: core.clock.wallMicros() });
+  const message = viewOf(topic, payload, {
+    qos,
+    retain,
+    properties: null,
+    arrivedUs: core.clock.wallMicros(),
+    expiresAtMs: null,
+  });
   distribute(core, null, world, message);
   await core.turn.whenDurable();
   return { ok: true };

@@ -31,6 +31,10 @@ export class Client {
   /** Entries that wait or are in flight. */
   queued = 0;
   queuedBytes = 0;
+  /** Monotonic time before which nothing in its queue expires; and the last entry that a sweep over it has looked at. */
+  nextExpiryMs = Number.POSITIVE_INFINITY;
+  sweptTo = 0;
+  sweeping = false;
   /** The queue is at its bound: it takes nothing more until it has room. */
   full = false;
   /** Identifiers in flight that its connection has not been sent again yet, oldest first. */
@@ -59,6 +63,7 @@ export class Client {
   dropped = 0;
   /** What its connections took from each other; null as long as none did. */
   takeovers: Takeovers | null = null;
+  expired = 0;
 
   constructor(
     world: World,

@@ -10,6 +10,7 @@ import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { endSession } from './lifecycle.ts';
 import { nameFault } from './names.ts';
+import { OutgoingAliases } from './outgoing-aliases.ts';
 import { advance, beginAgain } from './pump.ts';
 import { encodeForwarded, isReserved } from './route.ts';
 import { countConnected, moveConnect } from './stats.ts';
@@ -200,6 +201,8 @@ function attach(
   const keepAliveS = keepAliveOf(core, packet);
   connection.keepAliveMs = keepAliveS * 1500; // one and a half times [MQTT-3.1.2-22]
   connection.maxPacketBytes = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+  const aliases = Math.min(packet.properties.topicAliasMaximum ?? 0, core.limits.maxOutgoingAliases);
+  if (aliases > 0) connection.outgoingAliases = new OutgoingAliases(aliases); // else none [MQTT-3.1.2-27]
   if (client.principal !== principal) {
     client.principal = principal;
     client.world.subscriptions.generation += 1; // rights may have changed: receivers are worked out again
@@ -231,6 +234,7 @@ function willOf(packet: Connect): Will | null {
     qos: will.qos,
     retain: will.retain,
     properties: encodeForwarded(will.properties),
+    expiryS: will.properties.messageExpiryInterval ?? null,
     delayS: will.properties.willDelayInterval ?? 0,
   };
 }

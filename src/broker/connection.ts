@@ -22,6 +22,7 @@ import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { mistakenFor, TOO_LONG_FOR_ONE_BYTE, tellHint } from './hints.ts';
 import type { Viewer } from './hooks.ts';
+import type { OutgoingAliases } from './outgoing-aliases.ts';
 import { Output } from './output.ts';
 import { type PacketHandler, PacketReader } from './packet-reader.ts';
 import type { Receivers } from './receivers.ts';
@@ -70,6 +71,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   lastTopic: TopicEntry<Receivers> | null = null;
   /** Inbound topic aliases (MQTT 5.0, 3.3.2.3.4), index = alias. */
   aliases: (TopicEntry<Receivers> | undefined)[] | null = null;
+  /** Towards a client that allows them; null: none. */
+  outgoingAliases: OutgoingAliases | null = null;
   /** Answers of the topic rules for topics that it published to lately. */
   mayPublish: Map<string, boolean> | null = null;
   /** As a reader of computed topics, once it is one. */

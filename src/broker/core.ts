@@ -31,6 +31,8 @@ export type BrokerCore = {
   readonly connections: Set<Connection>;
   /** Receivers that are behind and that somebody waits for. */
   readonly behind: Set<Connection>;
+  /** Clients whose queue may hold messages that expire. */
+  readonly expiring: Set<Client>;
   /** Publishers that wait for the recorder. */
   readonly waitingForRecorder: Set<Connection>;
   /** CONNECTs that wait before they may take a disputed client id over. */

@@ -98,6 +98,10 @@ export function countQueued(core: BrokerCore, client: Client, message: StoredMes
   client.queued += 1;
   client.queuedBytes += storedBytes(message);
   core.queuedInAll += 1;
+  if (message.expiresAtMs !== null) {
+    client.nextExpiryMs = Math.min(client.nextExpiryMs, message.expiresAtMs);
+    core.expiring.add(client);
+  }
   const own = client.queued >= maxQueuedMessages || client.queuedBytes >= maxQueuedBytes;
   if (own || core.queuedInAll >= MAX_QUEUED_IN_ALL) setFull(core, client, true);
 }

@@ -100,6 +100,7 @@ function keepRetained(core: BrokerCore, world: World, message: StoredMessage): v
   if (message.payload.length === 0) {
     world.retained.delete(message.topic);
     world.retainedBytes -= before;
+    if (world.retainedExpiring.size > 0) world.retainedExpiring.delete(message.topic);
     return;
   }
   const { maxRetainedMessages, maxRetainedBytes } = core.limits;
@@ -115,11 +116,14 @@ function keepRetained(core: BrokerCore, world: World, message: StoredMessage): v
   }
   world.retained.set(message.topic, message);
   world.retainedBytes = bytes;
+  if (message.expiresAtMs !== null) world.retainedExpiring.set(message.topic, message);
+  else if (world.retainedExpiring.size > 0) world.retainedExpiring.delete(message.topic);
 }
 
 /** Each level of a topic is a node of the retained index. */
 const NODE_BYTES = 200;
 
-function retainedCost(message: StoredMessage): number {
+/** What a retained message counts for. */
+export function retainedCost(message: StoredMessage): number {
   return storedBytes(message) + levelsOf(message.topic) * NODE_BYTES;
 }

@@ -37,12 +37,14 @@ export type ClientInfo = {
   readonly messagesOut: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** QoS 0 messages that it was too slow to take. */
+  /** Messages that it did not get: it was too slow, its queue was full, or they were larger than it takes. */
   readonly dropped: number;
   /** How often a new connection took its client id from one that still had it. */
   readonly takeovers: number;
   /** Addresses of the devices that take its client id from each other; empty when it is its own. */
   readonly sharedBy: readonly string[];
+  /** Messages that waited for it beyond their Message Expiry Interval. */
+  readonly expired: number;
 };
 
 /** The figures of one world. Counters since start; monotonic unless said. */
@@ -76,6 +78,8 @@ export type WorldStats = {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly dropped: number;
+  /** Messages that waited beyond their Message Expiry Interval, for a client or among the retained ones. */
+  readonly messagesExpired: number;
   /** Sessions that ended since their clients stayed away too long. */
   readonly expired: number;
 };

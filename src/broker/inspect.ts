@@ -27,5 +27,6 @@ export function clientInfo(client: Client, nowMs: number): ClientInfo {
     dropped: client.dropped,
     takeovers: client.takeovers?.count ?? 0,
     sharedBy: sharedBy(client.takeovers, nowMs),
+    expired: client.expired,
   };
 }

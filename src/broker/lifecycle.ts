@@ -3,6 +3,7 @@ import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
+import { expiryTime, sweepExpired } from './expiry.ts';
 import { findStalled, releaseWaiting } from './flow.ts';
 import { tellHint } from './hints.ts';
 import { viewOf } from './message-view.ts';
@@ -45,6 +46,7 @@ export function endSession(core: BrokerCore, client: Client, why: string): void 
   client.retainedToSend.clear();
   client.store.dropQueue(client.queue);
   core.queuedInAll -= client.queued;
+  core.expiring.delete(client);
   if (client.persistent) core.turn.wrote();
   if (world.clients.get(session.clientId) === client) world.clients.delete(session.clientId);
   core.logger.debug({ client: session.clientId }, `session ended: ${why}`);
@@ -63,7 +65,9 @@ function publishFor(core: BrokerCore, world: World, source: Client, will: Will):
   world.counters.messagesIn += 1;
   world.counters.payloadBytesIn += will.payload.length;
   const topic = world.topics.lookupName(will.topic);
-  distribute(core, source, world, viewOf(topic, will.payload, { ...will, arrivedUs: core.clock.wallMicros() }));
+  const arrivedUs = core.clock.wallMicros();
+  const expiresAtMs = expiryTime(core.clock.monotonicMs(), will.expiryS ?? undefined);
+  distribute(core, source, world, viewOf(topic, will.payload, { ...will, arrivedUs, expiresAtMs }));
 }
 
 /** Called twice a second: everything that depends on time. All of it by the monotonic clock. */
@@ -76,6 +80,7 @@ export function tick(core: BrokerCore): void {
     core.slowedDown.delete(connection);
     waiting.goOn();
   }
+  sweepExpired(core, nowMs);
   for (const connection of core.connections) checkConnection(core, connection, nowMs);
   for (const world of core.worlds.values()) {
     for (const client of world.clients.values()) {

@@ -14,6 +14,8 @@ export type MessageView = {
   properties: Buffer | null;
   /** Wall clock, microseconds since 1970 UTC. */
   arrivedUs: number;
+  /** Monotonic; null: it does not expire (MQTT 5.0, 3.3.2.3.3). */
+  expiresAtMs: number | null;
   /** Where its packet starts in `bytes` when that may go on to others as it is; else -1. */
   frameStart: number;
 };
@@ -22,23 +24,24 @@ export type MessageView = {
 export function noMessage(): MessageView {
   const nothing = Buffer.alloc(0);
   const topic = { name: '', bytes: nothing, hash: 0, generation: 0, receivers: null, live: undefined };
-  return viewOf(topic, nothing, { qos: 0, retain: false, properties: null, arrivedUs: 0 });
+  return viewOf(topic, nothing, { qos: 0, retain: false, properties: null, arrivedUs: 0, expiresAtMs: null });
 }
 
 /** A view of a message that has bytes of its own. */
 export function viewOf(
   topic: TopicEntry<Receivers>,
   payload: Buffer,
-  { qos, retain, properties, arrivedUs }: Pick<MessageView, 'qos' | 'retain' | 'properties' | 'arrivedUs'>,
+  more: Pick<MessageView, 'qos' | 'retain' | 'properties' | 'arrivedUs' | 'expiresAtMs'>,
 ): MessageView {
   const whole = { bytes: payload, payloadStart: 0, payloadEnd: payload.length, frameStart: -1 };
-  return { topic, ...whole, qos, retain, properties, arrivedUs };
+  const { qos, retain, properties, arrivedUs, expiresAtMs } = more;
+  return { topic, ...whole, qos, retain, properties, arrivedUs, expiresAtMs };
 }
 
 /** The message with bytes of its own: what is kept beyond the turn may not point into a socket's buffer. */
 export function copyOf(world: number, message: MessageView): StoredMessage {
-  const { topic, payloadStart, payloadEnd, qos, retain, properties, arrivedUs } = message;
+  const { topic, payloadStart, payloadEnd, qos, retain, properties, arrivedUs, expiresAtMs } = message;
   const payload = Buffer.allocUnsafeSlow(payloadEnd - payloadStart);
   message.bytes.copy(payload, 0, payloadStart, payloadEnd);
-  return { world, topic: topic.name, payload, qos, retain, properties, arrivedUs };
+  return { world, topic: topic.name, payload, qos, retain, properties, arrivedUs, expiresAtMs };
 }

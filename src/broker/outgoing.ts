@@ -1,25 +1,38 @@
 import { copyBytes, publishRemaining, varintLength, writePublishHeader, writeVarint } from '../codec/index.ts';
 import type { Connection } from './connection.ts';
 import type { MessageView } from './message-view.ts';
+import type { OutgoingAliases } from './outgoing-aliases.ts';
 
 /** Payloads from here on are not copied for each receiver but queued by reference to one copy. */
 const BY_REFERENCE_BYTES = 16 * 1024;
 /** With this many receivers a frame is encoded once and copied, instead of encoded for each. */
 const ENCODE_ONCE_FROM = 3;
+const MESSAGE_EXPIRY_INTERVAL = 0x02;
 const SUBSCRIPTION_IDENTIFIER = 0x0b;
+const TOPIC_ALIAS = 0x23;
+const TOPIC_ALIAS_BYTES = 3;
+/** Shorter topics are not longer than their alias. */
+const ALIAS_FROM_BYTES = TOPIC_ALIAS_BYTES + 1;
+const NO_TOPIC = Buffer.alloc(0);
 
 /**
  * One message on its way out: where its parts lie, and the forms of it that were encoded already. One object serves all
  * messages in turn; what it points into is a socket's buffer, valid until the turn's next message.
  */
 export class Outgoing {
-  #topic: Buffer = Buffer.alloc(0);
+  #topic: Buffer = NO_TOPIC;
+  #name = '';
+  /** The alias that goes with the packet; 0: not looked for, -1: none. */
+  #alias = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
   #end = 0;
   /** Encoded properties to pass on, without their length; null: none. */
   #properties: Uint8Array | null = null;
   #receivers = 0;
+  /** What the message's expiry interval is now, and where it stands in the properties; -1: as it came. */
+  #expiryS = 0;
+  #expiryAt = -1;
   /** Where the packet starts that came in, when it can go on to 3.x receivers of QoS 0 as it is; else -1. */
   #frameStart = -1;
   /** The payload's own copy, once a receiver needed it. */
@@ -35,6 +48,7 @@ export class Outgoing {
   /** Starts on a message that goes to about so many receivers. */
   begin(message: MessageView, receivers: number): void {
     this.#topic = message.topic.bytes;
+    this.#name = message.topic.name;
     this.#bytes = message.bytes;
     this.#start = message.payloadStart;
     this.#end = message.payloadEnd;
@@ -42,7 +56,15 @@ export class Outgoing {
     this.#receivers = receivers;
     this.#frameStart = message.frameStart;
     this.#shared = null;
+    this.#expiryAt = -1;
     if (receivers >= ENCODE_ONCE_FROM) for (const form of this.#forms) form.length = 0;
+  }
+
+  /** The message has waited: its expiry interval, which is among its properties, is sent as what is left of it. */
+  expireIn(seconds: number): void {
+    this.#expiryS = seconds;
+    // Properties are in the order of their identifiers: before it is at most the payload format (two bytes).
+    this.#expiryAt = this.#properties?.[0] === MESSAGE_EXPIRY_INTERVAL ? 1 : 3;
   }
 
   /**
@@ -57,6 +79,10 @@ export class Outgoing {
     packetId: number,
     subscriptionIdentifiers: readonly number[],
   ): number {
+    const aliases = connection.outgoingAliases;
+    if (aliases !== null && this.#alias === 0) {
+      return this.#sendAliased(aliases, connection, qos, retain, dup, packetId, subscriptionIdentifiers);
+    }
     const output = connection.output;
     const five = connection.version === 5;
     const firstByte = 0x30 | (dup ? 8 : 0) | (qos << 1) | (retain ? 1 : 0);
@@ -86,7 +112,7 @@ export class Outgoing {
 
     const at = output.reserve(size);
     const buffer = output.buffer;
-    if (this.#receivers >= ENCODE_ONCE_FROM && own.length === 0 && !dup && !retain) {
+    if (this.#receivers >= ENCODE_ONCE_FROM && own.length === 0 && !dup && !retain && this.#alias <= 0) {
       const form = this.#form(five, qos, firstByte, remaining, propertyBytes, size);
       copyBytes(form.bytes, 0, size, buffer, at);
       buffer[at] = firstByte;
@@ -101,6 +127,32 @@ export class Outgoing {
     return size;
   }
 
+  /** To a client that takes topic aliases: the topic is sent once with its alias, later the alias alone. */
+  #sendAliased(
+    aliases: OutgoingAliases,
+    connection: Connection,
+    qos: 0 | 1 | 2,
+    retain: boolean,
+    dup: boolean,
+    packetId: number,
+    subscriptionIdentifiers: readonly number[],
+  ): number {
+    const topic = this.#topic;
+    const known = topic.length >= ALIAS_FROM_BYTES ? aliases.of(this.#name) : -1;
+    const fresh = known === 0 ? aliases.free() : 0;
+    this.#alias = known > 0 ? known : fresh > 0 ? fresh : -1;
+    if (known > 0) this.#topic = NO_TOPIC;
+    let size = this.send(connection, qos, retain, dup, packetId, subscriptionIdentifiers);
+    if (fresh > 0 && size > 0) aliases.set(fresh, this.#name);
+    if (fresh > 0 && size === 0) {
+      this.#alias = -1; // perhaps it fits without
+      size = this.send(connection, qos, retain, dup, packetId, subscriptionIdentifiers);
+    }
+    this.#topic = topic;
+    this.#alias = 0;
+    return size;
+  }
+
   #propertyBytes(identifiers: readonly number[]): number {
     const length = this.#propertyLength(identifiers);
     return varintLength(length) + length;
@@ -108,6 +160,7 @@ export class Outgoing {
 
   #propertyLength(identifiers: readonly number[]): number {
     let length = this.#properties === null ? 0 : this.#properties.length;
+    if (this.#alias > 0) length += TOPIC_ALIAS_BYTES;
     for (const identifier of identifiers) length += 1 + varintLength(identifier);
     return length;
   }
@@ -126,7 +179,12 @@ export class Outgoing {
     next = writeVarint(buffer, next, this.#propertyLength(identifiers));
     if (this.#properties !== null) {
       buffer.set(this.#properties, next);
+      if (this.#expiryAt >= 0) buffer.writeUInt32BE(this.#expiryS, next + this.#expiryAt);
       next += this.#properties.length;
+    }
+    if (this.#alias > 0) {
+      buffer[next] = TOPIC_ALIAS;
+      next = buffer.writeUInt16BE(this.#alias, next + 1);
     }
     for (const identifier of identifiers) {
       buffer[next] = SUBSCRIPTION_IDENTIFIER;

@@ -4,6 +4,7 @@ import type { Client, RetainedCursor } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { countQueued, countSent, countTaken, sendInFlight, tooLarge } from './deliver.ts';
+import { dropExpired, dropExpiredRetained, isExpired, secondsLeft } from './expiry.ts';
 import { viewOf } from './message-view.ts';
 import type { World } from './world.ts';
 
@@ -79,6 +80,10 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
 function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry): void {
   const { message, target, number } = entry;
   client.cursor = number;
+  if (isExpired(core, message)) {
+    dropExpired(core, client, entry); // [MQTT-3.3.2-5]
+    return;
+  }
   standOn(core, client.world, message);
   const qos = Math.min(message.qos, target.maxQos) as 1 | 2;
   const retain = message.retain && target.retainAsPublished;
@@ -107,6 +112,10 @@ function sendRetained(core: BrokerCore, client: Client): void {
     const message = client.world.retained.get(next.value);
     const rules = client.principal.rules;
     if (message === undefined || (!rules.all && !rules.mayReceive(message.topic))) continue;
+    if (isExpired(core, message)) {
+      dropExpiredRetained(client.world, message); // [MQTT-3.3.2-5]
+      continue;
+    }
     sendOneRetained(core, client, cursor, message);
     sent += 1;
   }
@@ -155,6 +164,7 @@ function standOn(core: BrokerCore, world: World, message: StoredMessage): void {
   const topic = world.topics.lookupName(message.topic);
   const properties = message.properties as Buffer | null;
   core.outgoing.begin(viewOf(topic, message.payload as Buffer, { ...message, properties }), 1);
+  if (message.expiresAtMs !== null) core.outgoing.expireIn(secondsLeft(core, message.expiresAtMs)); // [MQTT-3.3.2-6]
 }
 
 function roomOf(client: Client): number {

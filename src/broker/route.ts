@@ -5,6 +5,7 @@ import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
+import { expiryTime } from './expiry.ts';
 import { holdForRecorder } from './flow.ts';
 import { depthFault } from './names.ts';
 import type { Receivers } from './receivers.ts';
@@ -53,6 +54,7 @@ export function route(
   message.retain = view.retain;
   message.properties = properties === EMPTY_PROPERTIES ? null : encodeForwarded(properties);
   message.arrivedUs = core.arrivedUs;
+  message.expiresAtMs = expiryTime(connection.lastPacketMs, properties.messageExpiryInterval);
   // A QoS 0 packet of 3.x goes on to 3.x receivers byte for byte.
   message.frameStart = view.qos === 0 && !view.retain && connection.version !== 5 ? core.frameStart : -1;
   const matched = distribute(core, client, client.world, message);

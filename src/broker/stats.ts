@@ -22,6 +22,8 @@ export class Counters {
   bytesIn = 0;
   bytesOut = 0;
   dropped = 0;
+  /** Messages that waited beyond their Message Expiry Interval, for a client or among the retained ones. */
+  messagesExpired = 0;
   /** Sessions that ended since their clients stayed away too long. */
   expired = 0;
 }

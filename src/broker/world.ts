@@ -17,6 +17,9 @@ export class World {
   readonly retained = new RetainedIndex<StoredMessage>();
   /** What all retained messages cost, in bytes. */
   retainedBytes = 0;
+  /** Those of them that expire, and where the sweep over them stands. */
+  readonly retainedExpiring = new Map<string, StoredMessage>();
+  retainedSweep: Iterator<StoredMessage> | null = null;
   /** Messages that found no room among the retained ones. */
   notRetained = 0;
   readonly clients = new Map<string, Client>();

@@ -16,6 +16,11 @@ export type StoredMessage = {
   readonly properties: Uint8Array | null;
   /** Arrival, wall clock, microseconds since 1970 UTC. */
   readonly arrivedUs: number;
+  /**
+   * Monotonic milliseconds of this process at which it is not worth sending any more (Message Expiry Interval, MQTT 5.0,
+   * 3.3.2.3.3); null: never. What outlives the process is worked out anew from `arrivedUs` and the properties.
+   */
+  readonly expiresAtMs: number | null;
 };
 
 /** Names one queue in the store: a session's, or the recorder's. */

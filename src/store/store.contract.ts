@@ -19,6 +19,7 @@ export function storeContract(name: string, open: () => Promise<Store> | Store):
       retain: false,
       properties: null,
       arrivedUs: 1,
+      expiresAtMs: null,
     });
     const target = (queue: number): QueueTarget => ({
       queue,

@@ -34,13 +34,17 @@ export const clientsBody = z.object({
       messagesOut: count,
       bytesIn: count,
       bytesOut: count,
-      dropped: count.meta({ description: 'QoS 0 messages that it was too slow to take.' }),
       takeovers: count.meta({
         description: 'How often a new connection took the client id from one that still had it.',
       }),
       sharedBy: z.array(z.string()).meta({
         description: 'Addresses of the devices that take this client id from each other; empty when it is its own.',
       }),
+      dropped: count.meta({
+        description:
+          'Messages that it did not get: it was too slow, its queue was full, or they were larger than it takes.',
+      }),
+      expired: count.meta({ description: 'Messages that waited for it beyond their expiry interval (MQTT 5.0).' }),
     }),
   ),
 });
@@ -101,6 +105,7 @@ function renderClient(client: ClientInfo) {
     dropped: client.dropped,
     takeovers: client.takeovers,
     sharedBy: [...client.sharedBy],
+    expired: client.expired,
   };
 }
 
@@ -127,6 +132,7 @@ const CLIENTS_EXAMPLE = {
       dropped: 0,
       takeovers: 0,
       sharedBy: [],
+      expired: 0,
     },
   ],
 };

@@ -69,6 +69,7 @@ const STATS: BrokerStats = {
   bytesIn: 10,
   bytesOut: 11,
   dropped: 12,
+  messagesExpired: 13,
   protocolErrors: 13,
   expired: 15,
 };
@@ -175,6 +176,7 @@ export const CLIENT: ClientInfo = {
   dropped: 6,
   takeovers: 0,
   sharedBy: [],
+  expired: 7,
 };
 
 export type FakeBroker = ApiBroker & {
