@@ -26,6 +26,8 @@ export default defineConfig({
       },
       { test: { name: 'boundaries', include: ['test/architecture/**/*.test.ts'], retry: 0 } },
       { test: { name: 'workshop', include: ['test/tooling/**/*.test.ts'], testTimeout: 60_000, retry: 0 } },
+      // In one process, with a clock of its own: nothing built is needed.
+      { test: { name: 'model', include: ['test/model/**/*.test.ts'], retry: 0 } },
       crossing('interop', 30),
       crossing('conformance', 30),
       crossing('crash', 60),

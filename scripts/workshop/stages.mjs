@@ -85,6 +85,7 @@ export const stages = [
   project('boundaries', 'Boundaries: who imports whom', 2),
   project('workshop', 'The workshop itself', 3),
   project('unit', 'Unit tests', 8),
+  project('model', 'Broker and model', 3),
   project('interop', 'Real clients', 5, 'build'),
   project('conformance', 'The protocol, clause by clause', 5, 'build'),
   project('crash', 'Crashes', 5, 'build'),

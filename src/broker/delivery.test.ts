@@ -108,6 +108,23 @@ describe('delivery', () => {
     expect(other.payloads).toEqual(['x']);
   });
 
+  it('goes back to its publisher as those of its subscriptions say that are not No Local [MQTT-3.8.3-3]', async () => {
+    const { broker } = fakeBroker();
+    for (const kept of [0, 100]) {
+      const properties = { sessionExpiryInterval: kept };
+      const device = await FakeDevice.connected(broker, { ...five, clientId: `kept ${kept}`, properties });
+      device.subscribe('t/+', 2, { noLocal: true });
+      device.subscribe('t/#', 1);
+      device.publish('t/u', 'own', 2);
+      await settled();
+      expect(device.of('publish').map(({ qos }) => qos)).toEqual([1]);
+      const other = await FakeDevice.connected(broker, { ...five, clientId: 'other' });
+      other.publish('t/u', 'of another', 2);
+      await settled();
+      expect(device.of('publish').map(({ qos }) => qos)).toEqual([1, 2]);
+    }
+  });
+
   it('passes user properties and content type on, in order', async () => {
     const { broker } = fakeBroker();
     const reader = await FakeDevice.connected(broker, { ...five, clientId: 'r' });

@@ -38,8 +38,11 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
   if (list.length === 0) return receivers.recorded;
   core.outgoing.begin(message, list.length);
   for (let i = 0; i < list.length; i++) {
-    const receiver = list[i] as Receiver;
-    if (receiver.noLocal && receiver.client === source) continue; // [MQTT-3.8.3-3]
+    let receiver = list[i] as Receiver;
+    if (receiver.own !== receiver && receiver.client === source) {
+      if (receiver.own === null) continue; // [MQTT-3.8.3-3]
+      receiver = receiver.own;
+    }
     const granted = Math.min(receiver.qos, qos) as 0 | 1 | 2;
     if (granted === 0) {
       deliverAtMostOnce(core, source, receiver, retain);
@@ -59,11 +62,14 @@ function recordQos0(world: World, message: MessageView): void {
   world.counters.dropped += 1;
 }
 
-/** The durable queues that a message goes to; not its publisher's own where No Local says so. */
+/** The durable queues that a message goes to; its publisher's own as No Local says. */
 function durableTargets(receivers: Receivers, source: Client | null): readonly QueueTarget[] {
   if (source === null || !receivers.anyNoLocal) return receivers.durable;
-  const own = receivers.list.find(({ client, noLocal }) => noLocal && client === source);
-  return own ? receivers.durable.filter((target) => target !== own.target) : receivers.durable;
+  const found = receivers.list.find((receiver) => receiver.own !== receiver && receiver.client === source);
+  if (!found) return receivers.durable;
+  const others = receivers.durable.filter((target) => target !== found.target);
+  const own = found.own?.target;
+  return own && source.persistent ? [...others, own] : others;
 }
 
 function deliverAtMostOnce(core: BrokerCore, source: Client | null, receiver: Receiver, retain: boolean): void {

@@ -1,3 +1,4 @@
+import type { Subscription } from '../session/index.ts';
 import type { QueueTarget } from '../store/index.ts';
 import type { TopicEntry } from '../topics/index.ts';
 import type { Client } from './client.ts';
@@ -8,8 +9,8 @@ export type Receiver = {
   readonly client: Client;
   /** The greatest of the matching subscriptions. */
   readonly qos: 0 | 1 | 2;
-  /** Every matching subscription is No Local: not to be sent to its own publisher. */
-  readonly noLocal: boolean;
+  /** What it gets of its own messages: this too, less where a No Local subscription matches, or nothing [MQTT-3.8.3-3]. */
+  readonly own: Receiver | null;
   readonly retainAsPublished: boolean;
   readonly subscriptionIdentifiers: readonly number[];
   /** Where QoS 1 and 2 messages wait for it; null for a receiver of QoS 0, and while its queue is at its bound. */
@@ -35,57 +36,57 @@ export function receiversOf(world: World, entry: TopicEntry<Receivers>): Receive
   return made;
 }
 
-type Merged = {
-  qos: 0 | 1 | 2;
-  noLocal: boolean;
-  retainAsPublished: boolean;
-  readonly identifiers: number[];
-};
-
 function findReceivers(world: World, topic: string): Receivers {
-  const merged = new Map<Client, Merged>();
+  const matching = new Map<Client, Subscription[]>();
   world.subscriptions.match(topic, (client, subscription) => {
     const rules = client.principal.rules;
     if (!rules.all && !rules.mayReceive(topic)) return;
-    let found = merged.get(client);
-    if (!found) {
-      found = { qos: 0, noLocal: true, retainAsPublished: false, identifiers: [] };
-      merged.set(client, found);
-    }
-    if (subscription.qos > found.qos) found.qos = subscription.qos; // [MQTT-3.3.5-1]
-    found.noLocal &&= subscription.noLocal;
-    found.retainAsPublished ||= subscription.retainAsPublished;
-    if (subscription.identifier !== null) found.identifiers.push(subscription.identifier);
+    const known = matching.get(client);
+    if (known) known.push(subscription);
+    else matching.set(client, [subscription]);
   });
 
   const list: Receiver[] = [];
   const durable: QueueTarget[] = [];
-  for (const [client, found] of merged) {
-    const target = client.full ? null : targetFor(client, found);
-    list.push({
-      client,
-      qos: found.qos,
-      noLocal: found.noLocal,
-      retainAsPublished: found.retainAsPublished,
-      subscriptionIdentifiers: found.identifiers.sort((a, b) => a - b),
-      target,
-    });
-    if (target && client.persistent) durable.push(target);
+  for (const [client, subscriptions] of matching) {
+    const receiver = receiverFor(client, subscriptions);
+    list.push(receiver);
+    if (receiver.target && client.persistent) durable.push(receiver.target);
   }
   // What is the server's own, and what a device marks as such, is not recorded.
   const recorded = world.recorder !== null && topic.charCodeAt(0) !== DOLLAR;
   if (recorded && world.recorder) durable.push(world.recorder.target);
-  return { list, durable, recorded, anyNoLocal: list.some((receiver) => receiver.noLocal) };
+  return { list, durable, recorded, anyNoLocal: list.some((receiver) => receiver.own !== receiver) };
 }
 
-function targetFor(client: Client, found: Merged): QueueTarget | null {
-  if (found.qos === 0) return null;
-  return {
-    queue: client.queue,
-    maxQos: found.qos,
-    retainAsPublished: found.retainAsPublished,
-    subscriptionIdentifiers: found.identifiers,
+function receiverFor(client: Client, subscriptions: readonly Subscription[]): Receiver {
+  let qos: 0 | 1 | 2 = 0;
+  let retainAsPublished = false;
+  let anyNoLocal = false;
+  const identifiers: number[] = [];
+  for (const subscription of subscriptions) {
+    if (subscription.qos > qos) qos = subscription.qos; // [MQTT-3.3.5-1]
+    retainAsPublished ||= subscription.retainAsPublished;
+    anyNoLocal ||= subscription.noLocal;
+    if (subscription.identifier !== null) identifiers.push(subscription.identifier);
+  }
+  const subscriptionIdentifiers = identifiers.sort((a, b) => a - b);
+  const isQueued = qos > 0 && !client.full;
+  const receiver: { -readonly [Key in keyof Receiver]: Receiver[Key] } = {
+    client,
+    qos,
+    own: null,
+    retainAsPublished,
+    subscriptionIdentifiers,
+    target: isQueued ? { queue: client.queue, maxQos: qos as 1 | 2, retainAsPublished, subscriptionIdentifiers } : null,
   };
+  receiver.own = anyNoLocal ? ownReceiver(client, subscriptions) : receiver;
+  return receiver;
+}
+
+function ownReceiver(client: Client, subscriptions: readonly Subscription[]): Receiver | null {
+  const local = subscriptions.filter(({ noLocal }) => !noLocal);
+  return local.length === 0 ? null : receiverFor(client, local);
 }
 
 const DOLLAR = 0x24;

@@ -98,6 +98,18 @@ describe('the door for acknowledgements', () => {
     expect(session.inflight.count).toBe(0);
   });
 
+  it('releases nothing that was refused, also what it does not know or has released before [MQTT-4.3.3-4]', () => {
+    const session = new Session<string>('c', 5);
+    const sink = recordingSink();
+    session.acknowledged(PacketType.PUBREC, 9, Reason.quotaExceeded, sink);
+    expect(sink.asked).toEqual([]);
+    const id = session.inflight.begin(InflightState.awaitsPubrec, 'm');
+    session.acknowledged(PacketType.PUBREC, id, 0, sink);
+    session.acknowledged(PacketType.PUBREC, id, Reason.quotaExceeded, sink);
+    expect(sink.asked).toEqual(['delivered m', `ack 6 ${id} 0`, 'delivered null', 'window']);
+    expect(session.inflight.count).toBe(0);
+  });
+
   it('lets an exchange end that it does not know, and faults one out of its turn', () => {
     const session = new Session<string>('c', 5);
     const sink = recordingSink();

@@ -123,11 +123,12 @@ export class Session<E> {
       sink.fault(Reason.protocolError, `PUBREC for packet identifier ${id}, which is a QoS 1 message`);
       return;
     }
+    if (reason >= 0x80) {
+      // Refused: the exchange is over and nothing is released [MQTT-4.3.3-4]; one that is not known was over before.
+      if (state !== InflightState.none) this.#end(PacketType.PUBREC, id, state, sink);
+      return;
+    }
     if (state === InflightState.awaitsPubrec) {
-      if (reason >= 0x80) {
-        this.#end(PacketType.PUBREC, id, InflightState.awaitsPubrec, sink);
-        return;
-      }
       sink.delivered(this.inflight.advance(id, InflightState.awaitsPubcomp));
     }
     // Also for an identifier that is not known (any more): the sender is to be able to end the exchange.

@@ -1,0 +1,40 @@
+import type { Filtered, Found, Search, Subscription } from './state.ts';
+import { type Delivery, isSame, type Link, type Message, matches, type Published, type Qos } from './state.ts';
+
+/** A SUBSCRIBE's search for retained messages: they come at the client's pace, and may change until they do. */
+export function newSearch(filter: Filtered['filter'], subscription: Subscription, retained: Iterable<Message>): Search {
+  const due = [...retained].filter(({ topic }) => matches(filter, topic));
+  const found = due.map((message): [string, Found] => [message.topic, { versions: [message], must: true }]);
+  return { filter, subscription, found: new Map(found) };
+}
+
+/** A retained message was set, or removed. */
+export function changed({ filter, found }: Search, message: Message): void {
+  const known = found.get(message.topic);
+  if (known && message.payload === '') known.must = false;
+  else if (known) known.versions.push(message);
+  else if (matches(filter, message.topic)) found.set(message.topic, { versions: [message], must: false });
+}
+
+/** From now on only what is retained now may come. */
+export function refresh({ found }: Search, retained: ReadonlyMap<string, Message>): void {
+  for (const [topic, { must }] of found) {
+    const now = retained.get(topic);
+    if (now) found.set(topic, { versions: [now], must });
+    else found.delete(topic);
+  }
+}
+
+/** The retained message that a PUBLISH is, once [MQTT-3.3.1-8]: one that must come, or one that may. */
+export function take({ subscription, found }: Search, must: boolean, link: Link, packet: Published): Delivery | null {
+  const here = found.get(packet.topic);
+  for (const message of here?.must === must ? here.versions : []) {
+    const qos = Math.min(message.qos, subscription.qos) as Qos;
+    const identifiers = subscription.identifier === null ? [] : [subscription.identifier];
+    const delivery = { message, qos, retain: true, identifiers };
+    if (!isSame(link, delivery, packet)) continue;
+    found.delete(packet.topic);
+    return delivery;
+  }
+  return null;
+}
