@@ -170,8 +170,7 @@ function standOn(core: BrokerCore, world: World, message: StoredMessage): void {
 function roomOf(client: Client): number {
   const { inflight } = client.session;
   if (client.connection === null || client.connection.congested || client.again.size > 0) return 0;
-  if (inflight.exhausted) return 0;
-  return client.window - inflight.count;
+  return Math.min(client.window - inflight.count, inflight.free);
 }
 
 const PUBREL = 6;

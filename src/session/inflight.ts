@@ -41,6 +41,11 @@ export class Inflight<E> {
     return this.#span >= MAX_ID;
   }
 
+  /** How many identifiers may be taken now. */
+  get free(): number {
+    return MAX_ID - this.#span;
+  }
+
   /** Takes the next packet identifier. Not to be called when `exhausted`. */
   begin(state: InflightState, entry: E | null): number {
     if (this.#span === this.#states.length) this.#grow();
