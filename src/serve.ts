@@ -60,7 +60,14 @@ async function open(
   const started = history?.start();
   started?.catch(() => {}); // looked at below; until then it may not end the process
 
-  const broker = createBroker({ store: createMemoryStore(), access, clock, logger, limits: settings.limits });
+  const broker = createBroker({
+    store: createMemoryStore(),
+    access,
+    clock,
+    logger,
+    limits: settings.limits,
+    mqtt5: settings.mqtt5,
+  });
   if (history) history.drain(broker.record(history.intake));
   const live = createLive({ clock, logger, status: (world) => statusOf(broker, history, world) });
   for (const name of broker.worldNames()) {

@@ -3,7 +3,7 @@ export type { AnonymousPolicy } from './authenticators/anonymous.ts';
 export { isLocal, type LocalQuestion, type RequestHeaders } from './local.ts';
 export { DEFAULT_NAMESPACE, worldOf } from './namespaces.ts';
 export type { Access, Authenticator, Credentials, Decision, Principal, Remote, TopicRules } from './port.ts';
-export { ALL_TOPICS, compileRules, READ_ONLY_TOPICS, type RuleSubject, type TopicRule } from './rules.ts';
+export { ALL_TOPICS, compileRules, READ_ONLY_TOPICS, type RuleSubject, substitute, type TopicRule } from './rules.ts';
 export {
   type CreatedToken,
   createFirstToken,

@@ -16,6 +16,7 @@ import { clientInfo } from './inspect.ts';
 import { connectionClosed, tick } from './lifecycle.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
 import { noMessage, viewOf } from './message-view.ts';
+import { DEFAULT_MQTT5, type Mqtt5Settings } from './mqtt5.ts';
 import { nameFault } from './names.ts';
 import { Outgoing } from './outgoing.ts';
 import { advance } from './pump.ts';
@@ -36,6 +37,7 @@ export type BrokerOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<BrokerLimits>;
+  readonly mqtt5?: Partial<Mqtt5Settings>;
   /** Namespaces, in the order of their numbers; `default` alone unless said. */
   readonly worlds?: readonly string[];
 };
@@ -56,6 +58,8 @@ export type Broker = {
   readonly addComputed: (computed: ComputedTopics) => void;
   /** Records every world from now on; returns the queue of QoS 1 and 2 messages for the recorder to drain. */
   readonly record: (qos0: Qos0Recorder) => RecorderQueue;
+  /** Ends the connection of a client by an administrator's wish; false when it has none. Its session stays. */
+  readonly disconnect: (world: string, clientId: string) => boolean;
   /** Ends the connections of a principal whose right has ended. */
   readonly expel: (principal: string) => void;
   /** Called twice a second by the timer that `createBroker` starts; tests call it themselves. */
@@ -72,6 +76,7 @@ export function createBroker(options: BrokerOptions): Broker {
     clock,
     logger,
     limits,
+    mqtt5: { ...DEFAULT_MQTT5, ...options.mqtt5 },
     server: newServerCounters(),
     counters: new Counters(),
     access,
@@ -159,12 +164,17 @@ export function createBroker(options: BrokerOptions): Broker {
       });
       return attachRecorder(core, qos0);
     },
+    disconnect(name, clientId) {
+      const connection = core.worlds.get(name)?.clients.get(clientId)?.connection ?? null;
+      connection?.disconnect(Reason.administrativeAction, 'an administrator ended the connection');
+      return connection !== null;
+    },
     expel: (name) => expel(core, name),
     tick: () => tick(core),
     async close() {
       clearInterval(timer);
       for (const connection of core.connections) {
-        connection.disconnect(Reason.serverShuttingDown, 'the server stops');
+        sayServerStops(core, connection);
       }
       await turn.whenDurable();
       await store.close();
@@ -210,6 +220,17 @@ function sayGoodbye(
   connection.finish();
 }
 
+/** At shutdown: 0x8B, or where there is another server its name. */
+function sayServerStops({ mqtt5 }: BrokerCore, connection: Connection): void {
+  const { serverReference, serverReferenceWhen } = mqtt5;
+  if (serverReference === null) {
+    connection.disconnect(Reason.serverShuttingDown, 'the server stops');
+    return;
+  }
+  const reason = serverReferenceWhen === 'moved' ? Reason.serverMoved : Reason.useAnotherServer;
+  connection.disconnect(reason, 'the server stops', { serverReference });
+}
+
 async function publishInside(
   core: BrokerCore,
   name: string,
@@ -249,7 +270,7 @@ function expel(core: BrokerCore, principal: string): void {
   }
   for (const connection of core.connections) {
     if (connection.client?.principal.name === principal) {
-      connection.disconnect(Reason.notAuthorized, `the right of ${principal} has ended`);
+      connection.disconnect(Reason.administrativeAction, `the right of ${principal} has ended`);
     }
   }
 }

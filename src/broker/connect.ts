@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Decision, Principal } from '../access/index.ts';
+import { type Decision, type Principal, substitute } from '../access/index.ts';
 import { messageOf } from '../base/index.ts';
 import type { Connect, Properties } from '../codec/index.ts';
 import { Reason } from '../codec/index.ts';
@@ -11,8 +11,9 @@ import type { BrokerCore } from './core.ts';
 import { endSession } from './lifecycle.ts';
 import { nameFault } from './names.ts';
 import { OutgoingAliases } from './outgoing-aliases.ts';
+import { inWords } from './problem-information.ts';
 import { advance, beginAgain } from './pump.ts';
-import { encodeForwarded, isReserved } from './route.ts';
+import { encodeForwarded, isAsItSays, isReserved } from './route.ts';
 import { countConnected, moveConnect } from './stats.ts';
 import { admitLater, noteTakeover, type Takeovers, waitToTakeOver } from './takeovers.ts';
 import type { Will } from './will.ts';
@@ -24,9 +25,18 @@ const NO_CEILING_S = 65_535;
 
 /** CONNECT, in its steps: look at it, ask who it is, find the session, take over, answer. */
 export function connect(core: BrokerCore, connection: Connection, packet: Connect): void {
+  // What it takes and wants holds for its refusal too.
+  connection.maxPacketBytes = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+  connection.wantsProblems = packet.properties.requestProblemInformation ?? true;
+  const { serverReference, serverReferenceWhen } = core.mqtt5;
+  if (serverReference !== null && serverReferenceWhen !== 'shutdown') {
+    const reason = serverReferenceWhen === 'now' ? Reason.useAnotherServer : Reason.serverMoved;
+    connection.refuse(reason, `clients are sent to ${serverReference}`, { serverReference }); // 4.11
+    return;
+  }
   const fault = connectFault(core, packet);
   if (fault) {
-    connection.refuse(fault.reason, fault.why);
+    connection.refuse(fault.reason, fault.why, inWords(fault.why));
     return;
   }
   // Made before the sign-in, whose rules may depend on it.
@@ -77,6 +87,11 @@ function connectFault(core: BrokerCore, packet: Connect): { reason: number; why:
     if (why) return { reason: Reason.topicNameInvalid, why: `will: ${why}` };
     if (isReserved(core, will.topic))
       return { reason: Reason.notAuthorized, why: `will: ${will.topic} is the server's own` };
+    if (!isAsItSays(core, will.properties, will.payload))
+      return {
+        reason: Reason.payloadFormatInvalid,
+        why: 'will: its payload is not UTF-8, which its format indicator says',
+      };
   }
   return null;
 }
@@ -94,7 +109,8 @@ function decide(core: BrokerCore, connection: Connection, packet: Connect, clien
     return;
   }
   if (packet.will && !principal.rules.all && !principal.rules.mayPublish(packet.will.topic)) {
-    connection.refuse(Reason.notAuthorized, `will: may not publish to ${packet.will.topic}`);
+    const why = `will: may not publish to ${packet.will.topic}`;
+    connection.refuse(Reason.notAuthorized, why, inWords(why));
     return;
   }
   const holder = world.clients.get(clientId);
@@ -135,7 +151,8 @@ function admit(
   }
   if (!client) {
     if (world.clients.size >= core.limits.maxSessions) {
-      connection.refuse(Reason.quotaExceeded, 'the limit of sessions is reached');
+      const why = 'the limit of sessions is reached';
+      connection.refuse(Reason.quotaExceeded, why, inWords(why));
       return;
     }
     client = newClient(core, world, principal, clientId, packet, expiryS !== 0);
@@ -148,8 +165,7 @@ function admit(
     type: 'connack',
     sessionPresent: resumed, // [MQTT-3.2.2-2]
     reason: Reason.success,
-    properties:
-      packet.version === 5 ? connackProperties(core, packet, packet.clientId === '' ? clientId : null, expiryS) : {},
+    properties: packet.version === 5 ? connackProperties(core, packet, client, expiryS) : {},
   });
   core.logger.debug(
     { client: clientId, version: packet.version, address: connection.wire.remote.address },
@@ -200,7 +216,6 @@ function attach(
   connection.bridge = packet.bridge;
   const keepAliveS = keepAliveOf(core, packet);
   connection.keepAliveMs = keepAliveS * 1500; // one and a half times [MQTT-3.1.2-22]
-  connection.maxPacketBytes = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   const aliases = Math.min(packet.properties.topicAliasMaximum ?? 0, core.limits.maxOutgoingAliases);
   if (aliases > 0) connection.outgoingAliases = new OutgoingAliases(aliases); // else none [MQTT-3.1.2-27]
   if (client.principal !== principal) {
@@ -239,21 +254,27 @@ function willOf(packet: Connect): Will | null {
   };
 }
 
-function connackProperties(
-  core: BrokerCore,
-  packet: Connect,
-  assigned: string | null,
-  expiryS: number | null,
-): Properties {
+function connackProperties(core: BrokerCore, packet: Connect, client: Client, expiryS: number | null): Properties {
   const wished = packet.properties.sessionExpiryInterval ?? 0;
   const keepAliveS = keepAliveOf(core, packet);
+  const responseInformation = packet.properties.requestResponseInformation
+    ? responseInformationFor(core, client)
+    : null; // [MQTT-3.1.2-28]
   return {
     receiveMaximum: core.limits.receiveMaximum,
     maximumPacketSize: core.limits.maxPacketBytes,
     topicAliasMaximum: core.limits.topicAliasMaximum,
     ...(keepAliveS === packet.keepAlive ? {} : { serverKeepAlive: keepAliveS }), // [MQTT-3.2.2-21]
     sharedSubscriptionAvailable: false,
-    ...(assigned === null ? {} : { assignedClientIdentifier: assigned }), // [MQTT-3.1.3-7]
+    ...(packet.clientId === '' ? { assignedClientIdentifier: client.session.clientId } : {}), // [MQTT-3.2.2-16]
+    ...(responseInformation === null ? {} : { responseInformation }),
     ...(expiryS !== null && expiryS !== wished ? { sessionExpiryInterval: expiryS } : {}),
   };
+}
+
+/** The basis of the client's response topics, or null where the setting says none or its names cannot stand in a topic. */
+function responseInformationFor(core: BrokerCore, { principal, session }: Client): string | null {
+  const pattern = core.mqtt5.responseInformation;
+  const user = principal.kind === 'token' ? principal.name : null;
+  return pattern === null ? null : substitute(pattern, { user, clientId: session.clientId });
 }

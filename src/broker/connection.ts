@@ -1,9 +1,8 @@
-import type { Frame, Packet, PublishView, Version } from '../codec/index.ts';
+import type { Frame, Packet, Properties, PublishView, Version } from '../codec/index.ts';
 import {
   connectVersion,
   decodePacket,
   EMPTY_PROPERTIES,
-  encodePacket,
   newAckView,
   newPublishView,
   PacketType,
@@ -25,6 +24,7 @@ import type { Viewer } from './hooks.ts';
 import type { OutgoingAliases } from './outgoing-aliases.ts';
 import { Output } from './output.ts';
 import { type PacketHandler, PacketReader } from './packet-reader.ts';
+import { ackInWords, encodeFor, inWords } from './problem-information.ts';
 import type { Receivers } from './receivers.ts';
 import { readShortLength } from './short-length.ts';
 import type { Counters } from './stats.ts';
@@ -66,6 +66,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   maxReceived = 0;
   /** Largest packet that the client takes. */
   maxPacketBytes = Number.POSITIVE_INFINITY;
+  /** It wants to be told in words what went wrong (Request Problem Information). */
+  wantsProblems = true;
   bytesIn = 0;
   /** The topic of the last PUBLISH: most devices publish to one. */
   lastTopic: TopicEntry<Receivers> | null = null;
@@ -287,7 +289,16 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   /** Encodes a packet for the end of the turn. */
   send(packet: Packet): void {
     if (this.state === 'closed') return;
-    const bytes = encodePacket(packet, this.version);
+    const bytes = encodeFor(packet, this);
+    if (bytes === null) {
+      // A message is simply not sent [MQTT-3.1.2-25]; an answer has to be, so nothing more is to be said to this client.
+      if (packet.type !== 'publish' && packet.type !== 'disconnect') {
+        this.abort(
+          `its Maximum Packet Size of ${this.maxPacketBytes} bytes has no room for ${packet.type.toUpperCase()}`,
+        );
+      }
+      return;
+    }
     this.counters.otherPacketsOut += 1;
     const at = this.output.reserve(bytes.length);
     bytes.copy(this.output.buffer, at);
@@ -299,7 +310,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     if (this.state === 'closed') return;
     if (reason !== 0 && this.version === 5) {
       const type = ACK_KINDS[packetType] as 'puback' | 'pubrec' | 'pubrel' | 'pubcomp';
-      this.send({ type, packetId, reason, properties: EMPTY_PROPERTIES });
+      this.send({ type, packetId, reason, properties: ackInWords(reason) });
       return;
     }
     this.counters.otherPacketsOut += 1;
@@ -377,19 +388,19 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   // --- the end
 
-  /** Refuses a CONNECT: CONNACK with the reason, then the end. */
-  refuse(reason: number, why: string): void {
+  /** Refuses a CONNECT: CONNACK with the reason, then the end. `why` is for the log, `told` for the peer. */
+  refuse(reason: number, why: string, told: Properties = EMPTY_PROPERTIES): void {
     if (this.state === 'closed') return;
     this.#core.refused(this, reason, why);
-    this.send({ type: 'connack', sessionPresent: false, reason, properties: EMPTY_PROPERTIES });
+    this.send({ type: 'connack', sessionPresent: false, reason, properties: told });
     this.#end();
   }
 
-  /** Ends the connection on our own account, with a DISCONNECT where the version has one. */
-  disconnect(reason: number, why: string): void {
+  /** Ends the connection on our own account, with a DISCONNECT where the version has one; before 5.0 by closing it. */
+  disconnect(reason: number, why: string, more: Properties = EMPTY_PROPERTIES): void {
     if (this.state === 'closed') return;
     this.#core.logger.info({ client: this.name, reason: reasonText(reason) }, `disconnected: ${why}`);
-    this.#sendDisconnect(reason);
+    this.#sendDisconnect(reason, { ...inWords(why), ...more });
     this.#end();
   }
 
@@ -415,15 +426,15 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   #fail(reason: number, text: string): void {
     if (this.state === 'closed') return;
     this.#core.protocolFault(this, reason, text);
-    if (this.state === 'open') this.#sendDisconnect(reason);
+    if (this.state === 'open') this.#sendDisconnect(reason, inWords(text));
     else if (this.#sawConnect && (this.version === 5 || REFUSED_BY_CONNACK.has(reason))) {
-      this.send({ type: 'connack', sessionPresent: false, reason, properties: EMPTY_PROPERTIES });
+      this.send({ type: 'connack', sessionPresent: false, reason, properties: inWords(text) });
     }
     this.#end();
   }
 
-  #sendDisconnect(reason: number): void {
-    if (this.version === 5) this.send({ type: 'disconnect', reason, properties: EMPTY_PROPERTIES });
+  #sendDisconnect(reason: number, properties: Properties): void {
+    if (this.version === 5) this.send({ type: 'disconnect', reason, properties });
   }
 
   #end(): void {

@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts';
 import type { ComputedTopics } from './hooks.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { MessageView } from './message-view.ts';
+import type { Mqtt5Settings } from './mqtt5.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Counters, ServerCounters } from './stats.ts';
 import type { Turn } from './turn.ts';
@@ -18,6 +19,7 @@ export type BrokerCore = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: BrokerLimits;
+  readonly mqtt5: Mqtt5Settings;
   readonly server: ServerCounters;
   /** What belongs to no world, or not yet. */
   readonly counters: Counters;

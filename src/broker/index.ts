@@ -5,6 +5,7 @@ export type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, QoS, Worl
 export type { ComputedTopics, Tap, Viewer } from './hooks.ts';
 export type { BrokerLimits } from './limits.ts';
 export { DEFAULT_LIMITS } from './limits.ts';
+export { DEFAULT_MQTT5, type Mqtt5Settings } from './mqtt5.ts';
 export type { Qos0Recorder } from './recorder-port.ts';
 export type { RecorderQueue } from './recorder-queue.ts';
 export type { Wire } from './wire.ts';

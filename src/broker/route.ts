@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Properties, PublishView } from '../codec/index.ts';
 import { decodeProperties, EMPTY_PROPERTIES, encodeProperties, ProtocolFault, Reason } from '../codec/index.ts';
 import { isTopic, type TopicEntry, TopicNameError } from '../topics/index.ts';
@@ -43,6 +44,12 @@ export function route(
     connection.counters.dropped += 1;
     tellRefusal(core, connection, { topic: topic.name }, 'PUBLISH refused: not authorized');
     return Reason.notAuthorized; // 3.x cannot say so: acknowledged and dropped [MQTT-3.3.5-2]
+  }
+
+  if (!isAsItSays(core, properties, bytes, view.payloadStart, view.payloadEnd)) {
+    client.world.counters.dropped += 1;
+    tellRefusal(core, connection, { topic: topic.name }, 'PUBLISH refused: its payload is not UTF-8');
+    return Reason.payloadFormatInvalid; // 3.3.2.3.2
   }
 
   const message = core.message;
@@ -123,6 +130,18 @@ function mayPublish(core: BrokerCore, connection: Connection, client: Client, to
     connection.mayPublish.set(topic, allowed);
   }
   return allowed;
+}
+
+/** Whether a payload is what its format indicator says, as far as the setting wants that checked. */
+export function isAsItSays(
+  core: BrokerCore,
+  properties: Properties,
+  bytes: Buffer,
+  start = 0,
+  end = bytes.length,
+): boolean {
+  if (properties.payloadFormatIndicator !== 1 || core.mqtt5.payloadFormat === 'pass') return true;
+  return isUtf8(bytes.subarray(start, end));
 }
 
 /** Topics that are the server's own to publish. */

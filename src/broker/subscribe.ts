@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import type { ComputedTopics, Viewer } from './hooks.ts';
 import { depthFault } from './names.ts';
+import { refusalInWords } from './problem-information.ts';
 import { advance } from './pump.ts';
 import { tellRefusal } from './refusals.ts';
 
@@ -16,7 +17,12 @@ export function subscribe(core: BrokerCore, connection: Connection, client: Clie
       ? subscribeOne(core, connection, client, entry, packet.properties.subscriptionIdentifiers ?? [])
       : refused(core, connection, entry.filter, Reason.quotaExceeded, 'too many filters in one SUBSCRIBE'),
   );
-  connection.send({ type: 'suback', packetId: packet.packetId, reasons, properties: EMPTY_PROPERTIES });
+  connection.send({
+    type: 'suback',
+    packetId: packet.packetId,
+    reasons,
+    properties: refusalInWords(packet.subscriptions, reasons),
+  });
   advance(core, client);
 }
 

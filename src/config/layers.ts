@@ -72,6 +72,7 @@ export function layerOfEnvironment(env: Environment, cwd: string): Layer {
   const raw: Record<string, unknown> = {};
   const limits: Record<string, unknown> = {};
   const log: Record<string, unknown> = {};
+  const mqtt5: Record<string, unknown> = {};
   const places = environmentPlaces();
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('SONDE_') || name === 'SONDE_CONFIG' || value === undefined || value === '') continue;
@@ -83,9 +84,10 @@ export function layerOfEnvironment(env: Environment, cwd: string): Layer {
     }
     if (place.group === 'limits') limits[place.key] = numberOrText(value);
     else if (place.group === 'log') log[place.key] = value;
+    else if (place.group === 'mqtt5') mqtt5[place.key] = value;
     else raw[place.key] = LISTENERS.has(place.key) ? value.split(',').map((part) => part.trim()) : value;
   }
-  const layer = check({ ...raw, limits, log }, environmentName);
+  const layer = check({ ...raw, limits, log, mqtt5 }, environmentName);
   return layer.data === undefined ? layer : { ...layer, data: resolve(cwd, layer.data) };
 }
 
@@ -109,6 +111,8 @@ function limitsOfFlags(pairs: readonly string[]): Record<string, unknown> {
   return { ...limits };
 }
 
+/** Keys that hold keys of their own. */
+const GROUPS: readonly string[] = ['limits', 'log', 'mqtt5'];
 const LISTENERS = new Set(['mqtt', 'http', 'mqtts', 'https']);
 
 /** All variables that are read, and where their values belong. */
@@ -116,10 +120,10 @@ export function environmentPlaces(): ReadonlyMap<string, { readonly group: strin
   const places = new Map<string, { readonly group: string | null; readonly key: string }>();
   for (const key of knownKeys([])) {
     // Rules are lists of objects: they stand in the file.
-    if (key === 'rules' || key === 'limits' || key === 'log') continue;
+    if (key === 'rules' || GROUPS.includes(key)) continue;
     places.set(environmentName(key), { group: null, key });
   }
-  for (const group of ['limits', 'log']) {
+  for (const group of GROUPS) {
     for (const key of knownKeys([group])) places.set(environmentName(`${group}.${key}`), { group, key });
   }
   return places;

@@ -236,3 +236,28 @@ rules:
     expect(settings({ flags }).mqtt).toHaveLength(3);
   });
 });
+
+describe('what MQTT 5.0 leaves to the server', () => {
+  it('stands under mqtt5, in the file and in the environment', () => {
+    const file = 'mqtt5: { responseInformation: "answers/%c", serverReference: "other:1883" }';
+    const env = { SONDE_MQTT5_PAYLOAD_FORMAT: 'check', SONDE_MQTT5_SERVER_REFERENCE: 'third:1883' };
+    expect(settings({ file, env }).mqtt5).toEqual({
+      responseInformation: 'answers/%c',
+      serverReference: 'third:1883',
+      serverReferenceWhen: 'shutdown',
+      payloadFormat: 'check',
+    });
+  });
+
+  it.each([
+    ['mqtt5: { serverReferenceWhen: now }', 'mqtt5.serverReference '],
+    ['mqtt5: { serverReference: "" }', 'mqtt5.serverReference'],
+    ['mqtt5: { serverReference: "a b" }', 'mqtt5.serverReference'],
+    ['mqtt5: { responseInformation: "answers/#" }', 'wildcard'],
+    ['mqtt5: { responseInformation: "answers/%x" }', 'after % comes'],
+    ['mqtt5: { responseInfo: x }', 'mqtt5.responseInfo'],
+    ['mqtt5: { payloadFormat: yes }', 'mqtt5.payloadFormat'],
+  ])('is refused where it cannot be meant: %s', (file, named) => {
+    expect(fault({ file })).toContain(named);
+  });
+});

@@ -39,6 +39,7 @@ function over(settings: Settings, layer: Layer): Settings {
     history: layer.history ?? settings.history,
     rules: layer.rules ?? settings.rules,
     limits: { ...settings.limits, ...defined(layer.limits ?? {}) },
+    mqtt5: { ...settings.mqtt5, ...defined(layer.mqtt5 ?? {}) },
     log: { ...settings.log, ...defined(layer.log ?? {}) },
   };
 }
@@ -62,6 +63,13 @@ function refuseContradictions(settings: Settings): void {
     throw new OperatorError(
       `limits.${small} (${limits[small]}) is greater than limits.${large} (${limits[large]}): ${why}`,
       `Lower limits.${small} or raise limits.${large}.`,
+    );
+  }
+  const { serverReference, serverReferenceWhen } = settings.mqtt5;
+  if (serverReference === null && serverReferenceWhen !== 'shutdown') {
+    throw new OperatorError(
+      `mqtt5.serverReferenceWhen is ${serverReferenceWhen}, and there is no mqtt5.serverReference to send clients to`,
+      'Say which server, or leave serverReferenceWhen out.',
     );
   }
   const listeners = [

@@ -54,7 +54,8 @@ function subjectsOf(rule: {
   return subjects;
 }
 
-function ruleFilterFault(text: string): string | null {
+/** What is wrong with a filter that may hold `%c` and `%u`, or null. */
+export function ruleFilterFault(text: string): string | null {
   const unknown = /%(?![cu%])./.exec(text.replaceAll('%%', ''));
   if (unknown !== null || /(^|[^%])(%%)*%$/.test(text)) {
     return `${JSON.stringify(text)}: after % comes c (client id), u (user name) or % (a percent sign)`;

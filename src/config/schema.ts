@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseListenAddress } from './listen-address.ts';
-import { ruleSchema } from './rule-schema.ts';
+import { ruleFilterFault, ruleSchema } from './rule-schema.ts';
 import type { ListenAddress } from './settings.ts';
 
 const KIB = 1024;
@@ -64,6 +64,26 @@ const limits = z
   })
   .partial();
 
+/** As a topic rule is written, with %c and %u, and without wildcards: clients build topic names from it. */
+const responseInformation = z
+  .string()
+  .min(1, 'is empty')
+  .max(1000)
+  .check((ctx) => {
+    const fault =
+      ruleFilterFault(ctx.value) ?? (/[+#]/.test(ctx.value) ? 'holds a wildcard, which no topic name may' : null);
+    if (fault !== null) ctx.issues.push({ code: 'custom', message: fault, input: ctx.value });
+  });
+
+const mqtt5 = z
+  .strictObject({
+    responseInformation,
+    serverReference: z.string().regex(/^[\x21-\x7e]{1,255}$/, 'is not a HOST:PORT of at most 255 plain characters'),
+    serverReferenceWhen: z.enum(['shutdown', 'now', 'moved']),
+    payloadFormat: z.enum(['pass', 'check']),
+  })
+  .partial();
+
 /**
  * What one layer (file, environment, flags) may say; everything may be left out. Strict: a misspelled key is an error.
  * `data` is a path relative to whatever the layer is relative to.
@@ -81,6 +101,7 @@ export const layerSchema = z
     // An empty list looks like "nobody may", and would mean "everybody may everything".
     rules: z.array(ruleSchema).min(1, 'is empty, which would restrict nobody; write a rule or leave rules out'),
     limits,
+    mqtt5,
     log: z
       .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']), format: z.enum(['pretty', 'json']) })
       .partial(),
@@ -93,6 +114,7 @@ export type Layer = z.output<typeof layerSchema>;
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(layerSchema.shape);
   if (path[0] === 'limits') return Object.keys(limits.shape);
+  if (path[0] === 'mqtt5') return Object.keys(mqtt5.shape);
   if (path[0] === 'log') return ['level', 'format'];
   if (path[0] === 'rules') return ['token', 'anonymous', 'everyone', 'publish', 'subscribe', 'denySubscribe'];
   return [];

@@ -1,5 +1,5 @@
 import type { TopicRule } from '../access/index.ts';
-import { type BrokerLimits, DEFAULT_LIMITS } from '../broker/index.ts';
+import { type BrokerLimits, DEFAULT_LIMITS, DEFAULT_MQTT5, type Mqtt5Settings } from '../broker/index.ts';
 
 /** Where to listen. `host` null: every interface. Port 0: one that the system picks. */
 export type ListenAddress = { readonly host: string | null; readonly port: number };
@@ -25,6 +25,8 @@ export type Settings = {
   readonly history: 'duckdb' | 'off';
   readonly rules: readonly TopicRule[];
   readonly limits: Limits;
+  /** What MQTT 5.0 leaves to the server; see the broker. */
+  readonly mqtt5: Mqtt5Settings;
   readonly log: { readonly level: LogLevel; readonly format: 'pretty' | 'json' };
 };
 
@@ -49,5 +51,6 @@ export const DEFAULTS: Settings = {
     historyQueries: 4,
     historyQueryTimeoutS: 30,
   },
+  mqtt5: DEFAULT_MQTT5,
   log: { level: 'info', format: 'pretty' },
 };

@@ -2,7 +2,7 @@ import type { Access, Principal } from '../../access/index.ts';
 import { ALL_TOPICS } from '../../access/index.ts';
 import { type LogFields, type Logger, type ManualClock, manualClock } from '../../base/index.ts';
 import { createMemoryStore, type Store } from '../../store/index.ts';
-import { type Broker, type BrokerLimits, createBroker } from '../index.ts';
+import { type Broker, type BrokerLimits, createBroker, type Mqtt5Settings } from '../index.ts';
 
 /** Everybody is let in; the username is the namespace where there is one. */
 export const openDoor: Access = {
@@ -25,7 +25,13 @@ export type FakeBroker = {
 
 /** A broker with a clock that the test moves and a log that it reads. */
 export function fakeBroker(
-  options: { access?: Access; store?: Store; limits?: Partial<BrokerLimits>; worlds?: string[] } = {},
+  options: {
+    access?: Access;
+    store?: Store;
+    limits?: Partial<BrokerLimits>;
+    mqtt5?: Partial<Mqtt5Settings>;
+    worlds?: string[];
+  } = {},
 ): FakeBroker {
   const clock = manualClock();
   const lines: LoggedLine[] = [];
@@ -36,6 +42,7 @@ export function fakeBroker(
     access: options.access ?? openDoor,
     clock,
     logger,
+    ...(options.mqtt5 ? { mqtt5: options.mqtt5 } : {}),
     ...(options.limits ? { limits: options.limits } : {}),
     ...(options.worlds ? { worlds: options.worlds } : {}),
   });
