@@ -30,6 +30,8 @@ export type Action = { readonly who: Who; readonly hurry?: boolean } & (
       /** Packet identifier. An open one of QoS 2 again is the same message again. */
       readonly id: number;
       readonly isEmpty: boolean;
+      /** Message Expiry Interval. */
+      readonly messageExpiryS?: number | null;
     }
   /** PUBREL. */
   | { readonly do: 'release'; readonly id: number }
@@ -96,6 +98,7 @@ const publish = fc.record({
   retain: fc.constantFrom(false, false, true),
   id: fc.integer({ min: 1, max: 4 }),
   isEmpty: fc.constantFrom(false, false, false, false, true),
+  messageExpiryS: fc.constantFrom(null, null, null, 2, 5),
 });
 const release = fc.record({ who, hurry, do: fc.constant('release' as const), id: fc.integer({ min: 1, max: 4 }) });
 const acknowledge = fc.record({

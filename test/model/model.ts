@@ -87,7 +87,10 @@ export function createModel() {
       if (link.keepAliveS > 0 && nowS - link.heardS > link.keepAliveS * 1.5) close(link, 0x8d); // [MQTT-3.1.2-22]
     }
     for (const session of sessions.values()) pass(session);
+    for (const message of retained.values()) if (isExpired(message)) keep({ ...message, payload: '' });
   }
+
+  const isExpired = (message: Message) => message.expiresAtS <= nowS; // [MQTT-3.3.2-5]
 
   /** To everybody who is subscribed; true if somebody is. */
   function distribute(message: Message, source: Session): boolean {
@@ -117,8 +120,9 @@ export function createModel() {
     for (const { searches } of sessions.values()) for (const search of searches) changed(search, message);
   }
 
-  function publish(link: Link, message: Message, id: number): void {
+  function publish(link: Link, content: Omit<Message, 'expiresAtS'>, id: number, expiryS: number): void {
     const { session, version } = link;
+    const message = { ...content, expiresAtS: nowS + expiryS };
     if (message.qos === 2 && session.received.has(id)) return void link.answers.push(`pubrec ${id} 0`); // [MQTT-4.3.3-10]
     const reason = !distribute(message, session) && version === 5 ? 0x10 : 0;
     if (message.qos === 1) link.answers.push(`puback ${id} ${reason}`); // [MQTT-4.3.2-4]
@@ -183,7 +187,7 @@ export function createModel() {
   function sawPublish(link: Link, packet: Published): boolean {
     const { session } = link;
     const { again, inflight, queue } = session;
-    const is = (delivery: Delivery | undefined) => delivery !== undefined && isSame(link, delivery, packet);
+    const is = (delivery: Delivery | undefined) => delivery !== undefined && isSame(link, delivery, packet, nowS);
     if (packet.qos === 0) {
       const isLive = is(link.atMostOnce[0]);
       return isLive ? link.atMostOnce.shift() !== undefined : takeRetained(link, packet) !== null;
@@ -192,6 +196,7 @@ export function createModel() {
     const [first] = again;
     if (first && packet.dup && first.id === packet.packetId && is(first)) return again.shift() !== undefined; // [MQTT-4.4.0-1]
     if (first || inflight.some(({ id }) => id === packet.packetId)) return false; // [MQTT-4.6.0-1] [MQTT-2.2.1-4]
+    while (queue[0] && isExpired(queue[0].message) && !(queue[0].mayBeAgain && is(queue[0]))) queue.shift();
     const isQueued = is(queue[0]) && packet.dup <= (queue[0]?.mayBeAgain ?? false); // [MQTT-3.3.1-2]
     const delivery = isQueued ? queue.shift() : packet.dup ? null : takeRetained(link, packet);
     if (delivery) inflight.push({ ...delivery, id: packet.packetId, awaits: packet.qos === 1 ? 'puback' : 'pubrec' });
@@ -201,7 +206,7 @@ export function createModel() {
   function takeRetained(link: Link, packet: Published): Delivery | null {
     for (const must of [true, false]) {
       for (const search of link.session.searches) {
-        const delivery = take(search, must, link, packet);
+        const delivery = take(search, must, link, packet, nowS);
         if (delivery) return delivery;
       }
     }
@@ -216,7 +221,7 @@ export function createModel() {
       const hasRoom = inflight.length - again.length < link.window;
       const missing: unknown[] = [...link.answers, ...link.atMostOnce.map(({ message }) => message)];
       if (again[0] && (hasRoom || again[0].awaits === 'pubcomp')) missing.push(again[0]);
-      else if (hasRoom && queue.length > 0) missing.push(queue[0]);
+      else if (hasRoom && queue.some(({ message }) => !isExpired(message))) missing.push(...queue);
       else if (hasRoom)
         missing.push(...searches.flatMap(({ found }) => [...found.values()].filter(({ must }) => must)));
       if (missing.length > 0) throw new Error(`${session.who} should have got ${JSON.stringify(missing)}`);

@@ -3,7 +3,7 @@ import { FakeDevice, settled } from '../../src/broker/testing/fake-device.ts';
 import { EMPTY_PROPERTIES, type Properties } from '../../src/codec/index.ts';
 import { type Action, CLIENTS } from './actions.ts';
 import { createModel, type Model } from './model.ts';
-import type { Link, Message } from './state.ts';
+import type { Link } from './state.ts';
 
 /** Small, so that windows are full soon. */
 const WINDOW = 3;
@@ -38,6 +38,7 @@ export async function replay(actions: readonly Action[]): Promise<void> {
 
   async function perform(action: Action): Promise<void> {
     if (action.do === 'wait') {
+      await settle();
       for (let n = 0; n < action.seconds; n++) await second();
       return;
     }
@@ -71,13 +72,16 @@ function connect(model: Model, device: FakeDevice, action: Extract<Action, { do:
   const expiryS = five ? action.expiryS : clean ? 0 : NEVER;
   const receiveMaximum = five ? action.receiveMaximum : null;
   const delayS = five ? (will?.delayS ?? 0) : 0;
-  const message = will && { topic: `will/${who}`, payload, qos: will.qos, retain: will.retain };
+  const { qos = 0, retain = false } = will ?? {};
+  const message = will && { topic: `will/${who}`, payload, qos, retain, expiresAtS: Infinity };
   device.connect({
     clientId: who,
     clean,
     keepAlive: keepAliveS,
     will: message && {
-      ...message,
+      topic: message.topic,
+      qos,
+      retain,
       payload: Buffer.from(payload),
       properties: delayS > 0 ? { willDelayInterval: delayS } : EMPTY_PROPERTIES,
     },
@@ -125,9 +129,21 @@ function actWith(model: Model, link: Link, device: FakeDevice, action: Connected
       break;
     case 'publish': {
       const { topic, qos, retain, id } = action;
-      const message: Message = { topic, payload: action.isEmpty ? '' : payload, qos, retain };
-      model.publish(link, message, id);
-      device.publish(topic, message.payload, qos, id, retain);
+      const text = action.isEmpty ? '' : payload;
+      const expiryS = five ? (action.messageExpiryS ?? null) : null;
+      const own = expiryS === null ? properties : { messageExpiryInterval: expiryS };
+      model.publish(link, { topic, payload: text, qos, retain }, id, expiryS ?? Infinity);
+      const packetId = qos === 0 ? -1 : id;
+      device.send({
+        type: 'publish',
+        topic,
+        payload: Buffer.from(text),
+        qos,
+        retain,
+        dup: false,
+        packetId,
+        properties: own,
+      });
       break;
     }
     case 'release':

@@ -26,13 +26,19 @@ export function refresh({ found }: Search, retained: ReadonlyMap<string, Message
 }
 
 /** The retained message that a PUBLISH is, once [MQTT-3.3.1-8]: one that must come, or one that may. */
-export function take({ subscription, found }: Search, must: boolean, link: Link, packet: Published): Delivery | null {
+export function take(
+  { subscription, found }: Search,
+  must: boolean,
+  link: Link,
+  packet: Published,
+  nowS: number,
+): Delivery | null {
   const here = found.get(packet.topic);
   for (const message of here?.must === must ? here.versions : []) {
     const qos = Math.min(message.qos, subscription.qos) as Qos;
     const identifiers = subscription.identifier === null ? [] : [subscription.identifier];
     const delivery = { message, qos, retain: true, identifiers };
-    if (!isSame(link, delivery, packet)) continue;
+    if (!isSame(link, delivery, packet, nowS)) continue;
     found.delete(packet.topic);
     return delivery;
   }

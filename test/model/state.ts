@@ -1,7 +1,14 @@
 import type { Packet } from '../../src/codec/index.ts';
 
 export type Qos = 0 | 1 | 2;
-export type Message = { readonly topic: string; readonly payload: string; readonly qos: Qos; readonly retain: boolean };
+export type Message = {
+  readonly topic: string;
+  readonly payload: string;
+  readonly qos: Qos;
+  readonly retain: boolean;
+  /** Infinity: never. */
+  readonly expiresAtS: number;
+};
 export type Will = { readonly message: Message; readonly delayS: number };
 export type Options = { readonly qos: Qos; readonly noLocal: boolean; readonly retainAsPublished: boolean };
 export type Subscription = Options & { readonly identifier: number | null };
@@ -89,15 +96,17 @@ export function matches(filter: string, topic: string): boolean {
 }
 
 /** Whether a PUBLISH is this delivery, as this connection's version says it. */
-export function isSame(link: Link, delivery: Delivery, packet: Published): boolean {
+export function isSame(link: Link, delivery: Delivery, packet: Published, nowS: number): boolean {
   const { message, qos, retain, identifiers } = delivery;
   const came = packet.properties.subscriptionIdentifiers ?? [];
   const due = link.version === 5 ? identifiers : [];
+  const leftS = Math.max(0, message.expiresAtS - nowS); // [MQTT-3.3.2-6]
   return (
     packet.topic === message.topic &&
     packet.payload.toString() === message.payload &&
     packet.qos === qos &&
     packet.retain === retain &&
+    (link.version < 5 || (packet.properties.messageExpiryInterval ?? Infinity) === leftS) &&
     [...came].sort().join() === [...due].sort().join()
   );
 }
