@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { entry, root } from '../workshop/paths.mjs';
 
@@ -31,6 +31,8 @@ export async function startMosquitto(file) {
   writeFileSync(rules, 'topic readwrite #\ntopic deny test/nosubscribe\n', { mode: 0o600 });
   const settings = [
     `listener ${port} 127.0.0.1`,
+    // Root's Mosquitto would become another user, who cannot read the rules.
+    `user ${userInfo().username}`,
     'allow_anonymous true',
     `acl_file ${rules}`,
     'persistence false',

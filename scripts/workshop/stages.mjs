@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { build, staleParts } from './build.mjs';
 import { dependenciesAreCurrent, installDependencies } from './install.mjs';
 import { fetchNode, OTHER_NODES } from './other-nodes.mjs';
@@ -33,6 +34,22 @@ async function check(args, setting) {
     cwd: root,
     env: setting.env,
     timeoutMs: 5 * MINUTE_MS,
+  });
+  return { ok: result.code === 0 };
+}
+
+/**
+ * A script of this folder's parent.
+ * @param {readonly string[]} args
+ * @param {Setting} setting
+ * @returns {Promise<Outcome>}
+ */
+async function ownScript(args, setting) {
+  const [file = '', ...rest] = args;
+  const result = await run(process.execPath, [join(root, 'scripts', file), ...rest], {
+    cwd: root,
+    env: setting.env,
+    timeoutMs: MINUTE_MS,
   });
   return { ok: result.code === 0 };
 }
@@ -81,6 +98,11 @@ export const stages = [
     name: 'types-web',
     title: 'Types: web app',
     work: (setting) => check(['typescript/bin/tsc', '-p', 'web/tsconfig.json', '--noEmit'], setting),
+  },
+  {
+    name: 'statements',
+    title: 'docs/conformance.md is of the present tests',
+    work: (setting) => ownScript(['conformance.mjs', '--check'], setting),
   },
   project('boundaries', 'Boundaries: who imports whom', 2),
   project('workshop', 'The workshop itself', 3),

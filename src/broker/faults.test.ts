@@ -78,7 +78,7 @@ describe('a packet that breaks the protocol', () => {
     ['will of QoS 3', '10 15 00 04 4d 51 54 54 04 1e 00 00 00 01 61 00 01 74 00 01 78 00 00'],
     ['password without a user name', '10 10 00 04 4d 51 54 54 04 42 00 00 00 01 61 00 01 70'],
     ['client id with a NUL', '10 0d 00 04 4d 51 54 54 04 02 00 00 00 01 00'],
-  ])('in a CONNECT of 3.1.1 ends the connection without a CONNACK: %s [MQTT-3.1.4-1]', async (_what, hex) => {
+  ])('in a CONNECT of 3.1.1 ends the connection without a CONNACK: %s [MQTT3-3.1.4-1]', async (_what, hex) => {
     const { broker } = fakeBroker();
     const device = new FakeDevice(broker, 4);
     device.sendBytes(bytes(hex));

@@ -3,7 +3,7 @@ import { fakeBroker } from './testing/fake-broker.ts';
 import { FakeDevice, settled } from './testing/fake-device.ts';
 
 describe('a hint in the log', () => {
-  it('says that umqtt has counted beyond 65,535, once, and keeps the connection [MQTT-2.3.1-1]', async () => {
+  it('says that umqtt has counted beyond 65,535, once, and keeps the connection (3.1.1, 2.3.1)', async () => {
     const { broker, lines } = fakeBroker();
     const device = await FakeDevice.connected(broker, { clientId: 'umqtt' });
     for (const id of [65_535, 0, 1, 0]) device.publish('t', 'x', 1, id);

@@ -11,32 +11,68 @@ type Fault = readonly [what: string, bytes: (level: 4 | 5) => Buffer, reasons: r
 const none = (level: number) => (level === 5 ? [0] : []);
 
 const faults: readonly Fault[] = [
-  ['a second CONNECT [MQTT-3.1.0-2]', (level) => connect(level, 'again'), [0x82]],
+  ['a second CONNECT [MQTT-3.1.0-2, MQTT3-3.1.0-2]', (level) => connect(level, 'again'), [0x82]],
   ['a remaining length of five bytes (2.2.3)', () => hex('30 ff ff ff ff 01'), [0x81]],
   ['packet type 0', () => hex('00 00'), [0x81, 0x82]],
   ['CONNACK', (level) => packet(0x20, [0, 0], none(level)), [0x81, 0x82]],
   ['SUBACK', (level) => packet(0x90, [0, 1], none(level), [0]), [0x81, 0x82]],
   ['PINGRESP', () => PONG, [0x81, 0x82]],
   ['PINGREQ with a body', () => hex('c0 01 00'), [0x81]],
-  ['PUBLISH at QoS 3 [MQTT-3.3.1-4]', (level) => packet(0x36, text('a'), [0, 1], none(level)), [0x81]],
-  ['PUBLISH with DUP at QoS 0 [MQTT-3.3.1-2]', (level) => packet(0x38, text('a'), none(level)), [0x81, 0x82]],
-  ['PUBLISH to a filter [MQTT-3.3.2-2]', (level) => packet(0x30, text('a/+'), none(level)), [0x81, 0x82, 0x90]],
-  ['PUBLISH with NUL in its topic [MQTT-1.5.4-2]', (level) => packet(0x30, text('a\0b'), none(level)), [0x81, 0x90]],
-  ['PUBLISH with a topic that is no UTF-8', (level) => packet(0x30, field(hex('61 c3 28')), none(level)), [0x81, 0x90]],
-  ['PUBLISH whose topic is longer than the packet', () => packet(0x30, [0, 9, 0x61]), [0x81]],
-  ['PUBLISH with an empty topic', (level) => packet(0x30, text(''), none(level)), [0x81, 0x82, 0x90]],
-  ['PUBREL with wrong flags [MQTT-3.6.1-1]', () => packet(0x60, [0, 1]), [0x81]],
-  ['SUBSCRIBE with wrong flags [MQTT-3.8.1-1]', (level) => packet(0x80, [0, 1], none(level), text('a'), [0]), [0x81]],
-  ['SUBSCRIBE without a filter [MQTT-3.8.3-2]', (level) => packet(0x82, [0, 1], none(level)), [0x81, 0x82]],
+  ['PUBLISH at QoS 3 [MQTT-3.3.1-4, MQTT3-3.3.1-4]', (level) => packet(0x36, text('a'), [0, 1], none(level)), [0x81]],
   [
-    'SUBSCRIBE with identifier 0 [MQTT-2.2.1-3]',
+    'PUBLISH with DUP at QoS 0 [MQTT-3.3.1-2, MQTT3-3.3.1-2]',
+    (level) => packet(0x38, text('a'), none(level)),
+    [0x81, 0x82],
+  ],
+  [
+    'PUBLISH to a filter [MQTT-3.3.2-2, MQTT-4.7.0-1, MQTT3-3.3.2-2, MQTT3-4.7.1-1]',
+    (level) => packet(0x30, text('a/+'), none(level)),
+    [0x81, 0x82, 0x90],
+  ],
+  [
+    'PUBLISH with NUL in its topic [MQTT-1.5.4-2, MQTT-4.7.3-2, MQTT3-1.5.3-2, MQTT3-4.7.3-2]',
+    (level) => packet(0x30, text('a\0b'), none(level)),
+    [0x81, 0x90],
+  ],
+  [
+    'PUBLISH with a topic that is no UTF-8 [MQTT-1.5.4-1, MQTT-3.3.2-1, MQTT3-1.5.3-1, MQTT3-3.3.2-1]',
+    (level) => packet(0x30, field(hex('61 c3 28')), none(level)),
+    [0x81, 0x90],
+  ],
+  ['PUBLISH whose topic is longer than the packet', () => packet(0x30, [0, 9, 0x61]), [0x81]],
+  [
+    'PUBLISH with an empty topic [MQTT-4.7.3-1, MQTT3-4.7.3-1]',
+    (level) => packet(0x30, text(''), none(level)),
+    [0x81, 0x82, 0x90],
+  ],
+  [
+    'PUBREL with wrong flags [MQTT-2.1.3-1, MQTT-3.6.1-1, MQTT3-2.2.2-2, MQTT3-3.6.1-1]',
+    () => packet(0x60, [0, 1]),
+    [0x81],
+  ],
+  [
+    'SUBSCRIBE with wrong flags [MQTT-3.8.1-1, MQTT3-3.8.1-1]',
+    (level) => packet(0x80, [0, 1], none(level), text('a'), [0]),
+    [0x81],
+  ],
+  [
+    'SUBSCRIBE without a filter [MQTT-3.8.3-2, MQTT3-3.8.3-3]',
+    (level) => packet(0x82, [0, 1], none(level)),
+    [0x81, 0x82],
+  ],
+  [
+    'SUBSCRIBE with identifier 0 [MQTT-2.2.1-3, MQTT3-2.3.1-1]',
     (level) => packet(0x82, [0, 0], none(level), text('a'), [0]),
     [0x81, 0x82],
   ],
-  ['SUBSCRIBE at QoS 3 [MQTT-3.8.3-4]', (level) => packet(0x82, [0, 1], none(level), text('a'), [3]), [0x81, 0x82]],
+  ['SUBSCRIBE at QoS 3 [MQTT3-3.8.3-4]', (level) => packet(0x82, [0, 1], none(level), text('a'), [3]), [0x81, 0x82]],
   ['SUBSCRIBE that ends before its options', (level) => packet(0x82, [0, 1], none(level), text('a')), [0x81]],
-  ['UNSUBSCRIBE without a filter [MQTT-3.10.3-2]', (level) => packet(0xa2, [0, 1], none(level)), [0x81, 0x82]],
-  ['DISCONNECT with wrong flags [MQTT-3.14.1-1]', () => packet(0xe1), [0x81]],
+  [
+    'UNSUBSCRIBE without a filter [MQTT-3.10.3-2, MQTT3-3.10.3-2]',
+    (level) => packet(0xa2, [0, 1], none(level)),
+    [0x81, 0x82],
+  ],
+  ['DISCONNECT with wrong flags [MQTT-3.14.1-1, MQTT3-3.14.1-1]', () => packet(0xe1), [0x81]],
 ];
 
 const faultsOf5: readonly Fault[] = [
@@ -56,7 +92,7 @@ const faultsOf5: readonly Fault[] = [
     () => packet(0x82, [0, 1, 0], text('a'), [0xc0]),
     [0x81, 0x82],
   ],
-  ['DISCONNECT with an unknown reason', () => packet(0xe0, [0x55]), [0x81, 0x82]],
+  ['DISCONNECT with an unknown reason [MQTT-3.14.2-1]', () => packet(0xe0, [0x55]), [0x81, 0x82]],
 ];
 
 describe('a packet that breaks the protocol', () => {
@@ -100,7 +136,7 @@ describe('a packet that breaks the protocol', () => {
   }
 
   it.each([...faults, ...faultsOf5])(
-    'of 5.0 ends the connection with a reason and a log line: %s',
+    'of 5.0 ends the connection with a reason and a log line [MQTT-4.13.1-1, MQTT-4.13.2-1]: %s',
     async (_, bytes, reasons) => {
       const { client, name } = await connected(5);
       client.send(bytes(5));
@@ -118,18 +154,21 @@ describe('a packet that breaks the protocol', () => {
     },
   );
 
-  it.each(faults)('of 3.1.1 ends the connection without a word, which that version has not: %s', async (_, bytes) => {
-    const { client, name } = await connected(4);
-    client.send(bytes(4));
-    await client.closed();
-    expect(client.pending()).toHaveLength(0);
-    await waitFor('the log line', () =>
-      sonde
-        .log()
-        .split('\n')
-        .some((line) => line.includes(name) && /protocol error/.test(line)),
-    );
-  });
+  it.each(faults)(
+    'of 3.1.1 ends the connection without a word, which that version has not [MQTT3-4.8.0-1]: %s',
+    async (_, bytes) => {
+      const { client, name } = await connected(4);
+      client.send(bytes(4));
+      await client.closed();
+      expect(client.pending()).toHaveLength(0);
+      await waitFor('the log line', () =>
+        sonde
+          .log()
+          .split('\n')
+          .some((line) => line.includes(name) && /protocol error/.test(line)),
+      );
+    },
+  );
 
   it.each([
     ['PINGREQ', PING],
@@ -138,7 +177,7 @@ describe('a packet that breaks the protocol', () => {
     ['a request of HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')],
     ['256 MB announced before anybody is known', hex('10 ff ff ff 7f')],
     ['256 MB of something that is no CONNECT', hex('30 ff ff ff 7f')],
-  ])('as the first one ends the connection without an answer: %s', async (_, bytes) => {
+  ])('as the first one ends the connection without an answer [MQTT-3.1.0-1, MQTT3-3.1.0-1]: %s', async (_, bytes) => {
     const client = await raw();
     client.send(bytes);
     await client.closed();
@@ -155,11 +194,14 @@ describe('a packet that breaks the protocol', () => {
   });
 
   it.each([
-    ['another protocol name', packet(0x10, text('MQTX'), [4, 2, 0, 0], text('x'))],
-    ['the reserved flag [MQTT-3.1.2-3]', packet(0x10, text('MQTT'), [4, 3, 0, 0], text('x'))],
-    ['a will at QoS 3 [MQTT-3.1.2-12]', packet(0x10, text('MQTT'), [4, 0x1e, 0, 0], text('x'), text('w'), text('m'))],
-    ['a retained will that is none [MQTT-3.1.2-13]', packet(0x10, text('MQTT'), [4, 0x22, 0, 0], text('x'))],
-    ['a password that is flagged and not there', packet(0x10, text('MQTT'), [4, 0xc2, 0, 0], text('x'), text('user'))],
+    ['another protocol name [MQTT3-3.1.2-1]', packet(0x10, text('MQTX'), [4, 2, 0, 0], text('x'))],
+    ['the reserved flag [MQTT3-3.1.2-3]', packet(0x10, text('MQTT'), [4, 3, 0, 0], text('x'))],
+    ['a will at QoS 3 [MQTT3-3.1.2-14]', packet(0x10, text('MQTT'), [4, 0x1e, 0, 0], text('x'), text('w'), text('m'))],
+    ['a retained will that is none [MQTT3-3.1.2-15]', packet(0x10, text('MQTT'), [4, 0x22, 0, 0], text('x'))],
+    [
+      'a password that is flagged and not there [MQTT3-3.1.2-21]',
+      packet(0x10, text('MQTT'), [4, 0xc2, 0, 0], text('x'), text('user')),
+    ],
     // Its first byte reads as a CONNECT with wrong flags.
     ['nothing of MQTT in it: a TLS hello', hex('16 03 01 02 00 01 00 01 fc 03 03')],
     ['bytes after its end', packet(0x10, text('MQTT'), [4, 2, 0, 0], text('x'), [1])],
@@ -171,7 +213,7 @@ describe('a packet that breaks the protocol', () => {
     if (answer.length > 0) expect(answer[3]).not.toBe(0);
   });
 
-  it('is an empty client id without clean session in 3.1.1: return code 2 [MQTT-3.1.3-8]', async () => {
+  it('is an empty client id without clean session in 3.1.1: return code 2 [MQTT3-3.1.3-7..9]', async () => {
     const client = await raw();
     client.send(connect(4, '', 0));
     await client.closed();

@@ -42,7 +42,7 @@ describe('a message at a QoS from the broker', () => {
   );
 
   it.each(combinations)(
-    'at level %i, sent at QoS %i to a subscription of QoS %i, has the lower of both (4.3, 3.8.4)',
+    'at level %i, sent at QoS %i to a subscription of QoS %i, has the lower of both, without DUP [MQTT-3.8.4-8, MQTT-4.3.1-1, MQTT-4.3.2-2, MQTT-4.3.3-2, MQTT3-3.8.4-6, MQTT3-4.3.1-1]',
     async (level, sent, granted) => {
       const { from, to, topic } = await pair(level, granted);
       await from.publish(topic, 'x', { qos: sent as 0 | 1 | 2 });
@@ -52,16 +52,19 @@ describe('a message at a QoS from the broker', () => {
     },
   );
 
-  it('keeps an identifier until PUBACK, PUBCOMP, and uses none twice at a time [MQTT-2.2.1-4]', async () => {
-    const { from, to, topic } = await pair(4, 2);
-    for (let n = 0; n < 10; n++) await from.publish(topic, String(n), { qos: n % 2 === 0 ? 1 : 2 });
-    const first = await to.drain();
-    const ids = first.map((each) => (each.type === 'publish' ? each.packetId : 0));
-    expect(new Set(ids).size).toBe(10);
-    expect(ids).not.toContain(0);
-  });
+  it.each([4, 5] as const)(
+    'at level %i keeps an identifier until PUBACK, PUBCOMP, and uses none twice at a time [MQTT-2.2.1-4, MQTT-4.3.2-1, MQTT-4.3.3-1, MQTT3-2.3.1-4]',
+    async (level) => {
+      const { from, to, topic } = await pair(level, 2);
+      for (let n = 0; n < 10; n++) await from.publish(topic, String(n), { qos: n % 2 === 0 ? 1 : 2 });
+      const first = await to.drain();
+      const ids = first.map((each) => (each.type === 'publish' ? each.packetId : 0));
+      expect(new Set(ids).size).toBe(10);
+      expect(ids).not.toContain(0);
+    },
+  );
 
-  it('in QoS 2 goes PUBLISH, PUBREC, PUBREL, PUBCOMP [MQTT-4.3.3-1]; each packet again is answered again', async () => {
+  it('in QoS 2 goes PUBLISH, PUBREC, PUBREL, PUBCOMP [MQTT-2.2.1-5, MQTT-4.3.3-4]; each packet again is answered again', async () => {
     const { from, to, topic } = await pair(5, 2);
     await from.publish(topic, 'exactly', { qos: 2 });
     const { packetId } = await to.take('publish');
@@ -101,7 +104,7 @@ describe('a message at a QoS from the broker', () => {
 
 describe('a message to the broker', () => {
   it.each(LEVELS)(
-    'at level %i: QoS 1 is acknowledged with the same identifier, 1 and 65,535 too [MQTT-4.3.2-2]',
+    'at level %i: QoS 1 is acknowledged with the same identifier, 1 and 65,535 too [MQTT-2.2.1-5, MQTT-3.3.4-1, MQTT-4.3.2-4, MQTT3-2.3.1-6, MQTT3-3.3.4-1, MQTT3-4.3.2-2]',
     async (level) => {
       const { from, topic } = await pair(level, 0);
       for (const id of [1, 2, 0x00ff, 0x0100, 0xffff]) {
@@ -111,36 +114,41 @@ describe('a message to the broker', () => {
     },
   );
 
-  it('in QoS 1 that comes twice is two messages, with or without DUP (4.3.2)', async () => {
-    const { from, to, topic } = await pair(4, 1);
-    from.send(
-      publishBytes(4, topic, 'x', { qos: 1, id: 7 }),
-      publishBytes(4, topic, 'x', { qos: 1, id: 7, dup: true }),
-    );
-    await from.take('puback');
-    await from.take('puback');
-    const got = await to.drain();
-    expect(payloads(got)).toEqual(['x', 'x']);
-    // DUP is of one hop: it is not passed on [MQTT-3.3.1-3].
-    expect(got.map((each) => each.type === 'publish' && each.dup)).toEqual([false, false]);
-  });
+  it.each([4, 5] as const)(
+    'at level %i in QoS 1 that comes twice is two messages, with or without DUP, which is of one hop [MQTT-3.3.1-3, MQTT-4.3.2-5, MQTT3-3.3.1-3, MQTT3-4.3.2-2]',
+    async (level) => {
+      const { from, to, topic } = await pair(level, 1);
+      from.send(
+        publishBytes(level, topic, 'x', { qos: 1, id: 7 }),
+        publishBytes(level, topic, 'x', { qos: 1, id: 7, dup: true }),
+      );
+      await from.take('puback');
+      await from.take('puback');
+      const got = await to.drain();
+      expect(payloads(got)).toEqual(['x', 'x']);
+      expect(got.map((each) => each.type === 'publish' && each.dup)).toEqual([false, false]);
+    },
+  );
 
-  it('in QoS 2 that comes again before PUBREL is one message; after it a new one [MQTT-4.3.3-10]', async () => {
-    const { from, to, topic } = await pair(5, 0);
-    for (let again = 0; again < 5; again++) {
-      from.send(publishBytes(5, topic, 'one', { qos: 2, id: 9, dup: again > 0 }));
-      expect(await from.take('pubrec')).toMatchObject({ packetId: 9, reason: 0 });
-    }
-    from.send(ackBytes('pubrel', 9));
-    expect(await from.take('pubcomp')).toMatchObject({ packetId: 9, reason: 0 });
-    from.send(ackBytes('pubrel', 9));
-    expect(await from.take('pubcomp')).toMatchObject({ packetId: 9, reason: 0x92 });
-    from.send(publishBytes(5, topic, 'two', { qos: 2, id: 9 }));
-    await from.take('pubrec');
-    expect(payloads(await to.drain())).toEqual(['one', 'two']);
-  });
+  it.each([4, 5] as const)(
+    'at level %i in QoS 2 that comes again before PUBREL is one message; after it a new one [MQTT-4.3.3-8, 10..12, MQTT3-4.3.3-2]',
+    async (level) => {
+      const { from, to, topic } = await pair(level, 0);
+      for (let again = 0; again < 5; again++) {
+        from.send(publishBytes(level, topic, 'one', { qos: 2, id: 9, dup: again > 0 }));
+        expect(await from.take('pubrec')).toMatchObject({ packetId: 9, reason: 0 });
+      }
+      from.send(ackBytes('pubrel', 9));
+      expect(await from.take('pubcomp')).toMatchObject({ packetId: 9, reason: 0 });
+      from.send(ackBytes('pubrel', 9));
+      expect(await from.take('pubcomp')).toMatchObject({ packetId: 9, reason: level === 5 ? 0x92 : 0 });
+      from.send(publishBytes(level, topic, 'two', { qos: 2, id: 9 }));
+      await from.take('pubrec');
+      expect(payloads(await to.drain())).toEqual(['one', 'two']);
+    },
+  );
 
-  it('in QoS 2 stays one message over a reconnect of a kept session', async () => {
+  it('in QoS 2 stays one message over a reconnect of a kept session [MQTT3-4.1.0-1, MQTT3-4.3.3-2]', async () => {
     const { to, topic } = await pair(4, 0);
     const spec = { level: 4 as const, id: `kept-${topic}`, clean: false };
     const first = await clients.connect(spec);
@@ -180,7 +188,7 @@ describe('a message to the broker', () => {
 
 describe('what a client has not acknowledged', () => {
   it.each([4, 5] as const)(
-    'at level %i comes again after a reconnect: same identifier, DUP, same order [MQTT-4.4.0-1, MQTT-4.6.0-1]',
+    'at level %i comes again after a reconnect: same identifier, DUP, same order; what was published meanwhile comes after it [MQTT-3.3.1-1, MQTT-4.3.2-3, MQTT-4.3.3-3, 5, 6, MQTT-4.4.0-1, MQTT-4.5.0-1, MQTT3-3.1.2-5, MQTT3-3.3.1-1, MQTT3-4.3.2-1, MQTT3-4.3.3-1, MQTT3-4.4.0-1, MQTT3-4.5.0-1, MQTT3-4.6.0-1]',
     async (level) => {
       const id = `again-${level}`;
       const from = await clients.connect({ level, id: `${id}-from` });
@@ -210,7 +218,7 @@ describe('what a client has not acknowledged', () => {
     },
   );
 
-  it('waits in order when more is under way than Receive Maximum allows (5.0, 4.9)', async () => {
+  it('waits in order when more is under way than Receive Maximum allows, and other packets do not wait [MQTT-3.3.4-9, 10, MQTT-4.9.0-1..3]', async () => {
     const from = await clients.connect({ id: 'window-from' });
     const to = await clients.connect({ id: 'window-to', properties: [0x21, ...u16(3)] });
     await to.subscribe('window', 2);
@@ -257,7 +265,7 @@ describe('what a client has not acknowledged', () => {
 
 describe('the order of messages', () => {
   it.each([0, 1, 2] as const)(
-    'of one publisher on one topic is kept at QoS %i, to all its subscribers [MQTT-4.6.0-6]',
+    'of one publisher on one topic is kept at QoS %i, to all its subscribers [MQTT-4.6.0-5, 6, MQTT3-4.6.0-5, 6]',
     async (qos) => {
       const { from, to, topic } = await pair(4, qos);
       const other = await clients.connect({ level: 5, id: `other-${topic}` });

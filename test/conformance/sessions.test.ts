@@ -11,15 +11,18 @@ describe('a client id that is used twice', () => {
   afterAll(() => sonde?.stop());
   afterEach(() => clients.closeAll());
 
-  it.each(LEVELS)('at level %i: the first connection ends [MQTT-3.1.4-2], in 5.0 with reason 0x8e', async (level) => {
-    const first = await clients.connect({ level, id: 'twice' });
-    const second = await clients.connect({ level, id: 'twice' });
-    const last = await first.end();
-    expect(last).toMatchObject(level === 5 ? [{ type: 'disconnect', reason: 0x8e }] : []);
-    expect(await second.drain()).toEqual([]);
-  });
+  it.each(LEVELS)(
+    'at level %i: the first connection ends, in 5.0 with reason 0x8e [MQTT-3.1.4-3, MQTT3-3.1.4-2]',
+    async (level) => {
+      const first = await clients.connect({ level, id: 'twice' });
+      const second = await clients.connect({ level, id: 'twice' });
+      const last = await first.end();
+      expect(last).toMatchObject(level === 5 ? [{ type: 'disconnect', reason: 0x8e }] : []);
+      expect(await second.drain()).toEqual([]);
+    },
+  );
 
-  it('passes the session on with what waits in it, whole and in order', async () => {
+  it('passes the session on with what waits in it, whole and in order [MQTT3-4.4.0-1, MQTT3-4.6.0-1]', async () => {
     const publisher = await clients.connect({ level: 4, id: 'twice-pub' });
     const first = await clients.connect({ level: 4, id: 'passed-on', clean: false });
     await first.subscribe('passed/on', 1);
@@ -59,14 +62,14 @@ describe('a session', () => {
     return client.connack.sessionPresent;
   }
 
-  it('of 3.1.1 lives on unless it is clean, and a clean one ends it', async () => {
+  it('of 3.1.1 lives on unless it is clean, and a clean one ends it [MQTT3-3.1.2-4, 6, MQTT3-3.1.4-3, MQTT3-3.2.2-1..3, MQTT3-4.1.0-1]', async () => {
     const first = await clients.connect({ level: 4, id: 'kept', clean: false });
     expect(first.connack.sessionPresent).toBe(false);
     await first.subscribe('kept/a', 1);
     first.destroy();
     expect(await isKept('kept', 4)).toBe(true);
     const clean = await clients.connect({ level: 4, id: 'kept', clean: true });
-    expect(clean.connack.sessionPresent).toBe(false); // [MQTT-3.1.2-6]
+    expect(clean.connack.sessionPresent).toBe(false);
     clean.send(DISCONNECT);
     await clean.end();
     expect(await isKept('kept', 4)).toBe(false);
@@ -84,14 +87,14 @@ describe('a session', () => {
     expect((await again.take('publish')).payload.toString()).toBe('while it was away');
   });
 
-  it('of 5.0 without an expiry ends with its connection (3.1.2.11.2)', async () => {
+  it('of 5.0 without an expiry ends with its connection [MQTT-4.1.0-2]', async () => {
     const client = await clients.connect({ id: 'short', clean: false });
     client.send(DISCONNECT);
     await client.end();
     expect(await isKept('short', 5)).toBe(false);
   });
 
-  it('of 5.0 lives for its expiry, then it is gone', async () => {
+  it('of 5.0 lives for its expiry, then it is gone [MQTT-3.1.2-5, 23, MQTT-3.2.2-3, MQTT-4.1.0-2]', async () => {
     const properties = [0x11, ...u32(1)];
     const client = await clients.connect({ id: 'second', clean: false, properties });
     client.destroy();
@@ -109,7 +112,7 @@ describe('a session', () => {
     expect(await isKept('second', 5)).toBe(false);
   });
 
-  it('of 5.0 may shorten its expiry in DISCONNECT, but not begin one there [MQTT-3.14.2-2]', async () => {
+  it('of 5.0 may shorten its expiry in DISCONNECT, but not begin one there (3.14.2.2.2)', async () => {
     const long = await clients.connect({ id: 'shortened', clean: false, properties: [0x11, ...u32(1000)] });
     long.send(packet(0xe0, [0], [5, 0x11, ...u32(0)]));
     await long.end();
@@ -121,7 +124,7 @@ describe('a session', () => {
     expect(await isKept('begun', 5)).toBe(false);
   });
 
-  it('ends after one and a half keep-alive times of silence, not before [MQTT-3.1.2-24]', async () => {
+  it('ends after one and a half keep-alive times of silence, not before [MQTT-3.1.2-22, MQTT-3.2.2-22, MQTT3-3.1.2-24]', async () => {
     const watch = async (level: Level): Promise<void> => {
       const lazy = await clients.connect({ level, id: `lazy-${level}`, keepAlive: 1 });
       const busy = await clients.connect({ level, id: `busy-${level}`, keepAlive: 1 });

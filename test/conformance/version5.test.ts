@@ -133,7 +133,7 @@ describe('each property in each packet of 5.0', () => {
 });
 
 describe('a message of 5.0', () => {
-  it('takes its properties along, and nothing that is between its publisher and the broker (3.3.2.3)', async () => {
+  it('takes its properties along, and nothing that is between its publisher and the broker [MQTT-3.3.2-4, 15..18, 20]', async () => {
     const to = await connect();
     await to.subscribe('properties/#', 1);
     const old = await clients.connect({ level: 4, id: 'properties-4' });
@@ -158,14 +158,14 @@ describe('a message of 5.0', () => {
         ['b', '1'],
         ['a', '2'],
         ['b', ''],
-      ], // [MQTT-3.3.2-18]
+      ],
     });
     expect(got.properties.messageExpiryInterval).toBeLessThanOrEqual(256);
-    expect(got.properties.topicAlias).toBeUndefined(); // [MQTT-3.3.2-10]
+    expect(got.properties.topicAlias).toBeUndefined();
     expect((await old.take('publish')).payload.toString()).toBe('x');
   });
 
-  it('under a topic alias is of the topic that the alias was last set to (3.3.2.3.4)', async () => {
+  it('under a topic alias is of the topic that the alias was last set to, for one connection [MQTT-3.3.2-7, 12]', async () => {
     const to = await connect();
     await to.subscribe('alias/#');
     const from = await connect();
@@ -232,13 +232,13 @@ describe('a packet of 5.0 in its short and long forms', () => {
   });
 
   it.each<readonly [string, Buffer]>([
-    ['PUBACK with a reason that is not its own', packet(0x40, u16(1), [0x04])],
-    ['PUBREL with a reason that is not its own', packet(0x62, u16(1), [0x10])],
+    ['PUBACK with a reason that is not its own [MQTT-3.4.2-1]', packet(0x40, u16(1), [0x04])],
+    ['PUBREL with a reason that is not its own [MQTT-3.6.2-1]', packet(0x62, u16(1), [0x10])],
     ['PUBREC with half an identifier', packet(0x50, [1])],
     ['PUBACK with more than it may have', packet(0x40, u16(1), [0], [0], [0])],
-    ['AUTH without a method in CONNECT [MQTT-4.12.0-1]', packet(0xf0, [0x18], [0])],
-    ['PUBCOMP with flags', packet(0x72, u16(1))],
-    ['AUTH with flags', packet(0xf1)],
+    ['AUTH without a method in CONNECT [MQTT-4.12.0-7]', packet(0xf0, [0x18], [0])],
+    ['PUBCOMP with flags [MQTT-2.1.3-1]', packet(0x72, u16(1))],
+    ['AUTH with flags [MQTT-3.15.1-1]', packet(0xf1)],
   ])('%s ends the connection', async (_, bytes) => {
     const client = await connect();
     client.send(bytes);

@@ -50,7 +50,7 @@ describe('over WebSocket', () => {
     return one;
   }
 
-  it('a packet may be split over frames at any byte, and a frame may hold many packets [MQTT-6.0.0-2]', async () => {
+  it('a packet may be split over frames at any byte, and a frame may hold many packets [MQTT-6.0.0-2, MQTT3-6.0.0-2]', async () => {
     const watcher = await clients.connect({ level: 4, id: 'ws-watcher' });
     await watcher.subscribe('ws/#');
     const split = await browser();
@@ -82,7 +82,7 @@ describe('over WebSocket', () => {
     expect(liar.closed()).toBeUndefined();
   });
 
-  it('a text frame is the end [MQTT-6.0.0-1]', async () => {
+  it('a text frame is the end [MQTT-6.0.0-1, MQTT3-6.0.0-1]', async () => {
     const one = await signedIn('ws-text');
     one.socket.send('hello');
     await waitFor('the end', () => one.closed() !== undefined);
@@ -113,7 +113,7 @@ describe('over WebSocket', () => {
     expect(one.received()).toHaveLength(0);
   });
 
-  it('any path serves whoever asks for the subprotocol mqtt, and no other path a stranger', async () => {
+  it('any path serves whoever asks for the subprotocol mqtt, and no other path a stranger [MQTT-6.0.0-4, MQTT3-6.0.0-4]', async () => {
     const one = await browser('/any/path', ['mqtt']);
     expect(one.socket.protocol).toBe('mqtt');
     const old = await browser('/mqtt', ['mqttv3.1']);

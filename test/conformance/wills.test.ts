@@ -36,14 +36,17 @@ async function withWill(
 }
 
 describe('a will', () => {
-  it.each(LEVELS)('at level %i is published when the connection drops [MQTT-3.1.2-8]', async (level) => {
-    const { mortal, heir, topic } = await withWill(level, { qos: 1 });
-    mortal.destroy();
-    const got = await heir.take('publish');
-    expect(got).toMatchObject({ topic, qos: 1, retain: false });
-    expect(got.payload.toString()).toBe('gone');
-    expect(await heir.drain()).toEqual([]);
-  });
+  it.each(LEVELS)(
+    'at level %i is published when the connection drops [MQTT-3.1.2-7, 8, 14, MQTT3-3.1.2-8, 16]',
+    async (level) => {
+      const { mortal, heir, topic } = await withWill(level, { qos: 1 });
+      mortal.destroy();
+      const got = await heir.take('publish');
+      expect(got).toMatchObject({ topic, qos: 1, retain: false });
+      expect(got.payload.toString()).toBe('gone');
+      expect(await heir.drain()).toEqual([]);
+    },
+  );
 
   it.each(LEVELS)('at level %i is published after a protocol error', async (level) => {
     const { mortal, heir } = await withWill(level);
@@ -62,16 +65,19 @@ describe('a will', () => {
     expect((await heir.take('publish')).payload.toString()).toBe('gone');
   });
 
-  it.each(LEVELS)('at level %i is forgotten with DISCONNECT [MQTT-3.14.4-3]', async (level) => {
-    const { mortal, heir, id } = await withWill(level);
-    mortal.send(DISCONNECT);
-    await mortal.end();
-    expect(await heir.drain()).toEqual([]);
-    // Also by the next connection of the same client.
-    (await clients.connect({ level, id, clean: false })).destroy();
-    await clients.connect({ level, id, clean: false });
-    expect(await heir.drain()).toEqual([]);
-  });
+  it.each(LEVELS)(
+    'at level %i is forgotten with DISCONNECT [MQTT-3.1.2-10, MQTT-3.14.4-3, MQTT3-3.1.2-10, MQTT3-3.14.4-3]',
+    async (level) => {
+      const { mortal, heir, id } = await withWill(level);
+      mortal.send(DISCONNECT);
+      await mortal.end();
+      expect(await heir.drain()).toEqual([]);
+      // Also by the next connection of the same client.
+      (await clients.connect({ level, id, clean: false })).destroy();
+      await clients.connect({ level, id, clean: false });
+      expect(await heir.drain()).toEqual([]);
+    },
+  );
 
   it.each([0x04, 0x80, 0x83, 0x97])(
     'of 5.0 is published after DISCONNECT with any other reason than 0: 0x%s [MQTT-3.14.4-3]',
@@ -91,19 +97,22 @@ describe('a will', () => {
     expect((await large.heir.take('publish')).payload).toHaveLength(65_535);
   });
 
-  it('that is to be retained is kept for those who come later [MQTT-3.1.2-17]', async () => {
-    const { mortal, heir, topic } = await withWill(4, { retain: true });
-    mortal.destroy();
-    expect((await heir.take('publish')).retain).toBe(false);
-    const late = await clients.connect({ id: 'late-heir' });
-    await late.subscribe(topic);
-    expect(await late.take('publish')).toMatchObject({ retain: true, topic });
-  });
+  it.each([4, 5] as const)(
+    'at level %i that is to be retained is kept for those who come later [MQTT-3.1.2-15, MQTT3-3.1.2-17]',
+    async (level) => {
+      const { mortal, heir, topic } = await withWill(level, { retain: true });
+      mortal.destroy();
+      expect((await heir.take('publish')).retain).toBe(false);
+      const late = await clients.connect({ level, id: 'late-heir' });
+      await late.subscribe(topic);
+      expect(await late.take('publish')).toMatchObject({ retain: true, topic });
+    },
+  );
 
-  it('of 5.0 passes its message properties on (3.1.3.2)', async () => {
+  it('of 5.0 passes its message properties on, user properties in their order [MQTT-3.1.3-10]', async () => {
     const properties = Buffer.concat([
       Buffer.from([0x01, 1, 0x02, ...u32(60), 0x03, 0, 2, 0x61, 0x62, 0x08, 0, 1, 0x72, 0x09, 0, 1, 7]),
-      Buffer.from([0x26, 0, 1, 0x6b, 0, 1, 0x76]),
+      Buffer.from([0x26, 0, 1, 0x6b, 0, 1, 0x76, 0x26, 0, 1, 0x61, 0, 1, 0x62, 0x26, 0, 1, 0x6b, 0, 0]),
     ]);
     const { mortal, heir } = await withWill(5, { properties });
     mortal.destroy();
@@ -112,11 +121,15 @@ describe('a will', () => {
       contentType: 'ab',
       responseTopic: 'r',
       correlationData: Buffer.of(7),
-      userProperties: [['k', 'v']],
+      userProperties: [
+        ['k', 'v'],
+        ['a', 'b'],
+        ['k', ''],
+      ],
     });
   });
 
-  it('of 5.0 with a delay waits for it (3.1.3.2.2)', async () => {
+  it('of 5.0 with a delay waits for it [MQTT-3.1.2-8]', async () => {
     const kept = { clean: false, properties: Buffer.from([0x11, ...u32(60)]) };
     const { mortal, heir } = await withWill(5, { properties: [0x18, ...u32(1)] }, kept);
     const since = performance.now();
