@@ -6,7 +6,7 @@ const ALL = 65_535;
 const MORE = 20;
 
 describe('packet identifiers', () => {
-  it('are all in use at once, and none is used again before it is free [MQTT-2.2.1-4] [MQTT-2.2.1-3]', async () => {
+  it('are all in use at once, and none is used again before it is free [MQTT-2.2.1-4, MQTT3-2.3.1-4]', async () => {
     const limits = { maxInflight: ALL, maxQueuedMessages: 2 * ALL };
     const { broker } = fakeBroker({ limits });
     const from = await FakeDevice.connected(broker, { clientId: 'from' });

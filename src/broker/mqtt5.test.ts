@@ -74,7 +74,7 @@ describe('Server Keep Alive', () => {
     [0, 60],
     [60, undefined],
     [10, undefined],
-  ])('for a keep-alive of %d s with a ceiling of 60 is %s [MQTT-3.2.2-21] [MQTT-3.2.2-22]', async (keepAlive, told) => {
+  ])('for a keep-alive of %d s with a ceiling of 60 is %s [MQTT-3.2.2-21, 22]', async (keepAlive, told) => {
     const { broker, wait } = fakeBroker({ limits: { maxKeepAliveS: 60 } });
     const device = await FakeDevice.connected(broker, { version: 5, keepAlive });
     expect(device.of('connack')[0]?.properties.serverKeepAlive).toBe(told);

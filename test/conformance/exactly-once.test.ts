@@ -74,7 +74,7 @@ describe('a message at QoS 2 to the broker', () => {
   }
 
   it.each(cases)(
-    'at level %i, with the connection cut at %j, is one message [MQTT-4.3.3-8] [MQTT-4.3.3-10] [MQTT-4.3.3-11], and its identifier is free for the next [MQTT-4.3.3-12]',
+    'at level %i, with the connection cut at %j, is one message, and its identifier is free for the next [MQTT-4.3.3-8, 10..12, MQTT3-4.3.3-2]',
     async (level, lost) => {
       serial += 1;
       const topic = `once/to/${serial}`;
@@ -135,7 +135,7 @@ describe('a message at QoS 2 from the broker', () => {
   }
 
   it.each(cases)(
-    'at level %i, with the connection cut at %j, is one message [MQTT-4.3.3-4] [MQTT-4.3.3-5] [MQTT-4.3.3-6] [MQTT-4.4.0-1], and nothing of it is left',
+    'at level %i, with the connection cut at %j, is one message, and nothing of it is left [MQTT-4.3.3-4..6, MQTT-4.4.0-1, MQTT3-4.3.3-1, MQTT3-4.4.0-1]',
     async (level, lost) => {
       serial += 1;
       const topic = `once/from/${serial}`;

@@ -50,7 +50,7 @@ describe('the order of each topic', () => {
     [4, 2],
     [5, 2],
   ] as const)(
-    'at level %i and QoS %i is kept through ten reconnects; DUP is on what was sent before, and on nothing else [MQTT-4.6.0-1] [MQTT-4.4.0-1] [MQTT-3.3.1-1]',
+    'at level %i and QoS %i is kept through ten reconnects; DUP is on what was sent before, and on nothing else [MQTT-3.3.1-1, MQTT-4.4.0-1, MQTT-4.6.0-5, MQTT3-3.3.1-1, MQTT3-4.4.0-1, MQTT3-4.6.0-1]',
     async (level, qos) => {
       const id = `order-${level}-${qos}`;
       // 5.0 with a window of 20, so that most of it waits in the queue.
@@ -111,7 +111,7 @@ describe('the order of each topic', () => {
   );
 
   it.each(LEVELS)(
-    'at level %i: PUBACK, PUBREC and PUBCOMP come in the order of what they answer [MQTT-4.6.0-2] [MQTT-4.6.0-3] [MQTT-4.6.0-4]',
+    'at level %i: PUBACK, PUBREC and PUBCOMP come in the order of what they answer (5.0 asks it of clients alone) [MQTT3-4.6.0-2, 3]',
     async (level) => {
       const client = await clients.connect({ level, id: `answers-${level}` });
       const ids = [9, 3, 65_535, 1, 500, 2];
@@ -124,7 +124,7 @@ describe('the order of each topic', () => {
     },
   );
 
-  it('of PUBREL is that of the PUBRECs [MQTT-4.6.0-4]', async () => {
+  it('of PUBREL is that of the PUBRECs [MQTT3-4.6.0-4]', async () => {
     const from = await clients.connect({ level: 4, id: 'rel-from' });
     const to = await clients.connect({ level: 4, id: 'rel-to' });
     await to.subscribe('rel', 2);
@@ -155,7 +155,7 @@ describe('what was refused by its receiver', () => {
 
 describe('a take-over while messages are in flight in both directions', () => {
   it.each(LEVELS)(
-    'at level %i leaves the old connection nothing, and the new one all of it [MQTT-3.1.4-3] [MQTT-4.4.0-1]',
+    'at level %i leaves the old connection nothing, and the new one all of it [MQTT-3.1.4-3, MQTT-4.4.0-1, MQTT3-3.1.4-2, MQTT3-4.4.0-1]',
     async (level) => {
       const id = `between-${level}`;
       const from = await clients.connect({ level, id: `${id}-from` });
@@ -199,7 +199,7 @@ describe('a take-over while messages are in flight in both directions', () => {
     },
   );
 
-  it('by a clean start throws all of it away, and its identifiers mean nothing any more [MQTT-3.1.2-4]', async () => {
+  it('by a clean start throws all of it away, and its identifiers mean nothing any more [MQTT3-3.1.2-6]', async () => {
     const from = await clients.connect({ level: 4, id: 'fresh-from' });
     const watcher = await clients.connect({ level: 4, id: 'fresh-watcher' });
     await watcher.subscribe('fresh/up', 2);
