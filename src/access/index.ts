@@ -2,6 +2,7 @@ export { type AccessControl, type AccessOptions, createAccess } from './access.t
 export type { AnonymousPolicy } from './authenticators/anonymous.ts';
 export { isLocal, type LocalQuestion, type RequestHeaders } from './local.ts';
 export { DEFAULT_NAMESPACE, worldOf } from './namespaces.ts';
+export { isOwner } from './owner.ts';
 export type { Access, Authenticator, Credentials, Decision, Principal, Remote, TopicRules } from './port.ts';
 export { ALL_TOPICS, compileRules, READ_ONLY_TOPICS, type RuleSubject, substitute, type TopicRule } from './rules.ts';
 export {

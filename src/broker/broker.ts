@@ -9,7 +9,7 @@ import { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { settle } from './deliver.ts';
 import { distribute } from './distribute.ts';
-import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, WorldStats } from './facade.ts';
+import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, Traffic, WorldStats } from './facade.ts';
 import { madeProgress, releaseForRecorder } from './flow.ts';
 import type { ComputedTopics, Tap } from './hooks.ts';
 import { clientInfo } from './inspect.ts';
@@ -23,8 +23,9 @@ import { advance } from './pump.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
 import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
 import { isReserved, route } from './route.ts';
-import { Counters, newServerCounters, statsOfServer, statsOfWorld } from './stats.ts';
+import { Counters, newServerCounters, statsOfServer, statsOfWorld, trafficOf } from './stats.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
+import { newTimings, type Timings } from './timings.ts';
 import { Turn } from './turn.ts';
 import type { Wire } from './wire.ts';
 import { World } from './world.ts';
@@ -50,6 +51,9 @@ export type Broker = {
   readonly publish: (world: string, request: PublishRequest, principal: Principal) => Promise<PublishOutcome>;
   readonly clients: (world: string) => readonly ClientInfo[];
   readonly stats: () => BrokerStats;
+  /** The counters of one world, or of the whole server (null): cheap, however many sessions there are. */
+  readonly traffic: (world: number | null) => Traffic;
+  readonly timings: Timings;
   /** Null: there is no such world. */
   readonly worldStats: (world: number) => WorldStats | null;
   readonly worldNumber: (name: string) => number | null;
@@ -71,7 +75,8 @@ export type Broker = {
 export function createBroker(options: BrokerOptions): Broker {
   const { store, access, clock, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const turn = new Turn(store, logger);
+  const timings = newTimings();
+  const turn = new Turn(store, logger, clock, timings);
   const core: BrokerCore = {
     clock,
     logger,
@@ -83,6 +88,7 @@ export function createBroker(options: BrokerOptions): Broker {
     durable: store,
     transient: createMemoryStore(),
     turn,
+    timings,
     outgoing: new Outgoing(),
     worlds: new Map(
       (options.worlds ?? ['default']).map((name, number) => [name, new World(number, name, limits.topicCacheEntries)]),
@@ -148,6 +154,8 @@ export function createBroker(options: BrokerOptions): Broker {
       return [...(core.worlds.get(name)?.clients.values() ?? [])].map((client) => clientInfo(client, nowMs));
     },
     stats: () => statsOfServer(core),
+    traffic: (number) => trafficOf(core, number),
+    timings,
     worldStats(number) {
       for (const world of core.worlds.values()) if (world.number === number) return statsOfWorld(world);
       return null;

@@ -41,6 +41,8 @@ export class Client {
   again = NO_IDS;
   /** Cursors over the retained messages of filters that it subscribed to, one a filter, in the order of the subscriptions. */
   retainedToSend = NO_CURSORS;
+  /** Its subscriptions to computed topics, with their identifiers: made anew with each connection of the session. */
+  computed: Map<string, number | null> | null = null;
   /** It goes on with the next turn. */
   goesOn = false;
 

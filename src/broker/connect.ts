@@ -6,6 +6,7 @@ import { Reason } from '../codec/index.ts';
 import { Session } from '../session/index.ts';
 import type { QueueEntry } from '../store/index.ts';
 import { Client } from './client.ts';
+import { resumeComputed } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { endSession } from './lifecycle.ts';
@@ -171,7 +172,10 @@ function admit(
     { client: clientId, version: packet.version, address: connection.wire.remote.address },
     'connected',
   );
-  if (resumed) beginAgain(client);
+  if (resumed) {
+    beginAgain(client);
+    resumeComputed(core, connection, client);
+  }
   advance(core, client);
 }
 

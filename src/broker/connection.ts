@@ -300,6 +300,11 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       return;
     }
     this.counters.otherPacketsOut += 1;
+    this.sendEncoded(bytes);
+  }
+
+  /** A packet that its caller has encoded and counts. */
+  sendEncoded(bytes: Buffer): void {
     const at = this.output.reserve(bytes.length);
     bytes.copy(this.output.buffer, at);
     this.#core.turn.touch(this);

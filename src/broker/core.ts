@@ -11,6 +11,7 @@ import type { MessageView } from './message-view.ts';
 import type { Mqtt5Settings } from './mqtt5.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Counters, ServerCounters } from './stats.ts';
+import type { Timings } from './timings.ts';
 import type { Turn } from './turn.ts';
 import type { World } from './world.ts';
 
@@ -28,6 +29,7 @@ export type BrokerCore = {
   readonly durable: Store;
   readonly transient: Store;
   readonly turn: Turn;
+  readonly timings: Timings;
   readonly outgoing: Outgoing;
   readonly worlds: Map<string, World>;
   readonly connections: Set<Connection>;

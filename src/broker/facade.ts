@@ -47,24 +47,8 @@ export type ClientInfo = {
   readonly expired: number;
 };
 
-/** The figures of one world. Counters since start; monotonic unless said. */
-export type WorldStats = {
-  /** Gauge: sessions, connected or kept. */
-  readonly sessions: number;
-  /** Gauge: clients that are signed in. */
-  readonly connected: number;
-  /** The most that were signed in at a time. */
-  readonly maxConnected: number;
-  /** Gauge. */
-  readonly subscriptions: number;
-  /** Gauge: how many of them are shared. */
-  readonly sharedSubscriptions: number;
-  /** Gauges: retained messages, and what they cost in bytes. */
-  readonly retained: number;
-  readonly retainedBytes: number;
-  /** Gauges: messages that wait for sessions or are in flight to them, with topic and payload in bytes. */
-  readonly queued: number;
-  readonly queuedBytes: number;
+/** What only grows. */
+export type Traffic = {
   /** CONNECT packets. */
   readonly connects: number;
   /** Packets of any type. */
@@ -82,6 +66,26 @@ export type WorldStats = {
   readonly messagesExpired: number;
   /** Sessions that ended since their clients stayed away too long. */
   readonly expired: number;
+};
+
+/** The figures of one world: what was counted since start, and gauges. */
+export type WorldStats = Traffic & {
+  /** Sessions, connected or kept. */
+  readonly sessions: number;
+  /** Clients that are signed in. */
+  readonly connected: number;
+  /** The most that were signed in at a time. */
+  readonly maxConnected: number;
+  readonly subscriptions: number;
+  /** How many of them are shared. */
+  readonly sharedSubscriptions: number;
+  readonly retained: number;
+  /** What the retained messages cost. */
+  readonly retainedBytes: number;
+  /** Messages that wait for sessions or are in flight to them. */
+  readonly queued: number;
+  /** With their topics and payloads. */
+  readonly queuedBytes: number;
 };
 
 /** The figures of the whole server: the sums of its worlds and of what belongs to none. */

@@ -21,19 +21,26 @@ export type Tap = {
 export type Viewer = {
   readonly world: number;
   readonly principal: Principal;
+  /** It cannot be on another machine: see `access/local.ts`. */
+  readonly local: boolean;
   /**
    * Sends one QoS 0 PUBLISH, or returns false when the viewer's connection is behind: the frame is to be skipped and
-   * made anew later.
+   * made anew later. `retained`: the value stood when the viewer came, as the RETAIN flag says.
    */
-  readonly send: (topic: string, payload: Uint8Array) => boolean;
+  readonly send: (topic: string, payload: Uint8Array, retained?: boolean) => boolean;
 };
 
 /** Topics under a `$` prefix that are made while somebody is subscribed, never stored, never published to by clients. */
 export type ComputedTopics = {
   /** E.g. `$sonde/`. */
   readonly prefix: string;
-  /** Returns false when there is no such topic, or the viewer may not see it. Subscribing again sends the whole again. */
-  readonly subscribe: (viewer: Viewer, filter: string) => boolean;
+  /** Filters with wildcards match as for ordinary topics; else a topic is subscribed to by its name alone. */
+  readonly wildcards?: true;
+  /**
+   * Returns false when there is no such topic, or the viewer may not see it. Subscribing again sends the whole again.
+   * `wantsRetained` (default true) false: what stands already is not asked for (MQTT 5.0, 3.8.3.1, Retain Handling).
+   */
+  readonly subscribe: (viewer: Viewer, filter: string, wantsRetained?: boolean) => boolean;
   readonly unsubscribe: (viewer: Viewer, filter: string) => boolean;
   /** The connection is gone. */
   readonly forget: (viewer: Viewer) => void;

@@ -1,11 +1,12 @@
 export type { Broker, BrokerOptions } from './broker.ts';
 export { createBroker } from './broker.ts';
 export type { Connection } from './connection.ts';
-export type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, QoS, WorldStats } from './facade.ts';
+export type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, QoS, Traffic, WorldStats } from './facade.ts';
 export type { ComputedTopics, Tap, Viewer } from './hooks.ts';
 export type { BrokerLimits } from './limits.ts';
 export { DEFAULT_LIMITS } from './limits.ts';
 export { DEFAULT_MQTT5, type Mqtt5Settings } from './mqtt5.ts';
 export type { Qos0Recorder } from './recorder-port.ts';
 export type { RecorderQueue } from './recorder-queue.ts';
+export type { Timings } from './timings.ts';
 export type { Wire } from './wire.ts';

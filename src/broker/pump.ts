@@ -66,7 +66,8 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
         client.live = true;
         return;
       }
-      for (const entry of page) sendFromQueue(core, client, entry);
+      const nowUs = core.clock.wallMicros();
+      for (const entry of page) sendFromQueue(core, client, entry, nowUs);
     }
   } finally {
     client.pumping = false;
@@ -77,8 +78,9 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
   }
 }
 
-function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry): void {
+function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry, nowUs: number): void {
   const { message, target, number } = entry;
+  core.timings.queued.observe(Math.max(0, nowUs - message.arrivedUs) / 1e6); // the wall clock may have been stepped back
   client.cursor = number;
   if (isExpired(core, message)) {
     dropExpired(core, client, entry); // [MQTT-3.3.2-5]

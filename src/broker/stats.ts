@@ -1,5 +1,5 @@
 import type { BrokerCore } from './core.ts';
-import type { BrokerStats, WorldStats } from './facade.ts';
+import type { BrokerStats, Traffic, WorldStats } from './facade.ts';
 import type { World } from './world.ts';
 
 /**
@@ -83,6 +83,15 @@ export function statsOfWorld(world: World): WorldStats {
   };
 }
 
+/** The counters of a world, or of all (null). */
+export function trafficOf(core: BrokerCore, number: number | null): Traffic {
+  let sum = figuresOf(number === null ? core.counters : new Counters());
+  for (const world of core.worlds.values()) {
+    if (number === null || world.number === number) sum = added(sum, figuresOf(world.counters));
+  }
+  return sum;
+}
+
 /** The figures of the whole server. */
 export function statsOfServer(core: BrokerCore): BrokerStats {
   const { connectionsTotal, connectionsRefused, protocolErrors, connected, maxConnected } = core.server;
@@ -116,15 +125,13 @@ const NO_SESSIONS = {
   queuedBytes: 0,
 };
 
-function figuresOf(counters: Counters) {
+function figuresOf(counters: Counters): Traffic {
   const { otherPacketsIn, otherPacketsOut, ...rest } = counters;
   const packetsIn = rest.messagesIn + otherPacketsIn;
   const packetsOut = rest.messagesOut + otherPacketsOut;
   return { ...rest, packetsIn, packetsOut };
 }
 
-function added(one: WorldStats, other: WorldStats): WorldStats {
-  const sum = { ...one } as Record<keyof WorldStats, number>;
-  for (const name of Object.keys(sum) as (keyof WorldStats)[]) sum[name] += other[name];
-  return sum;
+function added<Figures extends Readonly<Record<string, number>>>(one: Figures, other: Figures): Figures {
+  return Object.fromEntries(Object.entries(one).map(([name, value]) => [name, value + (other[name] ?? 0)])) as Figures;
 }

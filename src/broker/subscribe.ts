@@ -2,9 +2,10 @@ import type { Subscribe, SubscribeEntry, Unsubscribe } from '../codec/index.ts';
 import { EMPTY_PROPERTIES, Reason } from '../codec/index.ts';
 import { topicFilterFault } from '../topics/index.ts';
 import type { Client } from './client.ts';
+import { computedFor, viewerOf } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import type { ComputedTopics, Viewer } from './hooks.ts';
+import type { ComputedTopics } from './hooks.ts';
 import { depthFault } from './names.ts';
 import { refusalInWords } from './problem-information.ts';
 import { advance } from './pump.ts';
@@ -31,6 +32,7 @@ export function unsubscribe(core: BrokerCore, connection: Connection, client: Cl
   const reasons = packet.filters.map((filter) => {
     const computed = computedFor(core, filter);
     if (computed) {
+      client.computed?.delete(filter);
       const known = connection.viewer !== null && computed.unsubscribe(connection.viewer, filter);
       return known ? Reason.success : Reason.noSubscriptionExisted;
     }
@@ -63,8 +65,7 @@ function subscribeOne(
   }
   const computed = computedFor(core, filter);
   if (computed) {
-    const shown = computed.subscribe(viewerOf(connection, client), filter);
-    return shown
+    return subscribeComputed(core, computed, connection, client, entry, identifiers)
       ? Reason.success
       : refused(core, connection, filter, Reason.notAuthorized, 'no such computed topic for it');
   }
@@ -97,7 +98,7 @@ function subscribeOne(
   };
   subscriptions.set(filter, subscription);
   client.world.subscriptions.add(filter, client, subscription); // replaces an equal one [MQTT-3.8.4-3]
-  if (entry.retainHandling === 0 || (entry.retainHandling === 1 && isNew)) {
+  if (wantsRetained(entry, isNew)) {
     // Subscribed to again while they are being sent: they are sent anew, from the beginning.
     client.sendRetained({
       filter,
@@ -109,6 +110,26 @@ function subscribeOne(
   return entry.qos;
 }
 
+function wantsRetained(entry: SubscribeEntry, isNew: boolean): boolean {
+  return entry.retainHandling === 0 || (entry.retainHandling === 1 && isNew); // [MQTT-3.3.1-9, MQTT-3.3.1-10]
+}
+
+function subscribeComputed(
+  core: BrokerCore,
+  computed: ComputedTopics,
+  connection: Connection,
+  client: Client,
+  entry: SubscribeEntry,
+  identifiers: readonly number[],
+): boolean {
+  const isNew = client.computed?.has(entry.filter) !== true;
+  const viewer = viewerOf(core, connection, client);
+  if (!computed.subscribe(viewer, entry.filter, wantsRetained(entry, isNew))) return false;
+  client.computed ??= new Map();
+  client.computed.set(entry.filter, identifiers[0] ?? null);
+  return true;
+}
+
 function filterFault(core: BrokerCore, filter: string): string | null {
   return topicFilterFault(filter) ?? depthFault(core, filter);
 }
@@ -118,39 +139,6 @@ function refused(core: BrokerCore, connection: Connection, filter: string, reaso
   return reason;
 }
 
-function computedFor(core: BrokerCore, filter: string): ComputedTopics | undefined {
-  return core.computed.find(({ prefix }) => filter.startsWith(prefix) || filter === prefix.slice(0, -1));
-}
-
-/** The connection as a reader of computed topics; made with its first one. */
-function viewerOf(connection: Connection, client: Client): Viewer {
-  connection.viewer ??= {
-    world: client.world.number,
-    principal: client.principal,
-    send(topic, payload) {
-      if (connection.state !== 'open' || connection.output.bytes > VIEWER_BEHIND_BYTES) return false;
-      connection.send({
-        type: 'publish',
-        topic,
-        payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-        qos: 0,
-        retain: false,
-        dup: false,
-        packetId: -1,
-        properties: EMPTY_PROPERTIES,
-      });
-      connection.counters.messagesOut += 1;
-      connection.counters.otherPacketsOut -= 1; // `send` took it for one of the others
-      connection.counters.payloadBytesOut += payload.length;
-      return true;
-    },
-  };
-  return connection.viewer;
-}
-
 function* names(search: Iterable<readonly [string, unknown] | null>): Generator<string | null> {
   for (const found of search) yield found === null ? null : found[0];
 }
-
-/** A viewer with this much waiting for it skips frames. */
-const VIEWER_BEHIND_BYTES = 256 * 1024;

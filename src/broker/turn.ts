@@ -1,6 +1,8 @@
-import { type Logger, messageOf } from '../base/index.ts';
+import { type Clock, type Logger, messageOf } from '../base/index.ts';
+import { PacketType } from '../codec/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Connection } from './connection.ts';
+import { AckTimes, type Timings } from './timings.ts';
 
 /** Acknowledgements that wait for one commit, as columns. */
 type Held = {
@@ -9,6 +11,7 @@ type Held = {
   readonly ids: number[];
   readonly reasons: number[];
   readonly waiters: (() => void)[];
+  readonly times: AckTimes;
 };
 
 /**
@@ -18,6 +21,8 @@ type Held = {
 export class Turn {
   readonly #store: Store;
   readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #timings: Timings;
   #dirty: Connection[] = [];
   #scheduled = false;
   /** Something was appended since the last commit, and what is acknowledged now depends on it. */
@@ -25,13 +30,17 @@ export class Turn {
   /** Something was written that no acknowledgement depends on. */
   #wrote = false;
   #held: Held = newHeld();
+  /** Of the acknowledgements that the next flush writes. */
+  readonly #written = new AckTimes();
   /** The last commit that is under way; acknowledgements never overtake it. */
   #committing: Promise<void> | null = null;
   #onAppended: () => void = () => {};
 
-  constructor(store: Store, logger: Logger) {
+  constructor(store: Store, logger: Logger, clock: Clock, timings: Timings) {
     this.#store = store;
     this.#logger = logger;
+    this.#clock = clock;
+    this.#timings = timings;
   }
 
   /** `listener` is called at the end of each turn in which something was appended. */
@@ -62,12 +71,15 @@ export class Turn {
 
   /** Sends an acknowledgement now, or, when it depends on a write (or an earlier one of the same connection does), after it. */
   acknowledge(connection: Connection, packetType: number, packetId: number, reason: number): void {
+    const ofPublish = packetType <= PacketType.PUBREC;
     if (!this.#appended && connection.heldAcks === 0) {
+      if (ofPublish) this.#written.add(connection.lastPacketMs);
       connection.writeAck(packetType, packetId, reason);
       return;
     }
     connection.heldAcks += 1;
     const held = this.#held;
+    if (ofPublish) held.times.add(connection.lastPacketMs);
     held.connections.push(connection);
     held.types.push(packetType);
     held.ids.push(packetId);
@@ -102,6 +114,7 @@ export class Turn {
   #commit(held: Held): void {
     const before = this.#committing;
     const commit = this.#appended || this.#wrote ? this.#store.commit() : null;
+    if (commit !== null) this.#time(commit);
     this.#appended = false;
     this.#wrote = false;
     if (commit === null && before === null) {
@@ -125,6 +138,14 @@ export class Turn {
     });
   }
 
+  #time(commit: Promise<void>): void {
+    const startedMs = this.#clock.monotonicMs();
+    commit.then(
+      () => this.#timings.committed.observe((this.#clock.monotonicMs() - startedMs) / 1000),
+      () => {}, // looked at where it is waited for
+    );
+  }
+
   #release(held: Held): void {
     const { connections, types, ids, reasons } = held;
     for (let i = 0; i < connections.length; i++) {
@@ -132,6 +153,7 @@ export class Turn {
       connection.heldAcks -= 1;
       connection.writeAck(types[i] as number, ids[i] as number, reasons[i] as number);
     }
+    this.#written.addAll(held.times);
     for (const resolve of held.waiters) resolve();
   }
 
@@ -143,9 +165,10 @@ export class Turn {
       connection.dirty = false;
       connection.flush();
     }
+    if (!this.#written.empty) this.#written.observe(this.#timings.acknowledged, this.#clock.monotonicMs());
   }
 }
 
 function newHeld(): Held {
-  return { connections: [], types: [], ids: [], reasons: [], waiters: [] };
+  return { connections: [], types: [], ids: [], reasons: [], waiters: [], times: new AckTimes() };
 }

@@ -10,6 +10,7 @@ export const rooms = [
   'transport',
   'history',
   'live',
+  'sys',
   'simulator',
   'api',
   'config',

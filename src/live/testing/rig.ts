@@ -121,6 +121,7 @@ function makeViewer(rules: TopicRules, world: number, nowMs: () => number): Test
   const viewer: TestViewer = {
     world,
     principal: { name: 'somebody', kind: 'token', world: 'default', rules },
+    local: true,
     accepts: true,
     refused: 0,
     frames: [],
