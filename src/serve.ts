@@ -11,6 +11,7 @@ import { createHistory, type History } from './history/index.ts';
 import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
 import { createMemoryStore } from './store/index.ts';
+import { createSys, watchLoopDelay } from './sys/index.ts';
 import { createWebSocketTransport, listenTcp } from './transport/index.ts';
 
 /** What `serve` needs beside its settings. */
@@ -76,6 +77,13 @@ async function open(
   }
   broker.addComputed(live.computed);
   onClose(live.stop);
+  if (settings.sysIntervalSeconds > 0) {
+    const sys = createSys({ clock, source: broker, version, intervalSeconds: settings.sysIntervalSeconds });
+    broker.addComputed(sys.computed);
+    onClose(sys.stop);
+  }
+  const loopDelay = watchLoopDelay(clock);
+  onClose(loopDelay.stop);
   await started;
 
   const mqtt: ListenAddress[] = [];
@@ -88,6 +96,7 @@ async function open(
     logger,
     clock,
     webRoot: fileURLToPath(new URL('./web', import.meta.url)),
+    timings: { ...broker.timings, loopDelay: loopDelay.histogram },
     version,
     mqttPort: () => mqtt[0]?.port ?? null,
   });

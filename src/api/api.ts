@@ -19,7 +19,7 @@ import { type ApiLimits, DEFAULT_LIMITS } from './limits.ts';
 import { closeListener, type HttpListener, type ListenOptions, openListener } from './listen.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { checkAddressing, checkOrigin } from './own-site.ts';
-import type { ApiBroker, IsLocal } from './ports.ts';
+import type { ApiBroker, ApiTimings, IsLocal } from './ports.ts';
 import { Problem } from './problems.ts';
 import { parseQuery, throwQueryFault } from './query.ts';
 import { addClientsRoute } from './routes/clients.ts';
@@ -44,6 +44,7 @@ export type ApiOptions = {
   readonly clock: Clock;
   /** Absolute path of the built web app; may be absent. */
   readonly webRoot: string;
+  readonly timings: ApiTimings;
   readonly version: string;
   /** The port of the first MQTT listener, once it is open: the web app shows it to newcomers. */
   readonly mqttPort?: () => number | null;

@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { History, HistoryState } from '../history/index.ts';
-import type { ApiBroker } from './ports.ts';
+import { COUNTERS, GAUGES } from './metrics-broker.ts';
+import { addHistogram } from './metrics-histogram.ts';
+import type { ApiBroker, ApiTimings } from './ports.ts';
 
 /** The figures of the whole server, in Prometheus' text. No figure of a client, topic or token ever becomes a label. */
 export type Metrics = {
@@ -13,14 +15,18 @@ export type Metrics = {
 type Sources = {
   readonly broker: ApiBroker;
   readonly history: History | null;
+  readonly timings: ApiTimings;
   readonly version: string;
   readonly activeDownloads: () => number;
 };
 
 const HISTORY_STATES: readonly HistoryState[] = ['starting', 'ok', 'behind', 'down'];
+const ACK_HELP =
+  'From the read of a PUBLISH of QoS 1 or 2 to the write of its PUBACK or PUBREC: it is durable by then.';
+const QUEUE_HELP = 'From the arrival of a message that had to wait for its receiver to its being sent.';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
-export function createMetrics({ broker, history, version, activeDownloads }: Sources): Metrics {
+export function createMetrics({ broker, history, timings, version, activeDownloads }: Sources): Metrics {
   const register = new Registry();
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
@@ -51,31 +57,23 @@ export function createMetrics({ broker, history, version, activeDownloads }: Sou
   }).set({ version }, 1);
   gauge('sonde_up', '1 once every listener is open.', () => (broker.health().status === 'starting' ? 0 : 1));
 
-  gauge('sonde_connections', 'MQTT connections now.', () => broker.stats().connections);
-  gauge('sonde_sessions', 'MQTT sessions now, connected or kept.', () => broker.stats().sessions);
-  gauge('sonde_subscriptions', 'Subscriptions now.', () => broker.stats().subscriptions);
-  gauge('sonde_retained_messages', 'Retained messages now.', () => broker.stats().retained);
-  counter('sonde_connections_total', 'MQTT connections that were let in.', () => broker.stats().connectionsTotal);
-  counter(
-    'sonde_connections_refused_total',
-    'MQTT connections that were refused.',
-    () => broker.stats().connectionsRefused,
-  );
-  counter('sonde_messages_received_total', 'PUBLISH packets from clients.', () => broker.stats().messagesIn);
-  counter('sonde_messages_sent_total', 'PUBLISH packets to clients.', () => broker.stats().messagesOut);
-  counter('sonde_received_bytes_total', 'Bytes from clients.', () => broker.stats().bytesIn);
-  counter('sonde_sent_bytes_total', 'Bytes to clients.', () => broker.stats().bytesOut);
-  counter('sonde_messages_dropped_total', 'Messages dropped at a limit.', () => broker.stats().dropped);
-  counter(
-    'sonde_messages_expired_total',
-    'Messages that waited beyond their expiry interval.',
-    () => broker.stats().messagesExpired,
-  );
-  counter(
-    'sonde_protocol_errors_total',
-    'Connections closed for a broken packet.',
-    () => broker.stats().protocolErrors,
-  );
+  let figures = broker.stats();
+  for (const [name, help, key] of GAUGES) gauge(name, help, () => figures[key]);
+  for (const [name, help, key] of COUNTERS) counter(name, help, () => figures[key]);
+  new Gauge({
+    name: 'sonde_transport_connections',
+    help: 'Network connections now, signed in or not yet.',
+    labelNames: ['transport'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const [transport, count] of Object.entries(figures.connectionsByTransport)) this.set({ transport }, count);
+    },
+  });
+  addHistogram(register, 'sonde_publish_ack_duration_seconds', ACK_HELP, timings.acknowledged);
+  addHistogram(register, 'sonde_store_commit_duration_seconds', 'One commit of the store.', timings.committed);
+  addHistogram(register, 'sonde_queue_wait_duration_seconds', QUEUE_HELP, timings.queued);
+  addHistogram(register, 'sonde_event_loop_delay_seconds', 'How late a timer runs.', timings.loopDelay);
 
   if (history !== null) {
     new Gauge({
@@ -133,7 +131,10 @@ export function createMetrics({ broker, history, version, activeDownloads }: Sou
 
   return {
     contentType: register.contentType,
-    text: () => register.metrics(),
+    text: () => {
+      figures = broker.stats(); // once a look: it looks at every session
+      return register.metrics();
+    },
     answered: (method, route, status, seconds) => {
       answers.inc({ method: METHODS.has(method) ? method : 'other', route, status: String(status) });
       durations.observe({ route }, seconds);

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Principal } from '../access/index.ts';
-import type { BrokerStats, ClientInfo, PublishRequest } from '../broker/index.ts';
+import type { Histogram } from '../base/index.ts';
+import type { BrokerStats, ClientInfo, PublishRequest, Timings } from '../broker/index.ts';
 
 /** Why the broker did not take a publish. */
 export type PublishRefusal = 'not-authorized' | 'bad-topic' | 'too-large' | 'full' | 'unavailable';
@@ -38,6 +39,9 @@ export type ApiBroker = {
   /** `ok` only once every listener is open. */
   readonly health: () => Health;
 };
+
+/** How long things take, for `/metrics`. */
+export type ApiTimings = Timings & { readonly loopDelay: Histogram };
 
 /** Whether a request cannot come from another machine or from another site's page. */
 export type IsLocal = (request: { readonly peerAddress: string; readonly headers: IncomingHttpHeaders }) => boolean;

@@ -58,6 +58,7 @@ export type Broker = {
   readonly worldStats: (world: number) => WorldStats | null;
   readonly worldNumber: (name: string) => number | null;
   readonly worldNames: () => readonly string[];
+  readonly worldNumbers: () => readonly number[];
   readonly addTap: (world: number, tap: Tap) => void;
   readonly addComputed: (computed: ComputedTopics) => void;
   /** Records every world from now on; returns the queue of QoS 1 and 2 messages for the recorder to drain. */
@@ -145,7 +146,7 @@ export function createBroker(options: BrokerOptions): Broker {
       }
       const connection = new Connection(core, wire);
       core.connections.add(connection);
-      core.server.connectionsTotal += 1;
+      core.counters.connectionsTotal += 1;
       return connection;
     },
     publish: (world, request, principal) => publishInside(core, world, request, principal),
@@ -162,6 +163,7 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     worldNumber: (name) => core.worlds.get(name)?.number ?? null,
     worldNames: () => [...core.worlds.keys()],
+    worldNumbers: () => [...core.worlds.values()].map(({ number }) => number),
     addTap(number, tap) {
       for (const world of core.worlds.values()) if (world.number === number) world.taps.push(tap);
     },

@@ -49,6 +49,8 @@ export type ClientInfo = {
 
 /** What only grows. */
 export type Traffic = {
+  /** Network connections that were opened; 0 for a world, since they belong to none before their CONNECT. */
+  readonly connectionsTotal: number;
   /** CONNECT packets. */
   readonly connects: number;
   /** Packets of any type. */
@@ -65,7 +67,7 @@ export type Traffic = {
   /** Messages that waited beyond their Message Expiry Interval, for a client or among the retained ones. */
   readonly messagesExpired: number;
   /** Sessions that ended since their clients stayed away too long. */
-  readonly expired: number;
+  readonly sessionsExpired: number;
 };
 
 /** The figures of one world: what was counted since start, and gauges. */
@@ -94,7 +96,6 @@ export type BrokerStats = WorldStats & {
   readonly connections: number;
   /** Gauge. */
   readonly connectionsByTransport: Readonly<Record<string, number>>;
-  readonly connectionsTotal: number;
   readonly connectionsRefused: number;
   readonly protocolErrors: number;
 };

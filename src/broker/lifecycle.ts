@@ -87,7 +87,7 @@ export function tick(core: BrokerCore): void {
       if (client.connection !== null) continue;
       if (client.willAtMs !== null && client.willAtMs <= nowMs) publishWill(core, client);
       if (client.endsAtMs !== null && client.endsAtMs <= nowMs) {
-        world.counters.expired += 1;
+        world.counters.sessionsExpired += 1;
         endSession(core, client, 'it expired');
       }
     }

@@ -7,6 +7,8 @@ import type { World } from './world.ts';
  * holds those that it counts in, so that a message costs no look-up. They only grow; sums are made when somebody asks.
  */
 export class Counters {
+  /** Network connections. They belong to no world before their CONNECT, so that worlds have none. */
+  connectionsTotal = 0;
   /** CONNECT packets. */
   connects = 0;
   /** Packets other than PUBLISH, from and to clients. */
@@ -25,12 +27,11 @@ export class Counters {
   /** Messages that waited beyond their Message Expiry Interval, for a client or among the retained ones. */
   messagesExpired = 0;
   /** Sessions that ended since their clients stayed away too long. */
-  expired = 0;
+  sessionsExpired = 0;
 }
 
 /** What only the server as a whole has. */
 export type ServerCounters = {
-  connectionsTotal: number;
   connectionsRefused: number;
   protocolErrors: number;
   /** Clients that are signed in now, and the most there were at a time. */
@@ -39,7 +40,7 @@ export type ServerCounters = {
 };
 
 export function newServerCounters(): ServerCounters {
-  return { connectionsTotal: 0, connectionsRefused: 0, protocolErrors: 0, connected: 0, maxConnected: 0 };
+  return { connectionsRefused: 0, protocolErrors: 0, connected: 0, maxConnected: 0 };
 }
 
 /** What a connection has counted before anybody knew whose it is goes over to its world: one CONNECT and its bytes. */
@@ -94,7 +95,7 @@ export function trafficOf(core: BrokerCore, number: number | null): Traffic {
 
 /** The figures of the whole server. */
 export function statsOfServer(core: BrokerCore): BrokerStats {
-  const { connectionsTotal, connectionsRefused, protocolErrors, connected, maxConnected } = core.server;
+  const { connectionsRefused, protocolErrors, connected, maxConnected } = core.server;
   let sum = { ...NO_SESSIONS, ...figuresOf(core.counters) };
   for (const world of core.worlds.values()) sum = added(sum, statsOfWorld(world));
   const byTransport: Record<string, number> = {};
@@ -107,7 +108,6 @@ export function statsOfServer(core: BrokerCore): BrokerStats {
     maxConnected,
     connections: core.connections.size,
     connectionsByTransport: byTransport,
-    connectionsTotal,
     connectionsRefused,
     protocolErrors,
   };

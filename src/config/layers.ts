@@ -85,7 +85,8 @@ export function layerOfEnvironment(env: Environment, cwd: string): Layer {
     if (place.group === 'limits') limits[place.key] = numberOrText(value);
     else if (place.group === 'log') log[place.key] = value;
     else if (place.group === 'mqtt5') mqtt5[place.key] = value;
-    else raw[place.key] = LISTENERS.has(place.key) ? value.split(',').map((part) => part.trim()) : value;
+    else if (LISTENERS.has(place.key)) raw[place.key] = value.split(',').map((part) => part.trim());
+    else raw[place.key] = NUMBERS.has(place.key) ? numberOrText(value) : value;
   }
   const layer = check({ ...raw, limits, log, mqtt5 }, environmentName);
   return layer.data === undefined ? layer : { ...layer, data: resolve(cwd, layer.data) };
@@ -114,6 +115,7 @@ function limitsOfFlags(pairs: readonly string[]): Record<string, unknown> {
 /** Keys that hold keys of their own. */
 const GROUPS: readonly string[] = ['limits', 'log', 'mqtt5'];
 const LISTENERS = new Set(['mqtt', 'http', 'mqtts', 'https']);
+const NUMBERS = new Set(['sysIntervalSeconds']);
 
 /** All variables that are read, and where their values belong. */
 export function environmentPlaces(): ReadonlyMap<string, { readonly group: string | null; readonly key: string }> {

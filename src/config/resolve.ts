@@ -40,6 +40,7 @@ function over(settings: Settings, layer: Layer): Settings {
     rules: layer.rules ?? settings.rules,
     limits: { ...settings.limits, ...defined(layer.limits ?? {}) },
     mqtt5: { ...settings.mqtt5, ...defined(layer.mqtt5 ?? {}) },
+    sysIntervalSeconds: layer.sysIntervalSeconds ?? settings.sysIntervalSeconds,
     log: { ...settings.log, ...defined(layer.log ?? {}) },
   };
 }

@@ -102,6 +102,7 @@ export const layerSchema = z
     rules: z.array(ruleSchema).min(1, 'is empty, which would restrict nobody; write a rule or leave rules out'),
     limits,
     mqtt5,
+    sysIntervalSeconds: count(0, 24 * 3600),
     log: z
       .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']), format: z.enum(['pretty', 'json']) })
       .partial(),

@@ -27,6 +27,8 @@ export type Settings = {
   readonly limits: Limits;
   /** What MQTT 5.0 leaves to the server; see the broker. */
   readonly mqtt5: Mqtt5Settings;
+  /** Seconds between two rounds of the topics under `$SYS/`; 0: there are none. */
+  readonly sysIntervalSeconds: number;
   readonly log: { readonly level: LogLevel; readonly format: 'pretty' | 'json' };
 };
 
@@ -52,5 +54,6 @@ export const DEFAULTS: Settings = {
     historyQueryTimeoutS: 30,
   },
   mqtt5: DEFAULT_MQTT5,
+  sysIntervalSeconds: 10,
   log: { level: 'info', format: 'pretty' },
 };

@@ -4,14 +4,11 @@ import type { BrokerStats, ComputedTopics, Traffic, WorldStats } from '../broker
 
 /** What the figures are made of; the broker has it. */
 export type SysSource = {
-  /** Numbers of the worlds. */
-  readonly worlds: () => readonly number[];
+  readonly worldNumbers: () => readonly number[];
   /** Of one world, or of the whole server (null). Asked once an interval, also while nobody looks. */
   readonly traffic: (world: number | null) => Traffic;
   readonly worldStats: (world: number) => WorldStats | null;
   readonly stats: () => BrokerStats;
-  /** Network connections that were opened, in all. */
-  readonly sockets: () => number;
 };
 
 export type SysOptions = {

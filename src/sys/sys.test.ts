@@ -5,6 +5,7 @@ import type { BrokerStats, Traffic, Viewer } from '../broker/index.ts';
 import { createSys, type Sys } from './index.ts';
 
 const TRAFFIC = {
+  connectionsTotal: 0,
   connects: 0,
   packetsIn: 0,
   packetsOut: 0,
@@ -15,7 +16,8 @@ const TRAFFIC = {
   bytesIn: 0,
   bytesOut: 0,
   dropped: 0,
-  expired: 0,
+  messagesExpired: 0,
+  sessionsExpired: 0,
 };
 const STATS: BrokerStats = {
   ...TRAFFIC,
@@ -30,7 +32,6 @@ const STATS: BrokerStats = {
   queuedBytes: 20,
   connections: 3,
   connectionsByTransport: {},
-  connectionsTotal: 9,
   connectionsRefused: 0,
   protocolErrors: 0,
 };
@@ -54,14 +55,13 @@ beforeEach(() => {
     version: '1.2.3',
     intervalSeconds: 10,
     source: {
-      worlds: () => [0, 1],
+      worldNumbers: () => [0, 1],
       traffic: (scope) => (scope === 1 ? TRAFFIC : traffic),
       stats: () => {
         looks += 1;
         return { ...STATS, ...traffic };
       },
       worldStats: () => ({ ...world, ...traffic }),
-      sockets: () => 9,
     },
     heapBytes: () => heap,
     repeat: (work, everyMs) => {

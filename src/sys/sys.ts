@@ -1,6 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import { isOwner } from '../access/index.ts';
-import type { ComputedTopics, Viewer } from '../broker/index.ts';
+import type { ComputedTopics, Traffic, Viewer } from '../broker/index.ts';
 import { Board, type Reader } from './board.ts';
 import { Load } from './load.ts';
 import type { Sys, SysOptions } from './port.ts';
@@ -27,7 +27,7 @@ export function createSys(options: SysOptions): Sys {
   const loadsOf = (scope: number | null): ReadonlyMap<string, Load> => {
     let found = loads.get(scope);
     if (!found) {
-      const names = Object.keys(LOADS).filter((name) => scope === null || LOADS[name] !== 'sockets');
+      const names = Object.keys(LOADS).filter((name) => scope === null || LOADS[name] !== 'connectionsTotal');
       const counts = countsOf(scope);
       found = new Map(names.map((name) => [name, new Load(counts(name))]));
       loads.set(scope, found);
@@ -36,8 +36,8 @@ export function createSys(options: SysOptions): Sys {
   };
 
   const countsOf = (scope: number | null): ((name: string) => number) => {
-    const counts = { ...source.traffic(scope), sockets: source.sockets() };
-    return (name) => counts[LOADS[name] as keyof typeof counts];
+    const counts = source.traffic(scope);
+    return (name) => counts[LOADS[name] as keyof Traffic];
   };
 
   const values = (scope: number | null): Map<string, string> => {
@@ -64,7 +64,7 @@ export function createSys(options: SysOptions): Sys {
     const seconds = (nowMs - roundMs) / 1000;
     roundMs = nowMs;
     heapMaximum = Math.max(heapMaximum, heapBytes());
-    for (const scope of [null, ...source.worlds()]) {
+    for (const scope of [null, ...source.worldNumbers()]) {
       const count = countsOf(scope);
       for (const [name, load] of loadsOf(scope)) load.update(count(name), seconds);
     }
@@ -92,7 +92,8 @@ export function createSys(options: SysOptions): Sys {
     wildcards: true,
     subscribe(viewer, filter, wantsRetained = true) {
       const { rules } = viewer.principal;
-      if (!rules.all && rules.maySubscribe(filter) === 'no') return false;
+      const right = rules.all ? 'yes' : rules.maySubscribe(filter);
+      if (right === 'no' || right === 'denied') return false;
       const before = readers.get(viewer)?.reader.filters;
       if (before && !before.has(filter) && before.size >= MAX_FILTERS) return false;
       const { board, reader } = enter(viewer);
@@ -113,7 +114,7 @@ export function createSys(options: SysOptions): Sys {
     },
   };
 
-  for (const scope of [null, ...source.worlds()]) loadsOf(scope);
+  for (const scope of [null, ...source.worldNumbers()]) loadsOf(scope);
   const stop = repeat(round, intervalSeconds * 1000);
   return {
     computed,

@@ -2,7 +2,7 @@ import type { Traffic, WorldStats } from '../broker/index.ts';
 import { type Load, SPANS, type Span } from './load.ts';
 
 /** What the load topics are averages of, by the middle of their names. `sockets` is the server's alone. */
-export const LOADS: Readonly<Record<string, keyof Traffic | 'sockets'>> = {
+export const LOADS: Readonly<Record<string, keyof Traffic>> = {
   'messages/received': 'packetsIn',
   'messages/sent': 'packetsOut',
   'publish/dropped': 'dropped',
@@ -10,7 +10,7 @@ export const LOADS: Readonly<Record<string, keyof Traffic | 'sockets'>> = {
   'publish/sent': 'messagesOut',
   'bytes/received': 'bytesIn',
   'bytes/sent': 'bytesOut',
-  sockets: 'sockets',
+  sockets: 'connectionsTotal',
   connections: 'connects',
 };
 
@@ -35,7 +35,7 @@ export function topicsAt({ version, uptimeS, stats, loads, heap }: Moment): Map<
     ['clients/active', stats.connected],
     ['clients/disconnected', stats.sessions - stats.connected],
     ['clients/inactive', stats.sessions - stats.connected],
-    ['clients/expired', stats.expired],
+    ['clients/expired', stats.sessionsExpired],
     ['messages/received', stats.packetsIn],
     ['messages/sent', stats.packetsOut],
     ['messages/stored', stats.retained + stats.queued],

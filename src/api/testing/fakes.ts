@@ -6,7 +6,7 @@ import {
   READ_ONLY_TOPICS,
   type TopicRules,
 } from '../../access/index.ts';
-import { manualClock, silentLogger } from '../../base/index.ts';
+import { Histogram, manualClock, silentLogger } from '../../base/index.ts';
 import type { BrokerStats, ClientInfo, PublishRequest } from '../../broker/index.ts';
 import {
   type ByteSource,
@@ -71,8 +71,10 @@ const STATS: BrokerStats = {
   dropped: 12,
   messagesExpired: 13,
   protocolErrors: 13,
-  expired: 15,
+  sessionsExpired: 15,
 };
+
+const histogram = (): Histogram => new Histogram([0.001, 0.5, 2.5]);
 
 /** What a stream gives, as history gives it. */
 export function sourceOf(stream: Readable): ByteSource {
@@ -295,6 +297,7 @@ export async function createFixture(options: Partial<ApiOptions> = {}): Promise<
     clock: manualClock(START_US),
     webRoot: '/nowhere/web',
     version: '1.2.3',
+    timings: { acknowledged: histogram(), committed: histogram(), queued: histogram(), loopDelay: histogram() },
     ...options,
   });
   return { api, broker, history, access };
