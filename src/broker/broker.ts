@@ -220,7 +220,7 @@ function sayGoodbye(
   effect: Extract<Effect, { do: 'disconnect' }>,
 ): void {
   if (effect.expiryS !== null) {
-    if (effect.expiryS > 0 && client.expiryS === 0) {
+    if (effect.expiryS > 0 && !connection.askedToStay) {
       connection.fault(Reason.protocolError, 'DISCONNECT sets a session expiry that CONNECT had not [MQTT-3.14.2-2]');
       return;
     }

@@ -218,6 +218,7 @@ function attach(
   connection.client = client;
   connection.state = 'open';
   connection.bridge = packet.bridge;
+  connection.askedToStay = (packet.properties.sessionExpiryInterval ?? 0) > 0;
   const keepAliveS = keepAliveOf(core, packet);
   connection.keepAliveMs = keepAliveS * 1500; // one and a half times [MQTT-3.1.2-22]
   const aliases = Math.min(packet.properties.topicAliasMaximum ?? 0, core.limits.maxOutgoingAliases);

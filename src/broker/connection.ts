@@ -66,6 +66,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   maxReceived = 0;
   /** Largest packet that the client takes. */
   maxPacketBytes = Number.POSITIVE_INFINITY;
+  /** Its CONNECT asked for a session that outlives it: DISCONNECT may set another expiry [MQTT-3.14.2-2]. */
+  askedToStay = false;
   /** It wants to be told in words what went wrong (Request Problem Information). */
   wantsProblems = true;
   bytesIn = 0;

@@ -136,7 +136,8 @@ export function countSent(core: BrokerCore, client: Client, connection: Connecti
   connection.counters.payloadBytesOut += core.outgoing.payloadBytes;
 }
 
-function drop(client: Client): void {
+/** A message that the client does not get; counted. */
+export function drop(client: Client): void {
   client.dropped += 1;
   client.world.counters.dropped += 1;
 }

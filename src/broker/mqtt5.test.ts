@@ -185,6 +185,24 @@ describe('the server ends a connection', () => {
   });
 });
 
+describe('a message larger than a client takes', () => {
+  it('is not sent to it, retained or new, at any QoS, and counted [MQTT-3.1.2-24] [MQTT-3.1.2-25]', async () => {
+    for (const qos of [0, 1, 2] as const) {
+      const { broker } = fakeBroker();
+      const from = await FakeDevice.connected(broker, { version: 5, clientId: 'from' });
+      from.publish('t', 'x'.repeat(200), qos, 1, true);
+      const to = await FakeDevice.connected(broker, { version: 5, properties: { maximumPacketSize: 100 } });
+      to.subscribe('t', qos);
+      await settled();
+      from.publish('t', 'y'.repeat(200), qos, 2);
+      from.publish('t', 'fits', qos, 3);
+      await settled();
+      expect(to.payloads).toEqual(['fits']);
+      expect(broker.clients('default').find(({ clientId }) => clientId === 'device')?.dropped).toBe(2);
+    }
+  });
+});
+
 describe('the session expiry', () => {
   it('beyond the ceiling is cut to it, and CONNACK tells the real one; else it is not mentioned (3.2.2.3.2)', async () => {
     for (const [wished, told] of [
@@ -198,6 +216,14 @@ describe('the session expiry', () => {
       expect(device.of('connack')[0]?.properties.sessionExpiryInterval).toBe(told);
       expect(broker.clients('default')[0]?.expiryS).toBe(Math.min(wished, 100));
     }
+  });
+
+  it('of a client that asked for one and got none may be named in DISCONNECT all the same [MQTT-3.14.2-2]', async () => {
+    const { broker, lines } = fakeBroker({ limits: { maxSessionExpiryS: 0 } });
+    const device = await FakeDevice.connected(broker, { version: 5, properties: { sessionExpiryInterval: 9 } });
+    device.send({ type: 'disconnect', reason: 0, properties: { sessionExpiryInterval: 5 } });
+    expect([device.of('disconnect'), broker.clients('default')]).toEqual([[], []]);
+    expect(lines.filter(({ level }) => level === 'warn')).toEqual([]);
   });
 
   it('may be changed in DISCONNECT, up to the ceiling', async () => {

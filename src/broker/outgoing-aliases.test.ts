@@ -40,7 +40,7 @@ async function between(properties: Properties, limits = {}) {
 }
 
 describe('a client that allows topic aliases', () => {
-  it('is told a topic once, at whatever QoS, and no alias above its maximum [MQTT-3.1.2-26]', async () => {
+  it('is told a topic once, at whatever QoS, and no alias above its maximum [MQTT-3.1.2-26] [MQTT-3.3.2-11]', async () => {
     const { to, from } = await between({ topicAliasMaximum: 1 });
     from.publish('topic/a', '0', 0);
     from.publish('topic/a', '1', 1, 1);
@@ -55,7 +55,7 @@ describe('a client that allows topic aliases', () => {
     ]);
   });
 
-  it('is told anew on its next connection (3.3.2.3.4)', async () => {
+  it('is told anew on its next connection [MQTT-3.3.2-7]', async () => {
     const kept = { topicAliasMaximum: 5, sessionExpiryInterval: 60 };
     const { broker, to, from } = await between(kept);
     from.publish('topic/a', 'first', 1, 1);

@@ -3,7 +3,7 @@ import type { QueueEntry, StoredMessage } from '../store/index.ts';
 import type { Client, RetainedCursor } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import { countQueued, countSent, countTaken, sendInFlight, tooLarge } from './deliver.ts';
+import { countQueued, countSent, countTaken, drop, sendInFlight, tooLarge } from './deliver.ts';
 import { dropExpired, dropExpiredRetained, isExpired, secondsLeft } from './expiry.ts';
 import { viewOf } from './message-view.ts';
 import type { World } from './world.ts';
@@ -157,7 +157,10 @@ function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCurso
   }
   const connection = client.connection as Connection;
   const size = core.outgoing.send(connection, 0, true, false, -1, cursor.subscriptionIdentifiers);
-  if (size === 0) return;
+  if (size === 0) {
+    drop(client); // larger than it takes [MQTT-3.1.2-25]
+    return;
+  }
   countSent(core, client, connection);
   core.turn.touch(connection);
 }

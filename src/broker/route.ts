@@ -100,7 +100,10 @@ function topicOf(
   }
   const known = connection.aliases?.[alias];
   if (!known)
-    throw new ProtocolFault(Reason.protocolError, `PUBLISH: topic alias ${alias} was never set [MQTT-3.3.2-12]`);
+    throw new ProtocolFault(
+      Reason.protocolError,
+      `PUBLISH: topic alias ${alias} was never set on this connection [MQTT-3.3.2-7]`,
+    );
   return known;
 }
 
