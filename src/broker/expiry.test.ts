@@ -108,18 +108,33 @@ describe('a message that waits for a client that is away', () => {
     expect(seen(back)).toEqual([['stays', 9]]);
   });
 
-  it('is sent again also when it expired in flight: its delivery had begun [MQTT-4.4.0-1]', async () => {
-    const { broker, clock, from } = await away();
-    send(from, 'begun', 3);
-    const back = await FakeDevice.connected(broker, kept);
+  it.each([1, 2] as const)(
+    'is sent again at QoS %i also when it expired in flight: its delivery had begun [MQTT-4.4.0-1, MQTT-4.3.3-7]',
+    async (qos) => {
+      const { broker, clock, from } = await away();
+      send(from, 'begun', 3, { qos });
+      const back = await FakeDevice.connected(broker, kept);
+      await settled();
+      back.drop();
+      clock.advance(60_000);
+      broker.tick();
+      await settled();
+      const again = await FakeDevice.connected(broker, kept);
+      await settled();
+      expect(again.of('publish')).toMatchObject([{ dup: true, qos, properties: { messageExpiryInterval: 0 } }]);
+    },
+  );
+
+  it('ends its exchange with its publisher also when it expired meanwhile [MQTT-4.3.3-13]', async () => {
+    const { broker, wait, from } = await away();
+    send(from, 'gone', 1, { qos: 2 });
     await settled();
-    back.drop();
-    clock.advance(60_000);
-    broker.tick();
+    wait(5000);
     await settled();
-    const again = await FakeDevice.connected(broker, kept);
+    expect(broker.stats().messagesExpired).toBe(1);
+    from.send({ type: 'pubrel', packetId: 1, reason: 0, properties: {} });
     await settled();
-    expect(again.of('publish')).toMatchObject([{ dup: true, properties: { messageExpiryInterval: 0 } }]);
+    expect(from.of('pubcomp')).toMatchObject([{ packetId: 1, reason: 0 }]);
   });
 });
 

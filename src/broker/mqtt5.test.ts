@@ -116,6 +116,18 @@ describe('a payload that is not what its format indicator says', () => {
     expect(await sent('check', 2, broken)).toEqual({ got: 0, reason: 0x99, closed: false });
   });
 
+  it('leaves its identifier free for a new message [MQTT-4.3.3-9]', async () => {
+    const { broker } = fakeBroker({ mqtt5: { payloadFormat: 'check' } });
+    const device = await FakeDevice.connected(broker, { version: 5 });
+    device.subscribe('t', 0);
+    const rest = { topic: 't', qos: 2, retain: false, dup: false, packetId: 7 } as const;
+    device.send({ type: 'publish', ...rest, payload: broken, properties: { payloadFormatIndicator: 1 } });
+    device.send({ type: 'publish', ...rest, payload: Buffer.from('new'), properties: {} });
+    await settled();
+    expect(device.of('pubrec').map(({ reason }) => reason)).toEqual([0x99, 0]);
+    expect(device.payloads).toEqual(['new']);
+  });
+
   it('is passed on as it is otherwise, and so is what says nothing of its format [MQTT-3.3.2-4]', async () => {
     expect(await sent('pass', 1, broken)).toMatchObject({ got: 1, reason: 0 });
     expect(await sent('check', 1, broken, 0)).toMatchObject({ got: 1, reason: 0 });
@@ -235,5 +247,17 @@ describe('the session expiry', () => {
     expect(broker.clients('default')).toHaveLength(1);
     wait(1000);
     expect(broker.clients('default')).toHaveLength(0);
+  });
+});
+
+describe('a string of a message that is no UTF-8', () => {
+  it.each([
+    ['response topic [MQTT-3.3.2-13]', 0x08],
+    ['content type [MQTT-3.3.2-19]', 0x03],
+  ])('as its %s ends the connection: 0x81', async (_what, identifier) => {
+    const { broker } = fakeBroker();
+    const device = await FakeDevice.connected(broker, { version: 5 });
+    device.sendBytes(Buffer.of(0x30, 9, 0, 1, 0x74, 5, identifier, 0, 2, 0xc3, 0x28));
+    expect(device.of('disconnect')).toMatchObject([{ reason: 0x81 }]);
   });
 });
