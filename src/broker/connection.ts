@@ -270,7 +270,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   }
 
   acknowledge(packetType: number, packetId: number, reason: number): void {
-    if (packetId === 0) tellHint(this.#core, this, 'identifierZero'); // against [MQTT-2.3.1-1], only before 5.0
+    if (packetId === 0) tellHint(this.#core, this, 'identifierZero'); // against [MQTT3-2.3.1-1], only before 5.0
     this.#core.turn.acknowledge(this, packetType, packetId, reason);
   }
 
