@@ -11,6 +11,7 @@ import {
   u16,
   unsubscribeBytes,
 } from '../conformance/client.ts';
+import { mutateFrames } from './frames.ts';
 import type { Random } from './random.ts';
 
 /** What one connection sends, and where the stream is cut into writes. */
@@ -80,6 +81,7 @@ function makeBytes(random: Random, corpus: readonly Buffer[]): Buffer {
   const level = random.pick([3, 4, 5] as const);
   const packets = [makeConnect(random, level)];
   for (let n = random.below(8); n > 0; n--) packets.push(makePacket(random, level));
+  if (random.chance(2)) return mutateFrames(random, packets);
   const bytes = Buffer.concat(random.chance(6) ? packets.reverse() : packets);
   return random.chance(4) ? bytes : mutate(random, bytes, corpus);
 }

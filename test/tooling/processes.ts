@@ -8,6 +8,8 @@ export type Running = {
   readonly pid: number;
   readonly stdout: () => string;
   readonly stderr: () => string;
+  /** Keeps no longer what it said so far: a test of many minutes would drown in it. */
+  readonly forget: () => void;
   readonly write: (text: string) => void;
   readonly endInput: () => void;
   readonly signal: (signal: NodeJS.Signals) => void;
@@ -54,6 +56,10 @@ export function start(file: string, args: readonly string[], options: SpawnOptio
     pid: child.pid ?? -1,
     stdout: () => out,
     stderr: () => err,
+    forget: () => {
+      out = '';
+      err = '';
+    },
     write: (text) => child.stdin?.write(text),
     endInput: () => child.stdin?.end(),
     signal: (signal) => child.kill(signal),
