@@ -1,9 +1,11 @@
 import { type Logger, silentLogger } from '../base/index.ts';
 import { type AnonymousPolicy, anonymousAuthenticator } from './authenticators/anonymous.ts';
+import { scramAuthenticator } from './authenticators/scram.ts';
 import { tokenAuthenticator } from './authenticators/token.ts';
 import { DEFAULT_NAMESPACE, worldOf } from './namespaces.ts';
 import type { Access, Authenticator, Decision, Principal } from './port.ts';
 import { compileRules, dependsOnClientId, isNamed, type TopicRule } from './rules.ts';
+import { createFailureBrake } from './scram/failure-brake.ts';
 import { createCheckPool } from './tokens/check-pool.ts';
 import type { Token } from './tokens/token.ts';
 import { openTokenReader, type Repeat } from './tokens/token-reader.ts';
@@ -17,6 +19,8 @@ export type AccessOptions = {
   readonly logger?: Logger;
   /** How the token file is looked at again and again; a test gives its own. */
   readonly repeat?: Repeat;
+  /** Monotonic milliseconds; a test gives its own. */
+  readonly nowMs?: () => number;
 };
 
 /** The door, and what its owner may ask of it. */
@@ -33,6 +37,8 @@ const WAITING_CHECKS = 512;
 const WAITING_CHECKS_PER_ADDRESS = 256;
 /** Pairs of key and secret that are known to be right: some 200 bytes each. */
 const KNOWN_PAIRS = 20_000;
+/** SCRAM proofs of one address that may fail: about as many as the pool above has room for. */
+const FAILURES = { burst: 256, perSecond: 40, maxAddresses: 10_000 };
 
 /** Builds the door: anonymous first, then tokens. Whom no method knows is refused. */
 export function createAccess(options: AccessOptions): AccessControl {
@@ -40,6 +46,9 @@ export function createAccess(options: AccessOptions): AccessControl {
   const reader = openTokenReader(options.tokenFile, logger, options.repeat);
   warnOfOpenDoors(options, logger);
 
+  const principalOf = tokenPrincipals(options.rules);
+  const brake = createFailureBrake({ ...FAILURES, nowMs: options.nowMs ?? (() => performance.now()) });
+  const scram = scramAuthenticator({ reader, brake, principalOf });
   const methods: readonly Authenticator[] = [
     anonymousAuthenticator(options.anonymous, anonymousPrincipals(options.rules)),
     tokenAuthenticator({
@@ -50,7 +59,7 @@ export function createAccess(options: AccessOptions): AccessControl {
         maxWaitingPerAddress: WAITING_CHECKS_PER_ADDRESS,
       }),
       cache: createVerifiedCache<Token>(KNOWN_PAIRS),
-      principalOf: tokenPrincipals(options.rules),
+      principalOf,
     }),
   ];
 
@@ -64,6 +73,8 @@ export function createAccess(options: AccessOptions): AccessControl {
       }
       return UNKNOWN;
     },
+    exchange: (method, { clientId, username, remote }) =>
+      scram(method, { clientId, username, address: remote.address }),
     onRevoked: (listener) => reader.onEnded(listener),
     tokenCount: () => reader.size(),
     close: () => reader.close(),

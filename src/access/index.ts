@@ -3,8 +3,20 @@ export type { AnonymousPolicy } from './authenticators/anonymous.ts';
 export { isLocal, type LocalQuestion, type RequestHeaders } from './local.ts';
 export { DEFAULT_NAMESPACE, worldOf } from './namespaces.ts';
 export { isOwner } from './owner.ts';
-export type { Access, Authenticator, Credentials, Decision, Principal, Remote, TopicRules } from './port.ts';
+export type {
+  Access,
+  AuthExchange,
+  Authenticator,
+  AuthStep,
+  Credentials,
+  Decision,
+  Principal,
+  Remote,
+  TopicRules,
+} from './port.ts';
 export { ALL_TOPICS, compileRules, READ_ONLY_TOPICS, type RuleSubject, substitute, type TopicRule } from './rules.ts';
+export { type ScramClient, scramClient } from './scram/client.ts';
+export { SCRAM_MECHANISMS, type ScramMechanism, scramMechanism } from './scram/mechanism.ts';
 export {
   type CreatedToken,
   createFirstToken,

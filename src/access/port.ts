@@ -50,9 +50,21 @@ export type Decision =
 /** The door. Answers at once where it can, so that a storm of known devices costs no promise each. */
 export type Access = {
   readonly authenticate: (credentials: Credentials) => Decision | Promise<Decision>;
+  /** Begins a run of an authentication method (MQTT 5.0, 3.1.2.11.9); null for one that is not known. Absent: none is. */
+  readonly exchange?: (method: string, credentials: Credentials) => AuthExchange | null;
   /** Calls back when a principal's right has ended (a token revoked): its connections are to be closed. */
   readonly onRevoked: (listener: (principalName: string) => void) => void;
 };
+
+/** What one message of a client leads to in enhanced authentication. */
+export type AuthStep =
+  /** The exchange goes on: this goes to the client (null: nothing beside the question itself). */
+  | { readonly do: 'continue'; readonly data: Buffer | null }
+  /** It is over; `data` goes with the good news. */
+  | { readonly do: 'end'; readonly decision: Decision; readonly data: Buffer | null };
+
+/** One run of enhanced authentication (MQTT 5.0, 4.12). Never longer than a few steps; after `end` it is thrown away. */
+export type AuthExchange = { readonly next: (data: Uint8Array | null) => AuthStep };
 
 /** One method of signing in. `null` means: not mine, ask the next. */
 export type Authenticator = (credentials: Credentials) => Decision | null | Promise<Decision | null>;

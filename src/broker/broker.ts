@@ -9,6 +9,7 @@ import { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { settle } from './deliver.ts';
 import { distribute } from './distribute.ts';
+import { authReceived } from './enhanced-auth.ts';
 import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, Traffic, WorldStats } from './facade.ts';
 import { madeProgress, releaseForRecorder } from './flow.ts';
 import type { ComputedTopics, Tap } from './hooks.ts';
@@ -107,6 +108,7 @@ export function createBroker(options: BrokerOptions): Broker {
     arrivedUs: 0,
     frameStart: 0,
     connect: (connection, packet) => connect(core, connection, packet),
+    auth: (connection, packet) => authReceived(core, connection, packet),
     route: (connection, client, bytes, view) => route(core, connection, client, bytes, view),
     perform: (connection, client, effect) => perform(core, connection, client, effect),
     delivered: (client, entry) => settle(core, client, entry),
@@ -203,6 +205,9 @@ function perform(core: BrokerCore, connection: Connection, client: Client, effec
       break;
     case 'unsubscribe':
       unsubscribe(core, connection, client, effect.packet);
+      break;
+    case 'auth':
+      authReceived(core, connection, effect.packet);
       break;
     case 'disconnect':
       sayGoodbye(core, connection, client, effect);

@@ -9,6 +9,7 @@ import { Client } from './client.ts';
 import { resumeComputed } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
+import { connackAuthProperties, signInByMethod } from './enhanced-auth.ts';
 import { endSession } from './lifecycle.ts';
 import { nameFault } from './names.ts';
 import { OutgoingAliases } from './outgoing-aliases.ts';
@@ -42,6 +43,12 @@ export function connect(core: BrokerCore, connection: Connection, packet: Connec
   }
   // Made before the sign-in, whose rules may depend on it.
   const clientId = packet.clientId === '' ? `auto-${randomBytes(8).toString('hex')}` : packet.clientId;
+  if (packet.properties.authenticationMethod !== undefined) {
+    signInByMethod(core, connection, packet, clientId, (decision) =>
+      decide(core, connection, packet, clientId, decision),
+    );
+    return;
+  }
   let decision: Decision | Promise<Decision>;
   try {
     decision = core.access.authenticate({
@@ -75,12 +82,6 @@ function connectFault(core: BrokerCore, packet: Connect): { reason: number; why:
   if (packet.clientId === '' && (packet.version === 3 || (packet.version === 4 && !packet.clean))) {
     // [MQTT-3.1.3-8]; 3.1 has no empty client id at all.
     return { reason: Reason.clientIdentifierNotValid, why: 'the client id is empty and the session is not clean' };
-  }
-  if (packet.properties.authenticationMethod !== undefined) {
-    return {
-      reason: Reason.badAuthenticationMethod,
-      why: `authentication method ${packet.properties.authenticationMethod}`,
-    };
   }
   const will = packet.will;
   if (will) {
@@ -166,7 +167,10 @@ function admit(
     type: 'connack',
     sessionPresent: resumed, // [MQTT-3.2.2-2]
     reason: Reason.success,
-    properties: packet.version === 5 ? connackProperties(core, packet, client, expiryS) : {},
+    properties:
+      packet.version === 5
+        ? { ...connackProperties(core, packet, client, expiryS), ...connackAuthProperties(connection) }
+        : {},
   });
   core.logger.debug(
     { client: clientId, version: packet.version, address: connection.wire.remote.address },

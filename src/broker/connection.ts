@@ -19,8 +19,10 @@ import type { QueueEntry } from '../store/index.ts';
 import type { TopicEntry } from '../topics/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
+import type { EnhancedAuth } from './enhanced-auth.ts';
 import { mistakenFor, TOO_LONG_FOR_ONE_BYTE, tellHint } from './hints.ts';
 import type { Viewer } from './hooks.ts';
+import { MAX_AUTH_BYTES } from './limits.ts';
 import type { OutgoingAliases } from './outgoing-aliases.ts';
 import { Output } from './output.ts';
 import { type PacketHandler, PacketReader } from './packet-reader.ts';
@@ -30,8 +32,11 @@ import { readShortLength } from './short-length.ts';
 import type { Counters } from './stats.ts';
 import type { Wire } from './wire.ts';
 
-/** Where a connection stands. Moved on only by the methods of Connection. */
-export type ConnectionState = 'new' | 'authenticating' | 'open' | 'closed';
+/**
+ * Where a connection stands: `authenticating` keeps what comes until the sign-in is decided, `exchanging` takes the AUTH
+ * packets of enhanced authentication. Moved on only by the methods of Connection.
+ */
+export type ConnectionState = 'new' | 'authenticating' | 'exchanging' | 'open' | 'closed';
 
 // One thread, and no packet is read within the reading of another: these are made once.
 const publish = newPublishView();
@@ -79,6 +84,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   outgoingAliases: OutgoingAliases | null = null;
   /** Answers of the topic rules for topics that it published to lately. */
   mayPublish: Map<string, boolean> | null = null;
+  /** Of a client that gave an authentication method; null for all others. */
+  auth: EnhancedAuth | null = null;
   /** As a reader of computed topics, once it is one. */
   viewer: Viewer | null = null;
 
@@ -170,14 +177,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   // --- the reader's packets
 
   checkHeader(firstByte: number, size: number): void {
-    const { maxPacketBytes, maxConnectBytes } = this.#core.limits;
-    if (this.state === 'new' && (firstByte >> 4 !== PacketType.CONNECT || mistakenFor(firstByte, size) !== '')) {
-      throw new ProtocolFault(
-        Reason.protocolError,
-        `the first packet is ${packetName(firstByte >> 4)}, not CONNECT [MQTT-3.1.0-1]${mistakenFor(firstByte, size)}`,
-      );
-    }
-    const limit = this.state === 'new' ? maxConnectBytes : maxPacketBytes;
+    const { maxPacketBytes } = this.#core.limits;
+    const limit = this.state === 'open' ? maxPacketBytes : this.#limitBeforeConnack(firstByte, size);
     if (size > limit) {
       throw new ProtocolFault(
         Reason.packetTooLarge,
@@ -197,8 +198,26 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     return found;
   }
 
+  /** The largest packet of this type before the client is known; throws a ProtocolFault for one that may not come yet. */
+  #limitBeforeConnack(firstByte: number, size: number): number {
+    const type = firstByte >> 4;
+    if (this.state === 'exchanging') {
+      if (type === PacketType.AUTH || type === PacketType.DISCONNECT) return MAX_AUTH_BYTES;
+      throw new ProtocolFault(
+        Reason.protocolError,
+        `${packetName(type)} before CONNACK, while the client is asked who it is [MQTT-3.1.2-30]`,
+      );
+    }
+    const mistaken = mistakenFor(firstByte, size);
+    if (type === PacketType.CONNECT && mistaken === '') return this.#core.limits.maxConnectBytes;
+    throw new ProtocolFault(
+      Reason.protocolError,
+      `the first packet is ${packetName(type)}, not CONNECT [MQTT-3.1.0-1]${mistaken}`,
+    );
+  }
+
   next(): 'read' | 'keep' | 'stop' {
-    if (this.state === 'open') return 'read';
+    if (this.state === 'open' || this.state === 'exchanging') return 'read';
     return this.state === 'authenticating' ? 'keep' : 'stop';
   }
 
@@ -229,6 +248,13 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   }
 
   #connectPacket(buffer: Buffer, firstByte: number, bodyStart: number, bodyEnd: number): void {
+    if (this.state === 'exchanging') {
+      this.counters.otherPacketsIn += 1;
+      const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
+      if (packet.type === 'auth') this.#core.auth(this, packet);
+      else this.finish(); // DISCONNECT: it gives up
+      return;
+    }
     this.counters.connects += 1;
     this.counters.otherPacketsIn += 1;
     this.#sawConnect = firstByte >> 4 === PacketType.CONNECT;
@@ -454,6 +480,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   #close(): void {
     if (this.state === 'closed') return;
     this.state = 'closed';
+    this.auth = null;
     this.#reader.clear();
     this.output.discard();
     this.#core.closed(this);

@@ -1,6 +1,6 @@
 import type { Access } from '../access/index.ts';
 import type { Clock, Logger } from '../base/index.ts';
-import type { Connect, PublishView } from '../codec/index.ts';
+import type { Auth, Connect, PublishView } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
 import type { QueueEntry, Store } from '../store/index.ts';
 import type { Client } from './client.ts';
@@ -56,6 +56,7 @@ export type BrokerCore = {
   frameStart: number;
 
   readonly connect: (connection: Connection, packet: Connect) => void;
+  readonly auth: (connection: Connection, packet: Auth) => void;
   readonly route: (connection: Connection, client: Client, bytes: Buffer, view: PublishView) => number;
   readonly perform: (connection: Connection, client: Client, effect: Effect) => void;
   readonly delivered: (client: Client, entry: QueueEntry | null) => void;

@@ -3,6 +3,7 @@ import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
+import { isOverdue } from './enhanced-auth.ts';
 import { expiryTime, sweepExpired } from './expiry.ts';
 import { findStalled, releaseWaiting } from './flow.ts';
 import { tellHint } from './hints.ts';
@@ -101,7 +102,12 @@ function isWaiting(connection: Connection): boolean {
 
 function checkConnection(core: BrokerCore, connection: Connection, nowMs: number): void {
   if (connection.state !== 'open') {
-    if (nowMs - connection.openedAtMs > core.limits.connectTimeoutS * 1000) connection.abort('no CONNECT in time');
+    if (nowMs - connection.openedAtMs <= core.limits.connectTimeoutS * 1000) return;
+    connection.abort(connection.state === 'new' ? 'no CONNECT in time' : 'its sign-in was not done in time');
+    return;
+  }
+  if (connection.auth !== null && isOverdue(core, connection, nowMs)) {
+    connection.disconnect(Reason.notAuthorized, 're-authentication was not done in time'); // [MQTT-4.12.1-2]
     return;
   }
   if (

@@ -69,3 +69,6 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   // Topics whose receivers are remembered, per namespace. More: the ones not used lately are worked out anew.
   topicCacheEntries: 131_072,
 };
+
+/** Bytes of one packet of enhanced authentication before its client is known. More: closed (0x95). */
+export const MAX_AUTH_BYTES = 8 * KIB;

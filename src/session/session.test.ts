@@ -140,6 +140,10 @@ describe('the door for rare packets', () => {
 
   it('faults what a client may not send', () => {
     expect(session.receive({ type: 'pingresp' }).do).toBe('fault');
-    expect(session.receive({ type: 'auth', reason: 0, properties: EMPTY_PROPERTIES }).do).toBe('fault');
+  });
+
+  it('leaves AUTH to the broker, which knows whether CONNECT gave a method', () => {
+    const packet = { type: 'auth', reason: 0x19, properties: { authenticationMethod: 'x' } } as const;
+    expect(session.receive(packet)).toEqual({ do: 'auth', packet });
   });
 });

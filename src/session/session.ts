@@ -17,6 +17,7 @@ export type Effect =
   | { readonly do: 'send'; readonly packet: Packet }
   | { readonly do: 'subscribe'; readonly packet: Extract<Packet, { type: 'subscribe' }> }
   | { readonly do: 'unsubscribe'; readonly packet: Extract<Packet, { type: 'unsubscribe' }> }
+  | { readonly do: 'auth'; readonly packet: Extract<Packet, { type: 'auth' }> }
   /** The client says good-bye. `expiryS` is a new session expiry, or null to keep the one it has. */
   | { readonly do: 'disconnect'; readonly publishWill: boolean; readonly expiryS: number | null }
   | { readonly do: 'fault'; readonly reason: number; readonly text: string };
@@ -111,7 +112,7 @@ export class Session<E> {
       case 'connect':
         return fault('a second CONNECT on one connection [MQTT-3.1.0-2]');
       case 'auth':
-        return fault('AUTH without an authentication method in CONNECT [MQTT-4.12.0-1]');
+        return { do: 'auth', packet };
       default:
         return fault(`a client may not send ${packet.type.toUpperCase()}`);
     }

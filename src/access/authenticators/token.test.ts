@@ -10,6 +10,7 @@ import { tokenAuthenticator } from './token.ts';
 const token = async (key: string, secret: string): Promise<Token> => ({
   key,
   secret: await hashSecret(secret),
+  scram: [],
   namespace: 'default',
   permission: 'full',
   description: '',
@@ -20,6 +21,7 @@ function authenticator(tokens: readonly Token[], pool: CheckPool) {
   const reader: TokenReader = {
     get: (key) => tokens.find((one) => one.key === key),
     size: () => tokens.length,
+    decoySecret: () => null,
     refresh: () => false,
     broken: () => false,
     onEnded: () => {},

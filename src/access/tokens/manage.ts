@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { OperatorError } from '../../base/index.ts';
 import { DEFAULT_NAMESPACE, worldOf } from '../namespaces.ts';
+import { allScramKeys } from '../scram/keys.ts';
 import { hashSecret } from './secret-hash.ts';
 import { checkNewToken, generateKey, generateSecret, type Permission, type Token } from './token.ts';
 import { changeTokenFile, readTokenFile } from './token-file.ts';
@@ -54,7 +55,7 @@ export async function revokeToken(file: string, key: string): Promise<void> {
 
 /** All tokens in the order of their making. */
 export function listTokens(file: string): readonly Token[] {
-  return [...readTokenFile(file).values()];
+  return [...readTokenFile(file).tokens.values()];
 }
 
 async function makeToken(wanted: NewToken): Promise<CreatedToken> {
@@ -72,6 +73,7 @@ async function makeToken(wanted: NewToken): Promise<CreatedToken> {
   const token: Token = {
     key,
     secret: await hashSecret(secret),
+    scram: await allScramKeys(secret),
     namespace,
     permission: wanted.permission ?? 'full',
     description,

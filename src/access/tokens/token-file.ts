@@ -1,12 +1,19 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { messageOf, OperatorError, systemCode, takeLock } from '../../base/index.ts';
+import { SCRAM_MECHANISMS, scramMechanism } from '../scram/mechanism.ts';
 import type { Token } from './token.ts';
 
 export type Tokens = ReadonlyMap<string, Token>;
+
+export type TokenFile = {
+  readonly tokens: Tokens;
+  /** Base64; null in a file of version 1, and where there is no file. Keys that nobody has get their salts from it. */
+  readonly decoySecret: string | null;
+};
 
 /** The token file of a data folder. */
 export function tokenFileOf(dataFolder: string): string {
@@ -14,7 +21,9 @@ export function tokenFileOf(dataFolder: string): string {
 }
 
 const FORMAT = 'sonde-tokens';
-const VERSION = 1;
+/** 1 had neither keys for SCRAM nor the secret for decoys. */
+const VERSION = 2;
+const DECOY_SECRET_BYTES = 32;
 const LOCK_WAIT_MS = 5_000;
 const LOCK_RETRY_MS = 25;
 
@@ -34,13 +43,29 @@ const secretSchema = z.strictObject({
   hash: base64,
 });
 
+// RFC 7677 asks for 4096 iterations at least; the upper bound keeps a client from computing for minutes.
+const scramSchema = z
+  .strictObject({
+    mechanism: z.enum(SCRAM_MECHANISMS.map(({ name }) => name)),
+    iterations: z.int().min(4096).max(10_000_000),
+    salt: base64,
+    storedKey: base64,
+    serverKey: base64,
+  })
+  .refine(({ mechanism, storedKey, serverKey }) => {
+    const bytes = scramMechanism(mechanism)?.bytes;
+    return [storedKey, serverKey].every((key) => Buffer.from(key, 'base64').length === bytes);
+  }, 'a key is not as long as its mechanism asks');
+
 const fileSchema = z.strictObject({
   format: z.literal(FORMAT),
-  version: z.literal(VERSION),
+  version: z.literal([1, VERSION]),
+  decoySecret: base64.nullable().default(null),
   tokens: z.array(
     z.strictObject({
       key: z.string().min(1).max(128),
       secret: secretSchema,
+      scram: z.array(scramSchema).max(8).default([]),
       namespace: z.string().min(1).max(128),
       permission: z.enum(['full', 'read-only']),
       description: z.string().max(200),
@@ -50,18 +75,18 @@ const fileSchema = z.strictObject({
 });
 
 /** Reads the file; no file is no tokens. A file that cannot be read or trusted is an OperatorError, never "no tokens". */
-export function readTokenFile(file: string): Tokens {
+export function readTokenFile(file: string): TokenFile {
   let text: string;
   try {
     text = fs.readFileSync(file, 'utf8');
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return new Map();
+    if (systemCode(error) === 'ENOENT') return { tokens: new Map(), decoySecret: null };
     throw unreadable(file, messageOf(error), error);
   }
   return parseTokens(file, text);
 }
 
-function parseTokens(file: string, text: string): Tokens {
+function parseTokens(file: string, text: string): TokenFile {
   if (text.trim() === '') throw unreadable(file, 'it is empty');
   let value: unknown;
   try {
@@ -89,7 +114,7 @@ function parseTokens(file: string, text: string): Tokens {
     if (tokens.has(token.key)) throw unreadable(file, `the key ${JSON.stringify(token.key)} stands in it twice`);
     tokens.set(token.key, token);
   }
-  return tokens;
+  return { tokens, decoySecret: checked.data.decoySecret };
 }
 
 function unreadable(file: string, why: string, cause?: unknown): OperatorError {
@@ -107,8 +132,9 @@ function unreadable(file: string, why: string, cause?: unknown): OperatorError {
 export async function changeTokenFile(file: string, change: (tokens: Tokens) => Tokens | null): Promise<void> {
   const release = await lockForWriting(file);
   try {
-    const next = change(readTokenFile(file));
-    if (next !== null) await replaceFile(file, serialize(next));
+    const { tokens, decoySecret } = readTokenFile(file);
+    const next = change(tokens);
+    if (next !== null) await replaceFile(file, serialize(next, decoySecret));
   } catch (error) {
     throw asOperatorError(file, error);
   } finally {
@@ -146,8 +172,14 @@ function asOperatorError(file: string, error: unknown): OperatorError {
   );
 }
 
-function serialize(tokens: Tokens): string {
-  return `${JSON.stringify({ format: FORMAT, version: VERSION, tokens: [...tokens.values()] }, null, 2)}\n`;
+function serialize(tokens: Tokens, decoySecret: string | null): string {
+  const content = {
+    format: FORMAT,
+    version: VERSION,
+    decoySecret: decoySecret ?? randomBytes(DECOY_SECRET_BYTES).toString('base64'),
+    tokens: [...tokens.values()],
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
 }
 
 /** Old or new content after a crash at any point, never half of it; readable by nobody else. */

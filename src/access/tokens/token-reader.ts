@@ -1,13 +1,15 @@
 import * as fs from 'node:fs';
 import { type Logger, messageOf, systemCode } from '../../base/index.ts';
 import type { Token } from './token.ts';
-import { readTokenFile, type Tokens } from './token-file.ts';
+import { readTokenFile, type TokenFile, type Tokens } from './token-file.ts';
 
 /** The tokens as a running server knows them; follows the file. */
 export type TokenReader = {
   /** The token of a key. The same object for as long as the token is unchanged. */
   readonly get: (key: string) => Token | undefined;
   readonly size: () => number;
+  /** What salts for unknown keys are made from; null while the file has none. */
+  readonly decoySecret: () => string | null;
   /** Looks at the file now; true when the tokens may have changed. */
   readonly refresh: () => boolean;
   /** True while the file cannot be used: nobody new can be checked. Who is known stays. */
@@ -27,10 +29,10 @@ export function openTokenReader(
   file: string,
   logger: Logger,
   repeat: Repeat = repeatInBackground,
-  read: (file: string) => Tokens = readTokenFile,
+  read: (file: string) => TokenFile = readTokenFile,
 ): TokenReader {
   let stamp = stampOf(file);
-  let tokens: Tokens = read(file);
+  let { tokens, decoySecret } = read(file);
   warnOfReaders(file, logger);
   let fault: string | null = null;
   const listeners: ((key: string) => void)[] = [];
@@ -40,7 +42,9 @@ export function openTokenReader(
     if (seen === stamp) return false;
     stamp = seen;
     try {
-      const next = keepSame(tokens, read(file));
+      const found = read(file);
+      const next = keepSame(tokens, found.tokens);
+      decoySecret = found.decoySecret;
       const ended = [...tokens.values()].filter((token) => next.get(token.key) !== token);
       tokens = next;
       if (fault !== null) logger.info({ file }, 'the token file can be used again');
@@ -62,6 +66,7 @@ export function openTokenReader(
   return {
     get: (key) => tokens.get(key),
     size: () => tokens.size,
+    decoySecret: () => decoySecret,
     refresh,
     broken: () => fault !== null,
     onEnded: (listener) => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { OperatorError } from '../../base/index.ts';
+import type { ScramKeys } from '../scram/keys.ts';
 import type { SecretHash } from './secret-hash.ts';
 
 export type Permission = 'full' | 'read-only';
@@ -8,6 +9,8 @@ export type Permission = 'full' | 'read-only';
 export type Token = {
   readonly key: string;
   readonly secret: SecretHash;
+  /** For signing in by SCRAM, one a mechanism. Empty: made before Sonde knew it, or of a secret that it does not allow. */
+  readonly scram: readonly ScramKeys[];
   readonly namespace: string;
   readonly permission: Permission;
   readonly description: string;

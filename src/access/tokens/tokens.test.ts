@@ -22,13 +22,14 @@ describe('a token', () => {
   it('is kept with its format, for its owner only, and without its secret', async () => {
     const created = await createToken(file, { description: 'bme sensors', permission: 'read-only' });
     const text = fs.readFileSync(file, 'utf8');
-    expect(JSON.parse(text)).toMatchObject({ format: 'sonde-tokens', version: 1 });
+    expect(JSON.parse(text)).toMatchObject({ format: 'sonde-tokens', version: 2 });
     expect(text).not.toContain(created.secret);
     if (process.platform !== 'win32') expect(fs.statSync(file).mode & 0o777).toBe(0o600);
     expect(fs.readdirSync(folder)).toEqual(['tokens.json']);
     expect(listTokens(file)).toMatchObject([
       { key: created.key, permission: 'read-only', namespace: 'default', description: 'bme sensors' },
     ]);
+    expect(listTokens(file)[0]?.scram.map(({ mechanism }) => mechanism)).toEqual(['SCRAM-SHA-256', 'SCRAM-SHA-512']);
     const kept = listTokens(file)[0]?.secret;
     expect(kept && (await verifySecret(Buffer.from(created.secret), kept))).toBe(true);
   });
@@ -129,20 +130,55 @@ describe('the token file', () => {
     createdAt: '2026-01-01T00:00:00.000Z',
   };
 
+  const scram = {
+    mechanism: 'SCRAM-SHA-256',
+    iterations: 4096,
+    salt: 'A'.repeat(22).concat('=='),
+    storedKey: 'A'.repeat(43).concat('='),
+    serverKey: 'A'.repeat(43).concat('='),
+  };
+
   it('is no tokens when it is not there, and the tokens when it is right', () => {
-    expect(readTokenFile(file).size).toBe(0);
+    expect(readTokenFile(file).tokens.size).toBe(0);
     fs.writeFileSync(file, JSON.stringify({ ...good, tokens: [token] }));
-    expect(readTokenFile(file).get('abcdefgh')).toEqual(token);
+    expect(readTokenFile(file).tokens.get('abcdefgh')).toEqual({ ...token, scram: [] });
+    fs.writeFileSync(file, JSON.stringify({ ...good, tokens: [{ ...token, scram: [scram] }] }));
+    expect(readTokenFile(file).tokens.get('abcdefgh')).toEqual({ ...token, scram: [scram] });
+  });
+
+  it('of version 1 is taken over with its tokens as they are; one secret for decoys is made, and kept', async () => {
+    fs.writeFileSync(file, JSON.stringify({ ...good, tokens: [token] }));
+    expect(readTokenFile(file).decoySecret).toBeNull();
+    await createToken(file, { key: 'new-token' });
+    const { tokens, decoySecret } = readTokenFile(file);
+    expect(JSON.parse(fs.readFileSync(file, 'utf8'))).toMatchObject({ version: 2 });
+    expect(tokens.get('abcdefgh')).toEqual({ ...token, scram: [] });
+    expect(tokens.get('new-token')?.scram).toHaveLength(2);
+    expect(decoySecret).toHaveLength(44);
+    await revokeToken(file, 'new-token');
+    expect(readTokenFile(file).decoySecret).toBe(decoySecret);
   });
 
   it.each<[string, string | object]>([
+    [
+      'has keys of fewer rounds than RFC 7677 allows',
+      { ...good, tokens: [{ ...token, scram: [{ ...scram, iterations: 4095 }] }] },
+    ],
+    [
+      'has keys of another mechanism',
+      { ...good, tokens: [{ ...token, scram: [{ ...scram, mechanism: 'SCRAM-SHA-1' }] }] },
+    ],
+    [
+      'has keys of another length',
+      { ...good, tokens: [{ ...token, scram: [{ ...scram, mechanism: 'SCRAM-SHA-512' }] }] },
+    ],
     ['is empty', ''],
     ['is white space', ' \n'],
     ['was cut', JSON.stringify({ ...good, tokens: [token] }).slice(0, 200)],
     ['is JSON of something else', '[]'],
     ['is null', 'null'],
     ['has another format', { ...good, format: 'other' }],
-    ['comes from a newer Sonde', { ...good, version: 2 }],
+    ['comes from a newer Sonde', { ...good, version: 3 }],
     ['lacks the tokens', { format: 'sonde-tokens', version: 1 }],
     ['has an unknown key', { ...good, allowAll: true }],
     ['has a token with an unknown permission', { ...good, tokens: [{ ...token, permission: 'everything' }] }],
