@@ -379,7 +379,7 @@ describe('re-authentication (4.12.1)', () => {
   });
 });
 
-it('a token that is revoked ends its sessions by SCRAM too: DISCONNECT 0x87', async () => {
+it('a token that is revoked ends its sessions by SCRAM too: DISCONNECT 0x98', async () => {
   await token('create', '--key', 'shortLived', '--secret', SECRET);
   const client = await signIn({ key: 'shortLived' });
   const asker = scram('shortLived');
@@ -388,5 +388,5 @@ it('a token that is revoked ends its sessions by SCRAM too: DISCONNECT 0x87', as
   await token('revoke', 'shortLived');
   between.send(final);
   expect(await reasonAtEnd(between)).toBe('connack 86');
-  expect(await reasonAtEnd(client)).toBe('disconnect 87');
+  expect(await reasonAtEnd(client)).toBe('disconnect 98');
 });
