@@ -102,7 +102,7 @@ describe('a packet that breaks the protocol', () => {
 });
 
 describe('a fault of our own', () => {
-  it('while a packet is worked on ends that connection only, and is in the log with its place', async () => {
+  it('while a packet is worked on ends that connection only, and is in the log with its place [MQTT3-4.8.0-2]', async () => {
     const { broker, lines } = fakeBroker();
     broker.addTap(0, {
       published: (topic) => {

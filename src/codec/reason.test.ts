@@ -50,7 +50,7 @@ const standard: Readonly<Record<string, string>> = {
 };
 
 describe('the reason codes', () => {
-  test('are carried by the packets that the standard names, and by no other', () => {
+  test('are carried by the packets that the standard names, and by no other [MQTT-3.2.2-8, MQTT-3.4.2-1, MQTT-3.5.2-1, MQTT-3.6.2-1, MQTT-3.7.2-1, MQTT-3.9.3-2, MQTT-3.11.3-2, MQTT-3.14.2-1, MQTT-3.15.2-1]', () => {
     for (let code = 0; code < 256; code++) {
       const packets = (standard[code.toString(16).padStart(2, '0')] ?? '').split(' ');
       for (let type = 0; type < 16; type++) {

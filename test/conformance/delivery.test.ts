@@ -178,12 +178,15 @@ describe('a message to the broker', () => {
     expect(await from.drain()).toEqual([]);
   });
 
-  it.each([0, 1, 127, 128, 16_383, 16_384, 65_536, 2_000_000])('of %i bytes comes through whole', async (size) => {
-    const { from, to, topic } = await pair(5, 1);
-    const payload = Buffer.alloc(size, 'Sonde 0123456789 ');
-    await from.publish(topic, payload, { qos: 1 });
-    expect((await to.take('publish')).payload.equals(payload)).toBe(true);
-  });
+  it.each([0, 1, 127, 128, 16_383, 16_384, 65_536, 2_000_000])(
+    'of %i bytes comes through whole [MQTT-4.2.0-1, MQTT3-7.1.1-1]',
+    async (size) => {
+      const { from, to, topic } = await pair(5, 1);
+      const payload = Buffer.alloc(size, 'Sonde 0123456789 ');
+      await from.publish(topic, payload, { qos: 1 });
+      expect((await to.take('publish')).payload.equals(payload)).toBe(true);
+    },
+  );
 });
 
 describe('what a client has not acknowledged', () => {

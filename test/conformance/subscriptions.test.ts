@@ -289,7 +289,7 @@ describe('a subscription of 5.0', () => {
 
 describe("a name that is the server's own", () => {
   it.each(['$SYS/broker/version', '$SYS', '$share/g/x', '$sonde/status'])(
-    '%s cannot be published to: 0x87 in 5.0, dropped in 3.1.1, and the connection stays',
+    '%s cannot be published to: 0x87 in 5.0, dropped in 3.1.1, and the connection stays [MQTT3-3.3.5-2]',
     async (topic) => {
       const watcher = await connect();
       await watcher.subscribe('$SYS/#');

@@ -68,7 +68,7 @@ describe('mosquitto_pub and mosquitto_sub', () => {
   }
 
   describe.each(versions)('with %s', (version) => {
-    it.each(qualities)('carry a message at QoS %i', async (qos) => {
+    it.each(qualities)('carry a message at QoS %i [MQTT3-7.0.0-2]', async (qos) => {
       const topic = newTopic();
       const subscriber = await subscribe('%t|%q|%r|%p', '-V', version, '-t', topic, '-q', String(qos));
       await publish('-V', version, '-t', topic, '-q', String(qos), '-m', '22.25');
