@@ -65,7 +65,7 @@ function send(
   return true;
 }
 
-/** The identifiers of all subscriptions that match [MQTT-3.3.4-3, MQTT-3.3.4-5]. */
+/** The identifiers of all subscriptions that match [MQTT-3.3.4-3, MQTT-3.3.4-4]. */
 function propertiesFor(core: BrokerCore, connection: Connection, client: Client, topic: string): Properties {
   if (connection.version !== 5 || client.computed === null) return EMPTY_PROPERTIES;
   const wildcards = computedFor(core, topic)?.wildcards === true;

@@ -99,6 +99,15 @@ describe('the settings', () => {
     expect(settings({ env }).anonymous).toBe('local');
   });
 
+  it('read the interval of $SYS from the file and the environment', () => {
+    expect(settings({}).sysIntervalSeconds).toBe(10);
+    expect(settings({ file: 'sysIntervalSeconds: 0' }).sysIntervalSeconds).toBe(0);
+    const env = { SONDE_SYS_INTERVAL_SECONDS: '3' };
+    expect(settings({ file: 'sysIntervalSeconds: 0', env }).sysIntervalSeconds).toBe(3);
+    const wrong = { SONDE_SYS_INTERVAL_SECONDS: 'ten' };
+    expect(() => settings({ env: wrong })).toThrow(/^SONDE_SYS_INTERVAL_SECONDS: /);
+  });
+
   it('read rules', () => {
     const file = `
 rules:

@@ -45,7 +45,7 @@ export class Board {
     if (this.readers.size === 0 && this.#nowMs() - this.#madeAtMs >= FRESH_MS) this.#refresh();
   }
 
-  /** What stands, to who has just subscribed to one filter: as retained messages [MQTT-3.3.1-8]. */
+  /** What stands, to who has just subscribed to one filter: as retained messages [MQTT-3.3.1-9]. */
   welcome(reader: Reader, filter: string): void {
     this.#tellAll(reader, [filter], true);
   }

@@ -45,7 +45,7 @@ async function nextRound(client: Client): Promise<Value[]> {
 }
 
 describe('$SYS', () => {
-  it.each(LEVELS)('$SYS/# of level %i gets all that stands at once, as retained [MQTT-3.3.1-8]', async (level) => {
+  it.each(LEVELS)('$SYS/# of level %i gets all that stands at once, as retained [MQTT-3.3.1-9, MQTT3-3.3.1-8]', async (level) => {
     here();
     const client = await clients.connect({ level, id: `reader-${level}` });
     expect(await client.subscribe('$SYS/#', 1)).toBe(0);
@@ -60,7 +60,7 @@ describe('$SYS', () => {
     expect(new Set(by.keys()).size).toBe(found.length);
   });
 
-  it('no wildcard at the front matches it [MQTT-4.7.2-1]', async () => {
+  it('no wildcard at the front matches it [MQTT-4.7.2-1, MQTT3-4.7.2-1]', async () => {
     here();
     const others = await clients.connect();
     for (const filter of ['#', '+/#', '+/broker/#', '+/broker/uptime']) await others.subscribe(filter);
@@ -88,7 +88,7 @@ describe('$SYS', () => {
     expect((await values(client)).filter(({ value }) => value === 'forged')).toEqual([]);
   });
 
-  it('carries the identifiers of all subscriptions that match [MQTT-3.3.4-3, MQTT-3.3.4-5]', async () => {
+  it('carries the identifiers of all subscriptions that match [MQTT-3.3.4-3, 4]', async () => {
     here();
     const client = await clients.connect();
     await client.subscribe('$SYS/broker/+', 0, properties([0x0b, 7]).subarray(1));
@@ -99,7 +99,7 @@ describe('$SYS', () => {
     expect(uptime[0]?.identifiers).toEqual([7, 9]);
   });
 
-  it('obeys Retain Handling [MQTT-3.3.1-10, MQTT-3.3.1-11]', async () => {
+  it('obeys Retain Handling [MQTT-3.3.1-10, 11]', async () => {
     here();
     const client = await clients.connect();
     const ifNew = 1 << 4;
@@ -114,7 +114,7 @@ describe('$SYS', () => {
     expect(await values(client)).toHaveLength(1);
   });
 
-  it('stays subscribed to with the session [MQTT-3.1.2-4]', async () => {
+  it('stays subscribed to with the session [MQTT3-3.1.2-4]', async () => {
     here();
     const session = { level: 4, id: 'monitor', clean: false } as const;
     const before = await clients.connect(session);
