@@ -11,7 +11,7 @@ export class Histogram {
       throw new RangeError(`bounds have to rise: ${bounds.join(', ')}`);
     }
     this.bounds = bounds;
-    this.counts = new Array<number>(bounds.length + 1).fill(0);
+    this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
   }
 
   /** Counts `times` observations of one value; a bound belongs to the bucket below it. */

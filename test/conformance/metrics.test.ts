@@ -97,21 +97,25 @@ describe('the reader of this test', () => {
   const histogram = (...lines: string[]) =>
     `# HELP h_seconds H.\n# TYPE h_seconds histogram\n${lines.map((line) => `h_seconds_${line}\n`).join('')}`;
   it.each([
-    ['no end', good.slice(0, -1)],
-    ['no HELP', good.slice(good.indexOf('# TYPE'))],
-    ['no TYPE', 'a_total 3\n'],
-    ['a counter without _total', good.replaceAll('a_total', 'a')],
-    ['a gauge with _total', good.replace('counter', 'gauge')],
-    ['milliseconds', good.replaceAll('a_total', 'a_ms_total')],
-    ['a sample twice', `${good}a_total{of="x\\"y"} 3\n`],
-    ['a family twice', good + good],
-    ['no number', good.replace(' 3', ' three')],
-    ['a broken label', good.replace('of=', 'of ')],
-    ['a bucket fewer than the one before', histogram('bucket{le="1"} 2', 'bucket{le="+Inf"} 1', 'sum 1', 'count 1')],
-    ['no +Inf', histogram('bucket{le="1"} 2', 'sum 1', 'count 2')],
-    ['another count', histogram('bucket{le="+Inf"} 2', 'sum 1', 'count 3')],
-    ['no sum', histogram('bucket{le="+Inf"} 2', 'count 2')],
-  ])('refuses one with %s', (_, text) => {
-    expect(() => parseMetrics(text)).toThrow();
+    ['no end', good.slice(0, -1), 'does not end'],
+    ['no HELP', good.slice(good.indexOf('# TYPE')), 'TYPE without its HELP'],
+    ['no TYPE', 'a_total 3\n', 'outside its family'],
+    ['a counter without _total', good.replaceAll('a_total', 'a'), '_total is for counters'],
+    ['a gauge with _total', good.replace('counter', 'gauge'), '_total is for counters'],
+    ['milliseconds', good.replaceAll('a_total', 'a_ms_total'), 'no base unit'],
+    ['a sample twice', `${good}a_total{of="x\\"y"} 3\n`, 'a sample twice'],
+    ['a family twice', good + good, 'a family twice'],
+    ['no number', good.replace(' 3', ' three'), 'no number'],
+    ['a broken label', good.replace('of=', 'of '), 'no label'],
+    [
+      'a bucket fewer than the one before',
+      histogram('bucket{le="1"} 2', 'bucket{le="+Inf"} 1', 'sum 1', 'count 1'),
+      'not cumulative',
+    ],
+    ['no +Inf', histogram('bucket{le="1"} 2', 'sum 1', 'count 2'), 'no +Inf'],
+    ['another count', histogram('bucket{le="+Inf"} 2', 'sum 1', 'count 3'), 'the count is not'],
+    ['no sum', histogram('bucket{le="+Inf"} 2', 'count 2'), 'no sum'],
+  ])('refuses one with %s', (_, text, why) => {
+    expect(() => parseMetrics(text)).toThrow(why);
   });
 });

@@ -45,20 +45,23 @@ async function nextRound(client: Client): Promise<Value[]> {
 }
 
 describe('$SYS', () => {
-  it.each(LEVELS)('$SYS/# of level %i gets all that stands at once, as retained [MQTT-3.3.1-9, MQTT3-3.3.1-8]', async (level) => {
-    here();
-    const client = await clients.connect({ level, id: `reader-${level}` });
-    expect(await client.subscribe('$SYS/#', 1)).toBe(0);
-    const found = await values(client);
-    expect(found.every(({ topic, retain }) => retain && topic.startsWith('$SYS/broker/'))).toBe(true);
-    const by = new Map(found.map(({ topic, value }) => [topic.slice('$SYS/broker/'.length), value]));
-    expect(by.get('version')).toMatch(/^sonde version \d+\.\d+\.\d+/);
-    expect(by.get('uptime')).toMatch(/^\d+ seconds$/);
-    expect(Number(by.get('clients/connected'))).toBeGreaterThanOrEqual(1);
-    expect(by.get('load/bytes/received/15min')).toMatch(/^\d+\.\d\d$/);
-    expect(Number(by.get('heap/current'))).toBeGreaterThan(1e6);
-    expect(new Set(by.keys()).size).toBe(found.length);
-  });
+  it.each(LEVELS)(
+    '$SYS/# of level %i gets all that stands at once, as retained [MQTT-3.3.1-9, MQTT3-3.3.1-8]',
+    async (level) => {
+      here();
+      const client = await clients.connect({ level, id: `reader-${level}` });
+      expect(await client.subscribe('$SYS/#', 1)).toBe(0);
+      const found = await values(client);
+      expect(found.every(({ topic, retain }) => retain && topic.startsWith('$SYS/broker/'))).toBe(true);
+      const by = new Map(found.map(({ topic, value }) => [topic.slice('$SYS/broker/'.length), value]));
+      expect(by.get('version')).toMatch(/^sonde version \d+\.\d+\.\d+/);
+      expect(by.get('uptime')).toMatch(/^\d+ seconds$/);
+      expect(Number(by.get('clients/connected'))).toBeGreaterThanOrEqual(1);
+      expect(by.get('load/bytes/received/15min')).toMatch(/^\d+\.\d\d$/);
+      expect(Number(by.get('heap/current'))).toBeGreaterThan(1e6);
+      expect(new Set(by.keys()).size).toBe(found.length);
+    },
+  );
 
   it('no wildcard at the front matches it [MQTT-4.7.2-1, MQTT3-4.7.2-1]', async () => {
     here();

@@ -51,7 +51,16 @@ describe('mosquitto_sub -t $SYS/#', () => {
   /** What `mosquitto_sub` prints until `last` comes. */
   async function read(port: number, version: string): Promise<ReadonlyMap<string, string>> {
     const subscriber = startTool('mosquitto_sub', [
-      ...['-h', '127.0.0.1', '-p', String(port), '-V', version, '-t', '$SYS/#', '-F', '%t=%p'],
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(port),
+      '-V',
+      version,
+      '-t',
+      '$SYS/#',
+      '-F',
+      '%t=%p',
     ]);
     // A value that changes comes after those that stand; Mosquitto has no maximum before its first round.
     const whole = () => {
