@@ -237,7 +237,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       readAck(buffer, firstByte, bodyStart, bodyEnd, this.version, ack);
       // With more than an identifier, a reason and an empty property block it is rare enough to be read whole.
       if (bodyEnd - bodyStart > SHORT_ACK_BYTES) decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
-      if (client.again.size > 0) client.again.delete(ack.packetId);
+      // A PUBREL is about an identifier of the client's own.
+      if (client.again.size > 0 && type !== PacketType.PUBREL) client.again.delete(ack.packetId);
       client.session.acknowledged(type, ack.packetId, ack.reason, this);
     } else {
       this.counters.otherPacketsIn += 1;

@@ -214,6 +214,25 @@ describe('a persistent session', () => {
     expect(broker.clients('default').find(({ clientId }) => clientId === 'kept')?.queued).toBe(0);
   });
 
+  it('is sent again what it did not acknowledge, also when it releases a message of its own with the same identifier [MQTT-4.4.0-1]', async () => {
+    const { broker } = fakeBroker();
+    const options = { ...five, ...kept, properties: { sessionExpiryInterval: 1000, receiveMaximum: 2 } };
+    const first = await FakeDevice.connected(broker, options);
+    first.subscribe('t', 1);
+    for (const payload of ['one', 'two']) first.publish('t', payload, 1);
+    await settled();
+    const again = await FakeDevice.connected(broker, {
+      ...options,
+      properties: { ...options.properties, receiveMaximum: 1 },
+    });
+    expect(again.payloads).toEqual(['one']);
+    const [one, two] = first.of('publish').map(({ packetId }) => packetId) as [number, number];
+    again.send({ type: 'pubrel', packetId: two, reason: 0, properties: EMPTY_PROPERTIES });
+    again.puback(one);
+    await settled();
+    expect(again.payloads).toEqual(['one', 'two']);
+  });
+
   it('ends with its expiry, with a clean start, and belongs to who made it', async () => {
     const { broker, wait } = fakeBroker();
     const options = { ...five, ...kept, properties: { sessionExpiryInterval: 60 } };

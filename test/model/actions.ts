@@ -43,7 +43,8 @@ export type Action = { readonly who: Who; readonly hurry?: boolean } & (
       readonly isRefused: boolean;
     }
   | { readonly do: 'ping' }
-  | { readonly do: 'wait'; readonly seconds: number }
+  /** `isBetween`: the next action comes after the last second has begun and before the broker has looked at the clock. */
+  | { readonly do: 'wait'; readonly seconds: number; readonly isBetween?: boolean }
 );
 
 const who = fc.constantFrom(...CLIENTS);
@@ -110,10 +111,14 @@ const acknowledge = fc.record({
   isRefused: fc.constantFrom(false, false, false, false, true),
 });
 const ping = fc.record({ who, hurry, do: fc.constant('ping' as const) });
-const wait = fc.record({ who, do: fc.constant('wait' as const), seconds: fc.constantFrom(1, 2, 3, 7, 31) });
+const wait = fc.record({
+  who,
+  do: fc.constant('wait' as const),
+  seconds: fc.constantFrom(1, 2, 3, 7, 31),
+  isBetween: fc.boolean(),
+});
 
-/** Sequences that begin with everybody connected and two of them subscribed: else most would be about nothing. */
-export const sequences: fc.Arbitrary<readonly Action[]> = fc.array(
+const anything = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: connect },
     { weight: 2, arbitrary: drop },
@@ -128,3 +133,11 @@ export const sequences: fc.Arbitrary<readonly Action[]> = fc.array(
   ),
   { minLength: 1, maxLength: 60, size: 'max' },
 );
+/** Mostly everybody comes and subscribes first: else many sequences would be about nothing. */
+const beginnings = CLIENTS.flatMap((each): fc.Arbitrary<Action>[] => [
+  connect.map((action) => ({ ...action, who: each })),
+  subscribe.map((action) => ({ ...action, who: each })),
+]);
+export const sequences: fc.Arbitrary<readonly Action[]> = fc
+  .tuple(fc.tuple(...beginnings.map((action) => fc.option(action, { freq: 8 }))), anything)
+  .map(([first, rest]) => [...first.filter((action) => action !== null), ...rest]);

@@ -83,11 +83,15 @@ export function createModel() {
 
   function second(): void {
     nowS += 1;
+    for (const message of retained.values()) if (isExpired(message)) keep({ ...message, payload: '' });
+  }
+
+  /** The broker looks at the clock. */
+  function tick(): void {
     for (const link of links) {
       if (link.keepAliveS > 0 && nowS - link.heardS > link.keepAliveS * 1.5) close(link, 0x8d); // [MQTT-3.1.2-22]
     }
     for (const session of sessions.values()) pass(session);
-    for (const message of retained.values()) if (isExpired(message)) keep({ ...message, payload: '' });
   }
 
   const isExpired = (message: Message) => message.expiresAtS <= nowS; // [MQTT-3.3.2-5]
@@ -235,6 +239,6 @@ export function createModel() {
     link.heardS = nowS;
   };
   const linkOf = (who: string) => sessions.get(who)?.link ?? null;
-  const of = { connect, lose, disconnect, second, publish, release, acknowledge, subscribe, unsubscribe };
+  const of = { connect, lose, disconnect, second, tick, publish, release, acknowledge, subscribe, unsubscribe };
   return { ...of, heard, linkOf, saw, settled };
 }

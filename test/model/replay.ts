@@ -16,6 +16,7 @@ export async function replay(actions: readonly Action[]): Promise<void> {
   const model = createModel();
   const devices = new Map<Link, FakeDevice>();
   let serial = 0;
+  let isTickDue = false;
 
   async function settle(): Promise<void> {
     await settled();
@@ -29,17 +30,27 @@ export async function replay(actions: readonly Action[]): Promise<void> {
     }
   }
 
-  async function second(): Promise<void> {
-    clock.advance(1000);
+  async function tick(): Promise<void> {
+    isTickDue = false;
     broker.tick();
-    model.second();
+    model.tick();
     await settle();
+  }
+
+  async function wait(seconds: number): Promise<void> {
+    await settle();
+    for (let n = 0; n < seconds; n++) {
+      if (isTickDue) await tick();
+      clock.advance(1000);
+      model.second();
+      isTickDue = true;
+    }
   }
 
   async function perform(action: Action): Promise<void> {
     if (action.do === 'wait') {
-      await settle();
-      for (let n = 0; n < action.seconds; n++) await second();
+      await wait(action.seconds);
+      if (!action.isBetween) await tick();
       return;
     }
     const before = model.linkOf(action.who);
@@ -58,8 +69,10 @@ export async function replay(actions: readonly Action[]): Promise<void> {
 
   try {
     for (const action of [...actions, ...EPILOGUE]) {
+      const wasDue = isTickDue;
       await perform(action);
       if (!action.hurry) await settle();
+      if (wasDue && isTickDue) await tick();
     }
   } finally {
     await broker.close();
