@@ -16,7 +16,7 @@ export type {
 } from './port.ts';
 export { ALL_TOPICS, compileRules, READ_ONLY_TOPICS, type RuleSubject, substitute, type TopicRule } from './rules.ts';
 export { type ScramClient, scramClient } from './scram/client.ts';
-export { SCRAM_MECHANISMS, type ScramMechanism, scramMechanism } from './scram/mechanism.ts';
+export { SCRAM_MECHANISMS, SCRAM_SHA_256, type ScramMechanism, scramMechanism } from './scram/mechanism.ts';
 export {
   type CreatedToken,
   createFirstToken,

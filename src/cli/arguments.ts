@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { SCRAM_MECHANISMS, type ScramMechanism } from '../access/index.ts';
 
 /** For options that may be given more than once. */
 export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
@@ -34,6 +35,14 @@ export function protocolVersion(text: string): 3 | 4 | 5 {
   const level = LEVELS.get(text.toLowerCase());
   if (level !== undefined) return level;
   throw new InvalidArgumentError('It must be 31, 311 or 5.');
+}
+
+/** A mechanism of SCRAM by its name, with or without `SCRAM-`. */
+export function mechanism(text: string): ScramMechanism {
+  const wanted = text.toUpperCase();
+  const found = SCRAM_MECHANISMS.find(({ name }) => name === wanted || name === `SCRAM-${wanted}`);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(`It must be ${SCRAM_MECHANISMS.map(({ name }) => name).join(' or ')}.`);
 }
 
 const LEVELS = new Map<string, 3 | 4 | 5>([

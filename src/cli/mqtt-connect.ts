@@ -1,9 +1,13 @@
 import type { ErrorWithReasonCode, IPublishPacket, MqttClient } from 'mqtt';
 import { messageOf, OperatorError, systemCode } from '../base/index.ts';
 import type { MqttTarget } from './mqtt-options.ts';
+import { scramFor } from './scram.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const SESSION_TAKEN_OVER = 142;
+const BAD_METHOD = 140;
+/** No reason code of MQTT: what answered cannot know the token. */
+const NO_PROOF = 256;
 
 export type ConnectOptions = {
   readonly clean: boolean;
@@ -24,12 +28,15 @@ export async function connectMqtt(
 ): Promise<{ readonly client: MqttClient; readonly over: Promise<never> }> {
   const { clean, reconnect, onMessage } = options;
   const { connect } = await import('mqtt');
+  const scram = target.scram === null ? null : scramFor(target.scram);
   const client = connect(target.url, {
     ...target.options,
+    ...scram?.options,
     clean,
     reconnectPeriod: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
   });
+  scram?.attach(client);
   let fault: unknown = null;
   client.on('error', (error) => {
     fault ??= error;
@@ -42,7 +49,14 @@ export async function connectMqtt(
     client.once('close', () => resolve());
   });
   const connected = new Promise<'connected'>((resolve) => {
-    client.once('connect', () => resolve('connected'));
+    client.on('connect', (connack) => {
+      if (scram === null || scram.isServer(connack)) {
+        resolve('connected');
+        return;
+      }
+      client.emit('error', Object.assign(new Error('it did not prove that it knows this token'), { code: NO_PROOF }));
+      client.end(true);
+    });
   });
   const stop = () => {
     client.end(true);
@@ -102,6 +116,15 @@ function explain({ shown, options }: MqttTarget, fault: unknown): Explanation {
           advice: 'Give the key and secret of a token with -u and -P.',
         }
       : { what: `${shown} refused this user name or password`, advice: 'Compare them with: sonde token list' };
+  }
+  if (reason === NO_PROOF) {
+    return {
+      what: `${shown} did not prove that it knows this token`,
+      advice: 'It may be somebody else: check the address, and do not send the password there.',
+    };
+  }
+  if (reason === BAD_METHOD) {
+    return { what: `${shown} does not know this kind of SCRAM`, advice: 'Leave --scram out, or choose another.' };
   }
   if (reason === 1 || reason === 132) {
     return { what: `${shown} does not speak this version of MQTT`, advice: 'Choose another with -V.' };

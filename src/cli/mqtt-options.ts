@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import type { IClientOptions } from 'mqtt';
+import { SCRAM_SHA_256, type ScramMechanism } from '../access/index.ts';
 import { OperatorError } from '../base/index.ts';
-import { protocolVersion, wholeNumber } from './arguments.ts';
+import { mechanism, protocolVersion, wholeNumber } from './arguments.ts';
+import type { ScramSignIn } from './scram.ts';
 
 /** What `pub` and `sub` say about the server and who they are, in mosquitto's letters. */
 export type MqttFlags = {
@@ -14,6 +16,8 @@ export type MqttFlags = {
   readonly id?: string;
   readonly keepalive?: number;
   readonly protocolVersion?: 3 | 4 | 5;
+  /** A mechanism, or true for the first one. */
+  readonly scram?: ScramMechanism | true;
 };
 
 /** Where to connect, without credentials in it, and how. */
@@ -21,6 +25,8 @@ export type MqttTarget = {
   readonly url: string;
   /** `host:port`, for people. */
   readonly shown: string;
+  /** Null: by password, or as nobody. */
+  readonly scram: ScramSignIn | null;
   readonly options: IClientOptions & { readonly clientId: string; readonly protocolVersion: 3 | 4 | 5 };
 };
 
@@ -29,7 +35,12 @@ export function addMqttOptions(command: Command): Command {
   return addServerOptions(command)
     .option('-i, --id <client-id>', 'client id (default: a new one)')
     .option('-k, --keepalive <seconds>', 'keep-alive', wholeNumber(0, 65_535))
-    .option('-V, --protocol-version <version>', 'MQTT version: 31, 311 or 5 (default 311)', protocolVersion);
+    .option('-V, --protocol-version <version>', 'MQTT version: 31, 311 or 5 (default 311)', protocolVersion)
+    .option(
+      '--scram [mechanism]',
+      'prove the password without sending it: SCRAM-SHA-256 or SCRAM-SHA-512 (MQTT 5)',
+      mechanism,
+    );
 }
 
 /** Where the server is, and who we are. */
@@ -48,10 +59,12 @@ export function mqttTarget(flags: MqttFlags, purpose: string): MqttTarget {
   if (place.password !== undefined && place.username === undefined) {
     throw new OperatorError('-P is given without -u', 'Give the key of the token with -u.');
   }
-  const version = flags.protocolVersion ?? 4;
+  const scram = scramOf(flags, place);
+  const version = flags.protocolVersion ?? (scram === null ? 4 : 5);
   return {
     url: place.url,
     shown: place.shown,
+    scram,
     options: {
       // 3.1 allows 23 characters at most.
       clientId: flags.id ?? `sonde-${purpose}-${randomBytes(5).toString('hex')}`,
@@ -59,9 +72,20 @@ export function mqttTarget(flags: MqttFlags, purpose: string): MqttTarget {
       ...(version === 3 ? { protocolId: 'MQIsdp' as const } : {}),
       keepalive: flags.keepalive ?? 60,
       ...(place.username === undefined ? {} : { username: place.username }),
-      ...(place.password === undefined ? {} : { password: place.password }),
+      ...(place.password === undefined || scram !== null ? {} : { password: place.password }),
     },
   };
+}
+
+function scramOf({ scram, protocolVersion }: MqttFlags, { username, password }: Place): ScramSignIn | null {
+  if (scram === undefined) return null;
+  if (username === undefined || password === undefined) {
+    throw new OperatorError('--scram is given without -u and -P', 'Give the key and secret of a token.');
+  }
+  if (protocolVersion !== undefined && protocolVersion !== 5) {
+    throw new OperatorError('--scram needs MQTT 5', 'Leave -V out, or give -V 5.');
+  }
+  return { mechanism: scram === true ? SCRAM_SHA_256 : scram, key: username, secret: password };
 }
 
 type Place = {

@@ -49,6 +49,17 @@ describe('sonde pub', () => {
     expect(server.published().map(({ payload }) => payload)).toEqual(lines);
   });
 
+  it('does not speak to a server that did not prove that it knows the token (--scram)', async () => {
+    const server = await broker();
+    const at = ['-h', '127.0.0.1', '-p', String(server.port), '-u', 'tempSensors', '-P', 'mySecret'];
+    const { code, err } = await run(['pub', ...at, '-t', 'a', '-m', 'x', '--scram']);
+    expect(code).toBe(1);
+    expect(err).toContain('did not prove that it knows this token');
+    expect(server.published()).toEqual([]);
+    expect(server.received[0]).toMatchObject({ cmd: 'connect', properties: { authenticationMethod: 'SCRAM-SHA-256' } });
+    expect(JSON.stringify(server.received)).not.toContain('mySecret');
+  });
+
   it('signs in with a URL as with -u and -P, and says when that is refused', async () => {
     const server = await broker({ credentials: { username: 'tempSensors', password: 'p@ss word' } });
     const at = ['-h', '127.0.0.1', '-p', String(server.port)];
