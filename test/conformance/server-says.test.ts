@@ -32,7 +32,7 @@ describe('a server with settings of its own', () => {
     expect(await client.end()).toMatchObject([{ type: 'disconnect', reason: 0x8d }]);
   });
 
-  it('tells the session expiry that holds, and takes no new one in DISCONNECT where CONNECT had none [MQTT-3.14.2-2]', async () => {
+  it('tells the session expiry that holds, and takes no new one in DISCONNECT where CONNECT had none (3.14.2.2.2)', async () => {
     const long = await clients.connect({ id: 'long', properties: [0x11, ...u32(1000)] });
     expect(long.connack.properties.sessionExpiryInterval).toBe(50);
     const none = await clients.connect({ id: 'none' });
