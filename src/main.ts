@@ -35,7 +35,7 @@ function contextOfProcess(): CliContext {
     version,
     serve: async (settings, signal) => {
       const { serve } = await import('./serve.ts');
-      await serve(settings, { signal, version, print: (line) => void stdout.write(`${line}\n`) });
+      await serve(settings, { signal, version, onReload, print: (line) => void stdout.write(`${line}\n`) });
     },
     signal: stopSignal(),
     env: process.env,
@@ -62,6 +62,12 @@ function stopSignal(): AbortSignal {
     });
   }
   return controller.signal;
+}
+
+/** SIGHUP asks a service to read its files again. From a terminal it means that the terminal is gone: then it ends Node. */
+function onReload(reload: () => void): void {
+  if (process.platform === 'win32' || process.stdin.isTTY || process.stdout.isTTY) return;
+  process.on('SIGHUP', reload);
 }
 
 function outputTo(stream: NodeJS.WriteStream): Output {

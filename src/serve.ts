@@ -5,6 +5,7 @@ import { createAccess, createFirstToken, isLocal, tokenFileOf } from './access/i
 import { type ApiBroker, createApi } from './api/index.ts';
 import { type Clock, type Logger, systemClock } from './base/index.ts';
 import { type Broker, createBroker } from './broker/index.ts';
+import { type Certificates, createCertificates } from './certificates/index.ts';
 import { bannerLines } from './cli/index.ts';
 import { type ListenAddress, openDataFolder, type Settings } from './config/index.ts';
 import { createHistory, type History } from './history/index.ts';
@@ -12,13 +13,15 @@ import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
 import { createMemoryStore } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
-import { createWebSocketTransport, listenTcp } from './transport/index.ts';
+import { createWebSocketTransport, listenTcp, listenTls, listenUnix } from './transport/index.ts';
 
 /** What `serve` needs beside its settings. */
 export type ServeOptions = {
   /** Aborted to stop in good order. */
   readonly signal: AbortSignal;
   readonly version: string;
+  /** Calls back when the files that may change while it runs are to be read again (SIGHUP). */
+  readonly onReload: (reload: () => void) => void;
   /** Prints one line for the person who started it. */
   readonly print: (line: string) => void;
 };
@@ -41,7 +44,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
 
 async function open(
   settings: Settings,
-  { print, version }: ServeOptions,
+  { print, version, onReload }: ServeOptions,
   logger: Logger,
   onClose: (close: () => unknown) => void,
 ): Promise<void> {
@@ -86,7 +89,11 @@ async function open(
   onClose(loopDelay.stop);
   await started;
 
+  const certificates = createCertificates({ dataFolder: settings.data, logger });
+  onClose(certificates.close);
+  onReload(certificates.reload);
   const mqtt: ListenAddress[] = [];
+  const mqtts: ListenAddress[] = [];
   let open = false;
   const api = await createApi({
     broker: apiBroker(broker, live, history, () => open),
@@ -99,18 +106,35 @@ async function open(
     timings: { ...broker.timings, loopDelay: loopDelay.histogram },
     version,
     mqttPort: () => mqtt[0]?.port ?? null,
+    caPem: () => certificates.local()?.caPem() ?? null,
   });
   const websockets = createWebSocketTransport({ broker, logger, maxPayloadBytes: settings.limits.maxPacketBytes });
 
-  for (const { host, port } of settings.mqtt) {
-    const listener = await listenTcp({ broker, logger, host, port });
+  const handshakeTimeoutMs = settings.limits.connectTimeoutS * 1000;
+  for (const { host, port, ...rules } of settings.mqtt) {
+    const listener = await listenTcp({ broker, logger, host, port, rules });
     onClose(listener.close);
     mqtt.push({ host, port: listener.port });
   }
+  for (const { host, port, tls, ...rules } of settings.mqtts) {
+    const keeper = await certificates.open(tls);
+    const listener = await listenTls({ broker, logger, host, port, rules, keeper, handshakeTimeoutMs });
+    onClose(listener.close);
+    mqtts.push({ host, port: listener.port });
+  }
+  for (const { path, mode, ...rules } of settings.unix) {
+    onClose((await listenUnix({ broker, logger, path, mode, rules })).close);
+  }
   const http: ListenAddress[] = [];
-  for (const { host, port } of settings.http) {
-    const listener = await api.listen(host ?? '::', port, { onServer: websockets.attach });
+  for (const { host, port, ...rules } of settings.http) {
+    const listener = await api.listen(host ?? '::', port, { onServer: websockets.attach, rules });
     http.push({ host, port: listener.port });
+  }
+  const https: ListenAddress[] = [];
+  for (const { host, port, tls, ...rules } of settings.https) {
+    const keeper = await certificates.open(tls);
+    const listener = await api.listen(host ?? '::', port, { onServer: websockets.attach, rules, keeper });
+    https.push({ host, port: listener.port });
   }
   // Clients are told first; then the ports close.
   onClose(api.close);
@@ -118,8 +142,15 @@ async function open(
   onClose(broker.close);
   open = true;
   const { anonymous } = settings;
-  const facts = { version, mqtt, http, interfaces: networkInterfaces(), firstToken, anonymous };
+  const unix = settings.unix.map(({ path }) => path);
+  const places = { mqtt, mqtts, http, https, unix, ca: caOf(certificates) };
+  const facts = { version, ...places, interfaces: networkInterfaces(), firstToken, anonymous };
   for (const line of bannerLines({ ...facts, history: settings.history, dataFolder: settings.data })) print(line);
+}
+
+function caOf(certificates: Certificates): { readonly file: string; readonly fingerprint: string } | null {
+  const local = certificates.local();
+  return local === null ? null : { file: local.caFile, fingerprint: local.fingerprint() };
 }
 
 function openHistory(settings: Settings, clock: Clock, logger: Logger): History {

@@ -33,6 +33,8 @@ export const systemTools = [
     programs: ['mosquitto_sub'],
     elsewhere: 'https://mosquitto.org/download (macOS: brew install mosquitto)',
   },
+  { name: 'openssl', debian: 'openssl', programs: ['openssl'], elsewhere: 'https://openssl-library.org' },
+  { name: 'curl', debian: 'curl', programs: ['curl', '/usr/bin/curl'], elsewhere: 'https://curl.se' },
   {
     name: 'chromium',
     debian: 'chromium',

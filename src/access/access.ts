@@ -1,5 +1,6 @@
 import { type Logger, silentLogger } from '../base/index.ts';
 import { type AnonymousPolicy, anonymousAuthenticator } from './authenticators/anonymous.ts';
+import { certificateAuthenticator } from './authenticators/certificate.ts';
 import { scramAuthenticator } from './authenticators/scram.ts';
 import { tokenAuthenticator } from './authenticators/token.ts';
 import { DEFAULT_NAMESPACE, worldOf } from './namespaces.ts';
@@ -40,7 +41,10 @@ const KNOWN_PAIRS = 20_000;
 /** SCRAM proofs of one address that may fail: about as many as the pool above has room for. */
 const FAILURES = { burst: 256, perSecond: 40, maxAddresses: 10_000 };
 
-/** Builds the door: anonymous first, then tokens. Whom no method knows is refused. */
+/** Certificate names whose principal is kept, so that a storm of them makes none anew. */
+const KNOWN_CERTIFICATES = 20_000;
+
+/** Builds the door: certificates, then anonymous, then tokens. Whom no method knows is refused. */
 export function createAccess(options: AccessOptions): AccessControl {
   const logger = options.logger ?? silentLogger;
   const reader = openTokenReader(options.tokenFile, logger, options.repeat);
@@ -50,6 +54,7 @@ export function createAccess(options: AccessOptions): AccessControl {
   const brake = createFailureBrake({ ...FAILURES, nowMs: options.nowMs ?? (() => performance.now()) });
   const scram = scramAuthenticator({ reader, brake, principalOf });
   const methods: readonly Authenticator[] = [
+    certificateAuthenticator(certificatePrincipals(options.rules)),
     anonymousAuthenticator(options.anonymous, anonymousPrincipals(options.rules)),
     tokenAuthenticator({
       reader,
@@ -93,6 +98,23 @@ function anonymousPrincipals(rules: readonly TopicRule[]): (clientId: string) =>
   if (dependsOnClientId(rules, 'anonymous', null)) return build;
   const shared = build('');
   return () => shared;
+}
+
+function certificatePrincipals(rules: readonly TopicRule[]): (user: string, clientId: string) => Principal {
+  const built = new Map<string, Principal>();
+  return (user, clientId) => {
+    const known = built.get(user);
+    if (known !== undefined) return known;
+    const principal: Principal = {
+      name: user,
+      kind: 'certificate',
+      world: DEFAULT_NAMESPACE,
+      rules: compileRules(rules, { kind: 'certificate', user, clientId, readOnly: false }),
+    };
+    if (built.size >= KNOWN_CERTIFICATES) built.clear();
+    if (!dependsOnClientId(rules, 'certificate', user)) built.set(user, principal);
+    return principal;
+  };
 }
 
 function tokenPrincipals(rules: readonly TopicRule[]): (token: Token, clientId: string) => Principal | null {

@@ -1,11 +1,17 @@
+import type { CertificateIdentity } from '../certificates/index.ts';
+
 /** How a connection reached us: what access rules may depend on, whatever the transport. */
 export type Remote = {
   /** Peer address without port, e.g. `127.0.0.1`, `::1`, `192.168.1.7`. */
   readonly address: string;
   readonly port: number;
-  readonly transport: 'tcp' | 'websocket' | 'http' | 'in-process';
+  readonly transport: 'tcp' | 'tls' | 'unix' | 'websocket' | 'secure websocket' | 'http' | 'https' | 'in-process';
   /** True only for a request that cannot come from another machine or another site's page: see `local.ts`. */
   readonly local: boolean;
+  /** Of the client's certificate, when it brought one that was verified. */
+  readonly certificate?: CertificateIdentity;
+  /** Who needs no name at the listener that it came by; absent: as for the whole server. */
+  readonly anonymous?: 'none' | 'local' | 'all';
 };
 
 /** What a CONNECT or an HTTP request says about who it is. */
@@ -30,9 +36,9 @@ export type TopicRules = {
 
 /** Who a connection is, once it is let in. */
 export type Principal = {
-  /** For people and logs: `anonymous`, or the token's key. */
+  /** For people and logs: `anonymous`, the token's key, or the name in the certificate. */
   readonly name: string;
-  readonly kind: 'anonymous' | 'token';
+  readonly kind: 'anonymous' | 'token' | 'certificate';
   /** The namespace that it belongs to; `default` exists always. */
   readonly world: string;
   readonly rules: TopicRules;

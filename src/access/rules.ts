@@ -1,17 +1,19 @@
 import { filterCovers, filterMatches, filtersOverlap } from '../topics/index.ts';
 import type { TopicRules } from './port.ts';
 
-/** Whom a rule of the configuration names. A key names one token; `*` names every token. */
+/** Whom a rule of the configuration names. A key names one token; `*` names every token; the same for certificates. */
 export type RuleSubject =
   | { readonly kind: 'token'; readonly key: string }
   | { readonly kind: 'every-token' }
+  | { readonly kind: 'certificate'; readonly user: string }
+  | { readonly kind: 'every-certificate' }
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'everyone' };
 
 /**
  * One rule of the configuration. A rule grants; what no rule grants is refused, but only to those whom some rule names:
  * a principal that no rule names has everything of its namespace. Filters may hold `%c` (client id) and `%u` (user name,
- * that is the token's key); `%%` stands for a percent sign.
+ * that is the token's key or the certificate's name); `%%` stands for a percent sign.
  */
 export type TopicRule = {
   readonly subject: RuleSubject;
@@ -23,7 +25,7 @@ export type TopicRule = {
 
 /** What the rules are compiled for. `user` is null for anonymous: a user name that nobody checked must not grant. */
 export type RuleHolder = {
-  readonly kind: 'anonymous' | 'token';
+  readonly kind: 'anonymous' | 'token' | 'certificate';
   readonly user: string | null;
   readonly clientId: string;
   readonly readOnly: boolean;
@@ -88,6 +90,8 @@ function names(subject: RuleSubject, kind: RuleHolder['kind'], user: string | nu
   if (subject.kind === 'everyone') return true;
   if (subject.kind === 'anonymous') return kind === 'anonymous';
   if (subject.kind === 'every-token') return kind === 'token';
+  if (subject.kind === 'every-certificate') return kind === 'certificate';
+  if (subject.kind === 'certificate') return kind === 'certificate' && subject.user === user;
   return kind === 'token' && subject.key === user;
 }
 

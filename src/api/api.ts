@@ -22,6 +22,7 @@ import { checkAddressing, checkOrigin } from './own-site.ts';
 import type { ApiBroker, ApiTimings, IsLocal } from './ports.ts';
 import { Problem } from './problems.ts';
 import { parseQuery, throwQueryFault } from './query.ts';
+import { addCaRoute } from './routes/ca.ts';
 import { addClientsRoute } from './routes/clients.ts';
 import { addHealthRoute } from './routes/health.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
@@ -48,6 +49,8 @@ export type ApiOptions = {
   readonly version: string;
   /** The port of the first MQTT listener, once it is open: the web app shows it to newcomers. */
   readonly mqttPort?: () => number | null;
+  /** The local CA's certificate, PEM; null where there is none. */
+  readonly caPem?: () => string | null;
   readonly limits?: Partial<ApiLimits>;
 };
 
@@ -69,7 +72,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const { logger, access } = options;
   const downloads = createDownloads(access, logger, limits.downloadsAtOnce, limits.stallMs);
   const queries = createSlots(limits.queriesAtOnce, 'places for questions to history', 1);
-  const context: ApiContext = { mqttPort: () => null, ...options, limits, queries, downloads };
+  const context: ApiContext = { mqttPort: () => null, caPem: () => null, ...options, limits, queries, downloads };
   const metrics = createMetrics({ ...options, activeDownloads: downloads.active });
 
   const app = createApp(context, metrics);
@@ -133,6 +136,7 @@ function createApp(context: ApiContext, metrics: Metrics): App {
 async function addRoutes(app: App, context: ApiContext, metrics: Metrics, webRoot: string) {
   await addDocs(app, context.version);
   addHealthRoute(app, context);
+  addCaRoute(app, context);
   addMetricsRoute(app, context, metrics);
   await app.register(
     async (api: App) => {

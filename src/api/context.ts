@@ -21,6 +21,7 @@ export type ApiContext = {
   readonly limits: ApiLimits;
   readonly version: string;
   readonly mqttPort: () => number | null;
+  readonly caPem: () => string | null;
   readonly queries: Slots;
   readonly downloads: Downloads;
 };

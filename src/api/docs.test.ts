@@ -23,7 +23,7 @@ type Document = {
 let fixture: Fixture;
 let document: Document;
 beforeAll(async () => {
-  fixture = await createFixture();
+  fixture = await createFixture({ caPem: () => '-----BEGIN CERTIFICATE-----\n' });
   document = (await fixture.api.inject({ url: '/api/openapi.json' })).json();
 });
 
@@ -36,6 +36,7 @@ const schemaOf = (schema: Json) => z.fromJSONSchema(schema as Parameters<typeof 
 /** A request that succeeds, for each route that is documented. */
 const SUCCESSES: Record<string, { url: string; payload?: Json; status: number }> = {
   'get /health': { url: '/health', status: 200 },
+  'get /ca.pem': { url: '/ca.pem', status: 200 },
   'get /metrics': { url: '/metrics', status: 200 },
   'get /api/v1/session': { url: '/api/v1/session', status: 200 },
   'get /api/v1/series': { url: '/api/v1/series', status: 200 },

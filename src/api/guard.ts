@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Decision, Remote } from '../access/index.ts';
 import { messageOf } from '../base/index.ts';
+import { remoteOf as ofSocket } from '../transport/index.ts';
 import { parseBasic } from './basic-auth.ts';
 import { type ApiContext, type Caller, callerOf } from './context.ts';
 import { checkFetchSite } from './own-site.ts';
@@ -66,14 +67,9 @@ async function identify(context: ApiContext, request: FastifyRequest): Promise<C
 }
 
 function remoteOf(context: ApiContext, request: FastifyRequest): Remote {
-  const { socket } = request.raw;
-  const peerAddress = socket.remoteAddress ?? '';
-  return {
-    address: peerAddress.replace(/^::ffff:(?=\d+\.)/i, ''),
-    port: socket.remotePort ?? 0,
-    transport: 'http',
-    local: context.isLocal({ peerAddress, headers: request.headers }),
-  };
+  return ofSocket(request.raw.socket, 'http', request.headers, ({ peerAddress = '' }) =>
+    context.isLocal({ peerAddress, headers: request.headers }),
+  );
 }
 
 /**

@@ -2,14 +2,16 @@ import { createServer, type RequestListener, type Server, ServerResponse, STATUS
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { SecureContextOptions } from 'node:tls';
 import { type Logger, messageOf, OperatorError, systemCode } from '../base/index.ts';
+import type { TlsKeeper } from '../certificates/index.ts';
+import { type ListenerRules, putFrontDoor } from '../transport/index.ts';
 import type { ApiLimits } from './limits.ts';
 import { PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
 
 export type ListenOptions = {
   /** Makes it an HTTPS listener. */
-  readonly tls?: Pick<SecureContextOptions, 'cert' | 'key' | 'ca'>;
+  readonly keeper?: TlsKeeper;
+  readonly rules?: ListenerRules;
   /** Called before the port opens: the place to attach 'upgrade', so that no early request is missed. */
   readonly onServer?: (server: Server) => void;
 };
@@ -29,7 +31,7 @@ export async function openListener(
   logger: Logger,
   host: string,
   port: number,
-  { tls, onServer }: ListenOptions,
+  { keeper, rules = {}, onServer }: ListenOptions,
 ): Promise<HttpListener> {
   const bounds = {
     maxHeaderSize: limits.headerBytes,
@@ -39,14 +41,18 @@ export async function openListener(
     connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
   };
   const server: Server =
-    tls === undefined ? createServer(bounds, handler) : createTlsServer({ ...bounds, ...tls }, handler);
+    keeper === undefined
+      ? createServer(bounds, handler)
+      : createTlsServer({ ...bounds, ...keeper.options, handshakeTimeout: limits.headersTimeoutMs }, handler);
+  const name = `${keeper === undefined ? 'HTTP' : 'HTTPS'} on ${host}:${port}`;
+  putFrontDoor(server, { rules, keeper: keeper ?? null, logger, name });
   server.on('clientError', answerClientError);
   onServer?.(server);
   await bind(server, host, port);
   // A server without this listener would end the process.
   server.on('error', (error) => logger.error({ host, port, error: messageOf(error) }, 'an HTTP listener met a fault'));
   const bound = server.address() as AddressInfo;
-  return { server, host: bound.address, port: bound.port, secure: tls !== undefined };
+  return { server, host: bound.address, port: bound.port, secure: keeper !== undefined };
 }
 
 const SWEEP_MS = 50;
@@ -112,7 +118,8 @@ function asOperatorError(error: Error, host: string, port: number): Error {
 
 /** Bytes that are no HTTP never reach a route: the answer is written by hand, as a problem too. */
 function answerClientError(error: Error, socket: Duplex): void {
-  if (systemCode(error) === 'ECONNRESET' || !socket.writable) {
+  // Where TLS itself has failed there is nobody to answer.
+  if (systemCode(error) === 'ECONNRESET' || !socket.writable || /^ERR_(SSL|TLS)_/.test(systemCode(error) ?? '')) {
     socket.destroy();
     return;
   }

@@ -28,7 +28,10 @@ const NO_CEILING_S = 65_535;
 /** CONNECT, in its steps: look at it, ask who it is, find the session, take over, answer. */
 export function connect(core: BrokerCore, connection: Connection, packet: Connect): void {
   // What it takes and wants holds for its refusal too.
-  connection.maxPacketBytes = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+  connection.maxPacketBytes = Math.min(
+    packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+    connection.wire.limits?.maxSentPacketBytes ?? Number.POSITIVE_INFINITY,
+  );
   connection.wantsProblems = packet.properties.requestProblemInformation ?? true;
   const { serverReference, serverReferenceWhen } = core.mqtt5;
   if (serverReference !== null && serverReferenceWhen !== 'shutdown') {
@@ -169,7 +172,7 @@ function admit(
     reason: Reason.success,
     properties:
       packet.version === 5
-        ? { ...connackProperties(core, packet, client, expiryS), ...connackAuthProperties(connection) }
+        ? { ...connackProperties(core, connection, packet, client, expiryS), ...connackAuthProperties(connection) }
         : {},
   });
   core.logger.debug(
@@ -263,7 +266,13 @@ function willOf(packet: Connect): Will | null {
   };
 }
 
-function connackProperties(core: BrokerCore, packet: Connect, client: Client, expiryS: number | null): Properties {
+function connackProperties(
+  core: BrokerCore,
+  connection: Connection,
+  packet: Connect,
+  client: Client,
+  expiryS: number | null,
+): Properties {
   const wished = packet.properties.sessionExpiryInterval ?? 0;
   const keepAliveS = keepAliveOf(core, packet);
   const responseInformation = packet.properties.requestResponseInformation
@@ -271,7 +280,7 @@ function connackProperties(core: BrokerCore, packet: Connect, client: Client, ex
     : null; // [MQTT-3.1.2-28]
   return {
     receiveMaximum: core.limits.receiveMaximum,
-    maximumPacketSize: core.limits.maxPacketBytes,
+    maximumPacketSize: connection.maxReceivedBytes,
     topicAliasMaximum: core.limits.topicAliasMaximum,
     ...(keepAliveS === packet.keepAlive ? {} : { serverKeepAlive: keepAliveS }), // [MQTT-3.2.2-21]
     sharedSubscriptionAvailable: false,

@@ -75,6 +75,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   askedToStay = false;
   /** It wants to be told in words what went wrong (Request Problem Information). */
   wantsProblems = true;
+  /** Largest packet that is taken from it. */
+  readonly maxReceivedBytes: number;
   bytesIn = 0;
   /** The topic of the last PUBLISH: most devices publish to one. */
   lastTopic: TopicEntry<Receivers> | null = null;
@@ -114,6 +116,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   constructor(core: BrokerCore, wire: Wire) {
     this.#core = core;
     this.wire = wire;
+    this.maxReceivedBytes = wire.limits?.maxPacketBytes ?? core.limits.maxPacketBytes;
     this.counters = core.counters;
     this.openedAtMs = core.clock.monotonicMs();
     this.lastPacketMs = this.openedAtMs;
@@ -177,8 +180,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   // --- the reader's packets
 
   checkHeader(firstByte: number, size: number): void {
-    const { maxPacketBytes } = this.#core.limits;
-    const limit = this.state === 'open' ? maxPacketBytes : this.#limitBeforeConnack(firstByte, size);
+    const limit = this.state === 'open' ? this.maxReceivedBytes : this.#limitBeforeConnack(firstByte, size);
     if (size > limit) {
       throw new ProtocolFault(
         Reason.packetTooLarge,
@@ -209,7 +211,9 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       );
     }
     const mistaken = mistakenFor(firstByte, size);
-    if (type === PacketType.CONNECT && mistaken === '') return this.#core.limits.maxConnectBytes;
+    if (type === PacketType.CONNECT && mistaken === '') {
+      return Math.min(this.#core.limits.maxConnectBytes, this.maxReceivedBytes);
+    }
     throw new ProtocolFault(
       Reason.protocolError,
       `the first packet is ${packetName(type)}, not CONNECT [MQTT-3.1.0-1]${mistaken}`,

@@ -3,6 +3,8 @@ import type { Remote } from '../access/index.ts';
 /** A byte stream to one peer, as the broker needs it; `transport/` has one for each kind of socket. */
 export type Wire = {
   readonly remote: Remote;
+  /** Bounds of the listener, where they are tighter than those of the whole server. */
+  readonly limits?: WireLimits;
   /**
    * Hands buffers to the kernel, in order; the list is only read. True: all is gone, buffers may be used again. False: `onWritten`
    * of the connection is called when it is.
@@ -15,4 +17,12 @@ export type Wire = {
   readonly end: () => void;
   /** Closes now. */
   readonly destroy: () => void;
+};
+
+/** In bytes, of whole packets. */
+export type WireLimits = {
+  /** Largest that is taken. */
+  readonly maxPacketBytes?: number;
+  /** Largest that is sent: a larger message is left out. */
+  readonly maxSentPacketBytes?: number;
 };

@@ -7,6 +7,12 @@ export type BannerInput = {
   readonly version: string;
   readonly mqtt: readonly ListenAddress[];
   readonly http: readonly ListenAddress[];
+  readonly mqtts?: readonly ListenAddress[];
+  readonly https?: readonly ListenAddress[];
+  /** Paths of Unix sockets. */
+  readonly unix?: readonly string[];
+  /** Of the local CA, where there is one: its file, and the SHA-256 of its certificate. */
+  readonly ca?: { readonly file: string; readonly fingerprint: string } | null;
   /** `os.networkInterfaces()`. */
   readonly interfaces: Interfaces;
   /** The ready token of a first start: the only time that its secret is shown. Null later. */
@@ -22,6 +28,7 @@ export function bannerLines(input: BannerInput): readonly string[] {
     ...labelled('devices', deviceTexts(input)),
     ...labelled('token', tokenTexts(input)),
     ...labelled('web app', webUrls(input)),
+    ...labelled('tls', tlsTexts(input)),
     ['data', input.history === 'off' ? `${input.dataFolder} (history is off)` : input.dataFolder],
   ];
   return [
@@ -35,14 +42,31 @@ function labelled(label: string, texts: readonly string[]): (readonly [string, s
   return texts.map((text, at) => [at === 0 ? label : '', text]);
 }
 
-function deviceTexts({ mqtt, interfaces }: BannerInput): readonly string[] {
-  const texts = mqtt.map(({ host, port }) => {
+function deviceTexts({ mqtt, mqtts = [], unix = [], interfaces }: BannerInput): readonly string[] {
+  const text = ({ host, port }: ListenAddress): string => {
     const own = ownHost(host);
     const hosts = deviceHosts(host, interfaces).filter((one) => one !== own);
     const here = own === null ? [] : [`${own} (this machine only)`];
     return `host ${[...hosts, ...here].join(' or ')}, port ${port}`;
-  });
+  };
+  const texts = [
+    ...mqtt.map(text),
+    ...mqtts.map((address) => `${text(address)} with TLS`),
+    ...unix.map((path) => `Unix socket ${path}`),
+  ];
   return [...new Set(texts)];
+}
+
+/** How the certificates of the local CA come to be trusted. */
+function tlsTexts(input: BannerInput): readonly string[] {
+  const { ca } = input;
+  if (!ca) return [];
+  const [url] = webUrls(input);
+  const first = url?.split(' or ').at(-1);
+  return [
+    `devices and browsers trust it once they have ${ca.file}${first === undefined ? '' : `, also at ${first}/ca.pem`}`,
+    `its SHA-256 fingerprint: ${ca.fingerprint}`,
+  ];
 }
 
 function tokenTexts({ firstToken, mqtt, interfaces, anonymous }: BannerInput): readonly string[] {
@@ -61,10 +85,10 @@ function tokenTexts({ firstToken, mqtt, interfaces, anonymous }: BannerInput): r
   ];
 }
 
-function webUrls({ http, interfaces }: BannerInput): readonly string[] {
-  const urls = http.map(({ host, port }) => {
+function webUrls({ http, https = [], interfaces }: BannerInput): readonly string[] {
+  const url = (scheme: string, { host, port }: ListenAddress): string => {
     const hosts = [...new Set([ownHost(host) ?? [], deviceHosts(host, interfaces)].flat())];
-    return hosts.map((one) => `http://${urlHost(one)}:${port}`).join(' or ');
-  });
-  return [...new Set(urls)];
+    return hosts.map((one) => `${scheme}://${urlHost(one)}:${port}`).join(' or ');
+  };
+  return [...new Set([...http.map((one) => url('http', one)), ...https.map((one) => url('https', one))])];
 }

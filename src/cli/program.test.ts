@@ -80,7 +80,7 @@ describe('the command line', () => {
     [['serve', 'extra'], /^sonde: too many arguments for 'serve'/],
     [['serve', '--mqqt', '1'], /^sonde: unknown option '--mqqt' \(Did you mean --mqtt\?\)\. See: sonde --help$/],
     [['serve', '--mqtt'], /^sonde: option '--mqtt <address>' argument missing\. See/],
-    [['serve', '--mqtts', '8883'], /^sonde: --mqtts: TLS listeners are not in this version yet/],
+    [['serve', '--mqtts', 'host:'], /^sonde: --mqtts: "host:" is not \[HOST:\]PORT/],
     [
       ['serve', '--config', 'absent.yaml'],
       /^sonde: cannot read the configuration file .*no such file\. Check the path/,

@@ -1,7 +1,8 @@
 export { type DataFolder, ensureDataFolder, openDataFolder } from './data-folder.ts';
 export type { Environment, ServeFlags } from './layers.ts';
 export { listenAddressText, parseListenAddress } from './listen-address.ts';
+export type { ListenAddress, PlainListener, TlsListener, UnixListener } from './listener.ts';
 export { type ResolveInput, resolveSettings } from './resolve.ts';
-export type { Limits, ListenAddress, LogLevel, Settings } from './settings.ts';
+export type { Limits, LogLevel, Settings } from './settings.ts';
 export { DEFAULTS } from './settings.ts';
 export { nearest, suggestion } from './suggest.ts';

@@ -3,6 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, OperatorError, systemCode } from '../base/index.ts';
+import { defined } from './defined.ts';
+import { LISTENERS, type TlsLayer } from './listener-schema.ts';
 import { knownKeys, type Layer, layerSchema } from './schema.ts';
 import { suggestion } from './suggest.ts';
 
@@ -19,6 +21,15 @@ export type ServeFlags = {
   readonly history?: string | undefined;
   readonly logLevel?: string | undefined;
   readonly logFormat?: string | undefined;
+  readonly unix?: readonly string[] | undefined;
+  readonly tlsCert?: readonly string[] | undefined;
+  readonly tlsKey?: readonly string[] | undefined;
+  readonly tlsClientCa?: string | undefined;
+  readonly tlsClientCrl?: string | undefined;
+  readonly tlsClientCertificates?: string | undefined;
+  readonly tlsCertificateUser?: string | undefined;
+  readonly tlsMinVersion?: string | undefined;
+  readonly tlsName?: readonly string[] | undefined;
   /** `NAME=VALUE`, each a key of `limits`. */
   readonly limit?: readonly string[] | undefined;
 };
@@ -31,7 +42,28 @@ const MAX_FILE_BYTES = 1024 * 1024;
 export function layerOfFile(path: string): Layer {
   const raw = parseYaml(path, readText(path));
   const layer = check(raw, (at) => `${at === '' ? 'the top level' : at} in ${path}`);
-  return layer.data === undefined ? layer : { ...layer, data: resolve(dirname(path), layer.data) };
+  return withAbsolutePaths(layer, dirname(path));
+}
+
+/** Every path of a layer, relative to `base`. */
+function withAbsolutePaths(layer: Layer, base: string): Layer {
+  const absolute = (path: string): string => resolve(base, path);
+  const ofTls = (tls: TlsLayer): TlsLayer =>
+    defined({
+      ...tls,
+      cert: tls.cert?.map(absolute),
+      key: tls.key?.map(absolute),
+      clientCa: tls.clientCa === undefined ? undefined : absolute(tls.clientCa),
+      clientCrl: tls.clientCrl === undefined ? undefined : absolute(tls.clientCrl),
+    });
+  return defined({
+    ...layer,
+    data: layer.data === undefined ? undefined : absolute(layer.data),
+    tls: layer.tls === undefined ? undefined : ofTls(layer.tls),
+    mqtts: layer.mqtts?.map((one) => ({ ...one, tls: ofTls(one.tls) })),
+    https: layer.https?.map((one) => ({ ...one, tls: ofTls(one.tls) })),
+    unix: layer.unix?.map((one) => ({ ...one, path: absolute(one.path) })),
+  });
 }
 
 function readText(path: string): string {
@@ -73,6 +105,7 @@ export function layerOfEnvironment(env: Environment, cwd: string): Layer {
   const limits: Record<string, unknown> = {};
   const log: Record<string, unknown> = {};
   const mqtt5: Record<string, unknown> = {};
+  const tls: Record<string, unknown> = {};
   const places = environmentPlaces();
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('SONDE_') || name === 'SONDE_CONFIG' || value === undefined || value === '') continue;
@@ -85,21 +118,34 @@ export function layerOfEnvironment(env: Environment, cwd: string): Layer {
     if (place.group === 'limits') limits[place.key] = numberOrText(value);
     else if (place.group === 'log') log[place.key] = value;
     else if (place.group === 'mqtt5') mqtt5[place.key] = value;
-    else if (LISTENERS.has(place.key)) raw[place.key] = value.split(',').map((part) => part.trim());
+    else if (place.group === 'tls') tls[place.key] = LISTS_OF_TLS.has(place.key) ? listOf(value) : value;
+    else if (LISTENERS.has(place.key)) raw[place.key] = listOf(value);
     else raw[place.key] = NUMBERS.has(place.key) ? numberOrText(value) : value;
   }
-  const layer = check({ ...raw, limits, log, mqtt5 }, environmentName);
-  return layer.data === undefined ? layer : { ...layer, data: resolve(cwd, layer.data) };
+  const layer = check({ ...raw, limits, log, mqtt5, tls }, environmentName);
+  return withAbsolutePaths(layer, cwd);
+}
+
+const LISTS_OF_TLS: ReadonlySet<string> = new Set(['cert', 'key', 'names']);
+
+function listOf(text: string): readonly string[] {
+  return text.split(',').map((part) => part.trim());
 }
 
 /** Reads the flags of `sonde serve`. */
 export function layerOfFlags(flags: ServeFlags, cwd: string): Layer {
-  const { config: _, logLevel, logFormat, limit, ...top } = flags;
-  const raw: Record<string, unknown> = withoutUndefined(top);
-  raw['log'] = withoutUndefined({ level: logLevel, format: logFormat });
+  const { config: _, logLevel, logFormat, limit, tlsName, ...rest } = flags;
+  const top = Object.entries(rest).filter(([name]) => !name.startsWith('tls'));
+  const raw: Record<string, unknown> = defined(Object.fromEntries(top));
+  raw['log'] = defined({ level: logLevel, format: logFormat });
+  // `tlsClientCa` is `tls.clientCa`, as in the file.
+  const tls = Object.entries(rest)
+    .filter(([name]) => name.startsWith('tls'))
+    .map(([name, value]) => [`${name.charAt(3).toLowerCase()}${name.slice(4)}`, value] as const);
+  raw['tls'] = defined({ ...Object.fromEntries(tls), names: tlsName });
   raw['limits'] = limitsOfFlags(limit ?? []);
   const layer = check(raw, flagName);
-  return layer.data === undefined ? layer : { ...layer, data: resolve(cwd, layer.data) };
+  return withAbsolutePaths(layer, cwd);
 }
 
 function limitsOfFlags(pairs: readonly string[]): Record<string, unknown> {
@@ -113,8 +159,7 @@ function limitsOfFlags(pairs: readonly string[]): Record<string, unknown> {
 }
 
 /** Keys that hold keys of their own. */
-const GROUPS: readonly string[] = ['limits', 'log', 'mqtt5'];
-const LISTENERS = new Set(['mqtt', 'http', 'mqtts', 'https']);
+const GROUPS: readonly string[] = ['limits', 'log', 'mqtt5', 'tls'];
 const NUMBERS = new Set(['sysIntervalSeconds']);
 
 /** All variables that are read, and where their values belong. */
@@ -152,15 +197,16 @@ const WORKSHOP_TOOLS = new Set(['SONDE_CHROMIUM', 'SONDE_PYTHON', 'SONDE_OTHER_N
 function flagName(at: string): string {
   const [first, second] = at.split('.');
   if (first === 'log') return `--log-${second}`;
+  if (first === 'tls' && second !== undefined) return `--tls-${second === 'names' ? 'name' : dashed(second)}`;
   return first === 'limits' ? `--limit ${second ?? ''}`.trim() : `--${first}`;
+}
+
+function dashed(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function numberOrText(text: string): unknown {
   return /^\d+$/.test(text) ? Number(text) : text;
-}
-
-function withoutUndefined(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
 /** Validates one layer; the first fault becomes one line that names the key as its layer writes it. */

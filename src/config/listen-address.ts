@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { ListenAddress } from './settings.ts';
+import type { ListenAddress } from './listener.ts';
 
 /**
  * Reads `[HOST:]PORT`: `1883`, `127.0.0.1:1883`, `[::1]:1883`, `*:1883` (every interface). Answers what is wrong with it

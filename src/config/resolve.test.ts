@@ -165,8 +165,37 @@ rules:
     ['a listener without a port', { file: 'mqtt: localhost' }, /^mqtt.0 in .*"localhost" is not \[HOST:\]PORT/],
     ['no listener', { file: 'mqtt: []' }, /^mqtt in .*needs at least one/],
     ['an empty key of the file', { file: 'mqtt:' }, /^mqtt.0 in /],
-    ['TLS listeners', { flags: { mqtts: ['8883'] } }, /^--mqtts: TLS listeners are not in this version yet/],
-    ['HTTPS listeners of the file', { file: 'https: 8443' }, /^https in .*TLS listeners are not in this version yet/],
+    ['no listener at all', { flags: { mqtt: ['off'], http: ['off'] } }, /^every listener is off/],
+    ['off beside a listener', { flags: { mqtt: ['off', '1883'] } }, /^--mqtt: "off" is not \[HOST:\]PORT/],
+    ['a misspelled key of a listener', { file: 'mqtt: [{ adress: 1883 }]' }, /^mqtt.0.adress in .*mean address/],
+    [
+      'a misspelled key of its TLS',
+      { file: 'mqtts: [{ address: 1, tls: { clientCA: a } }]' },
+      /^mqtts.0.tls.clientCA .*clientCa/,
+    ],
+    ['a listener without an address', { file: 'mqtt: [{ anonymous: none }]' }, /^mqtt.0.address in /],
+    [
+      'a network that is none',
+      { file: 'mqtt: [{ address: 1, proxy: [10.0.0.0/33] }]' },
+      /^mqtt.0.proxy in .*is no address/,
+    ],
+    ['nobody to believe', { file: 'mqtt: [{ address: 1, proxy: [] }]' }, /^mqtt.0.proxy in .*write true/],
+    ['TLS for what has none', { file: 'mqtt: [{ address: 1, tls: {} }]' }, /^mqtt.0.tls in .*is not known/],
+    ['permissions as a number', { file: 'unix: [{ path: a, mode: 0660 }]' }, /^unix.0.mode in .*such as "0660"/],
+    ['keys without certificates', { flags: { tlsKey: ['a'] } }, /^tls.cert names 0 files and tls.key 1 file /],
+    [
+      'a mode of client certificates without a CA',
+      { flags: { mqtts: ['1'], tlsClientCertificates: 'require' } },
+      /^mqtts \*:1: tls.clientCertificates is require, but tls.clientCa/,
+    ],
+    ['a CA that nobody asks for', { env: { SONDE_TLS_CLIENT_CA: 'ca.pem' } }, /^tls.clientCa .*no client is asked/],
+    ['a TLS version of the past', { flags: { tlsMinVersion: 'TLSv1' } }, /^--tls-min-version: /],
+    ['a name that is none', { flags: { tlsName: ['a b'] } }, /^--tls-name: "a b" is no host name/],
+    [
+      'a listener that takes more than the server',
+      { file: 'mqtt: [{ address: 1, maxPacketBytes: 9000000 }]' },
+      /^mqtt \*:1: maxPacketBytes .*limits.maxPacketBytes/,
+    ],
     ['PostgreSQL', { flags: { history: 'postgres://u:p@h/db' } }, /^--history: PostgreSQL .*not in this version yet/],
     ['an unknown history', { flags: { history: 'sqlite' } }, /^--history: is none of duckdb, off/],
     ['an empty data folder', { flags: { data: '' } }, /^--data: is empty/],
@@ -238,6 +267,61 @@ rules:
       return `${name}: &${name} [${Array(9).fill(item).join(',')}]`;
     });
     expect(fault({ file: lines.join('\n') })).toMatch(/^the configuration file .* cannot be used: /);
+  });
+
+  it('read listeners as addresses and as objects, and what all TLS listeners share under what each says', () => {
+    const file = `
+mqtt: [1883, { address: "127.0.0.1:1884", anonymous: none, maxConnections: 5, maxPacketBytes: 2048, proxy: [10.0.0.0/8] }]
+http: off
+mqtts: [8883, { address: 8884, tls: { clientCertificates: require, clientCa: devices.pem } }]
+https: { address: 8443, proxy: true, tls: { cert: other.pem } }
+unix: [run/a.sock, { path: /run/b.sock, mode: "0660" }]
+tls: { cert: [a.pem, b.pem], key: [a.key, b.key], minVersion: TLSv1.3 }`;
+    const read = settings({ file });
+    expect(read.mqtt).toEqual([
+      { host: null, port: 1883 },
+      {
+        host: '127.0.0.1',
+        port: 1884,
+        anonymous: 'none',
+        maxConnections: 5,
+        maxPacketBytes: 2048,
+        proxy: ['10.0.0.0/8'],
+      },
+    ]);
+    expect(read.http).toEqual([]);
+    const shared = { cert: [join(folder, 'a.pem'), join(folder, 'b.pem')], minVersion: 'TLSv1.3' };
+    expect(read.mqtts).toMatchObject([
+      { port: 8883, tls: { ...shared, clientCertificates: 'none' } },
+      { port: 8884, tls: { ...shared, clientCertificates: 'require', clientCa: join(folder, 'devices.pem') } },
+    ]);
+    // Its own certificate, and not the key of another.
+    expect(read.https).toMatchObject([
+      { port: 8443, proxy: true, tls: { cert: [join(folder, 'other.pem')], key: [] } },
+    ]);
+    expect(read.unix).toEqual([
+      { path: join(folder, 'run/a.sock'), mode: 0o600 },
+      { path: '/run/b.sock', mode: 0o660 },
+    ]);
+  });
+
+  it('read TLS from flags over the environment over the file', () => {
+    const file = 'mqtts: 8883\ntls: { cert: file.pem, certificateUser: subject, names: [a.example] }';
+    const env = { SONDE_TLS_CERT: 'env.pem', SONDE_TLS_KEY: 'env.key', SONDE_TLS_MIN_VERSION: 'TLSv1.3' };
+    const flags = { tlsCert: ['flag.pem'], https: ['1', '2'], tlsName: ['b.example', '10.0.0.1'] };
+    expect(settings({ file, env }).tls).toMatchObject({
+      cert: [join(folder, 'env.pem')],
+      key: [join(folder, 'env.key')],
+    });
+    const { tls, mqtts, https } = settings({ file, env, flags });
+    expect(tls).toMatchObject({
+      cert: [join(folder, 'flag.pem')],
+      key: [],
+      certificateUser: 'subject',
+      minVersion: 'TLSv1.3',
+      names: ['b.example', '10.0.0.1'],
+    });
+    expect([mqtts[0]?.tls, https[1]?.tls]).toEqual([tls, tls]);
   });
 
   it('let several listeners share a port on different hosts, and port 0 stand often', () => {

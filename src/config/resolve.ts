@@ -1,9 +1,14 @@
 import { resolve } from 'node:path';
 import { OperatorError } from '../base/index.ts';
+import type { TlsSettings } from '../certificates/index.ts';
+import { defined } from './defined.ts';
 import { type Environment, layerOfEnvironment, layerOfFile, layerOfFlags, type ServeFlags } from './layers.ts';
 import { listenAddressText } from './listen-address.ts';
+import type { ListenAddress } from './listener.ts';
+import type { TlsLayer } from './listener-schema.ts';
 import type { Layer } from './schema.ts';
-import { DEFAULTS, type Limits, type ListenAddress, type Settings } from './settings.ts';
+import { DEFAULTS, type Limits, type Settings } from './settings.ts';
+import { refuseTlsFaults } from './tls-faults.ts';
 
 export type ResolveInput = {
   readonly flags: ServeFlags;
@@ -25,7 +30,9 @@ export function resolveSettings({ flags, env, cwd }: ResolveInput): Settings {
   ];
   let settings: Settings = { ...DEFAULTS, data: resolve(cwd, DEFAULTS.data) };
   for (const layer of layers) settings = over(settings, layer);
+  settings = { ...settings, ...tlsListenersOf(settings.tls, layers) };
   refuseContradictions(settings);
+  refuseTlsFaults(settings);
   return settings;
 }
 
@@ -34,6 +41,10 @@ function over(settings: Settings, layer: Layer): Settings {
     data: layer.data ?? settings.data,
     mqtt: layer.mqtt ?? settings.mqtt,
     http: layer.http ?? settings.http,
+    mqtts: settings.mqtts,
+    https: settings.https,
+    unix: layer.unix ?? settings.unix,
+    tls: tlsOver(settings.tls, layer.tls),
     anonymous: layer.anonymous ?? settings.anonymous,
     durability: layer.durability ?? settings.durability,
     history: layer.history ?? settings.history,
@@ -45,9 +56,21 @@ function over(settings: Settings, layer: Layer): Settings {
   };
 }
 
-function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+/** A certificate and its key come together: a layer that names one names both. */
+function tlsOver(below: TlsSettings, layer: TlsLayer | undefined): TlsSettings {
+  if (layer === undefined) return below;
+  const names = layer.cert === undefined ? {} : { key: [] };
+  return { ...below, ...names, ...defined(layer) };
+}
+
+/** The last layer that names TLS listeners wins; what each leaves out of its `tls` is taken from that of all. */
+function tlsListenersOf(tls: TlsSettings, layers: readonly Layer[]): Pick<Settings, 'mqtts' | 'https'> {
+  const last = (key: 'mqtts' | 'https') =>
+    (layers.findLast((layer) => layer[key] !== undefined)?.[key] ?? []).map((one) => ({
+      ...one,
+      tls: tlsOver(tls, one.tls),
+    }));
+  return { mqtts: last('mqtts'), https: last('https') };
 }
 
 /** Pairs where the first may not exceed the second, with what would happen. */
@@ -73,10 +96,25 @@ function refuseContradictions(settings: Settings): void {
       'Say which server, or leave serverReferenceWhen out.',
     );
   }
-  const listeners = [
-    ...settings.mqtt.map((address) => ({ name: 'mqtt', address })),
-    ...settings.http.map((address) => ({ name: 'http', address })),
-  ];
+  refuseSharedPorts(settings);
+  for (const name of ON_PORTS) {
+    for (const { maxPacketBytes = 0, ...address } of settings[name]) {
+      if (maxPacketBytes <= limits.maxPacketBytes) continue;
+      throw new OperatorError(
+        `${name} ${listenAddressText(address)}: maxPacketBytes (${maxPacketBytes}) is greater than limits.maxPacketBytes (${limits.maxPacketBytes})`,
+        'Raise that of the server, which is the bound of all.',
+      );
+    }
+  }
+}
+
+const ON_PORTS = ['mqtt', 'mqtts', 'http', 'https'] as const;
+
+function refuseSharedPorts(settings: Settings): void {
+  const listeners = ON_PORTS.flatMap((name) => settings[name].map((address) => ({ name, address })));
+  if (listeners.length + settings.unix.length === 0) {
+    throw new OperatorError('every listener is off', 'Leave one on: mqtt, mqtts, http, https or unix.');
+  }
   for (const [at, one] of listeners.entries()) {
     const other = listeners.slice(at + 1).find((later) => collide(one.address, later.address));
     if (other === undefined) continue;

@@ -16,6 +16,7 @@ const publishFilter = filter.check((ctx) => {
 export const ruleSchema = z
   .strictObject({
     token: z.string().optional(),
+    certificate: z.string().min(1, 'is empty').optional(),
     anonymous: z.literal(true).optional(),
     everyone: z.literal(true).optional(),
     publish: z.array(publishFilter).optional(),
@@ -26,7 +27,9 @@ export const ruleSchema = z
     const subjects = subjectsOf(rule);
     const [subject] = subjects;
     if (subject === undefined || subjects.length > 1) {
-      ctx.addIssue('needs exactly one of token: KEY, token: "*", anonymous: true, everyone: true');
+      ctx.addIssue(
+        'needs exactly one of token: KEY, token: "*", certificate: NAME, certificate: "*", anonymous: true, everyone: true',
+      );
       return z.NEVER;
     }
     if (subject.kind === 'token' && keyFault(subject.key) !== null) {
@@ -43,12 +46,15 @@ export const ruleSchema = z
 
 function subjectsOf(rule: {
   readonly token?: string | undefined;
+  readonly certificate?: string | undefined;
   readonly anonymous?: true | undefined;
   readonly everyone?: true | undefined;
 }): RuleSubject[] {
   const subjects: RuleSubject[] = [];
   if (rule.token === '*') subjects.push({ kind: 'every-token' });
   else if (rule.token !== undefined) subjects.push({ kind: 'token', key: rule.token });
+  if (rule.certificate === '*') subjects.push({ kind: 'every-certificate' });
+  else if (rule.certificate !== undefined) subjects.push({ kind: 'certificate', user: rule.certificate });
   if (rule.anonymous) subjects.push({ kind: 'anonymous' });
   if (rule.everyone) subjects.push({ kind: 'everyone' });
   return subjects;

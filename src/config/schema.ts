@@ -1,24 +1,9 @@
 import { z } from 'zod';
-import { parseListenAddress } from './listen-address.ts';
+import { LISTENERS, listenerKeys, plainListeners, tlsListeners, tlsSchema, unixListeners } from './listener-schema.ts';
 import { ruleFilterFault, ruleSchema } from './rule-schema.ts';
-import type { ListenAddress } from './settings.ts';
 
 const KIB = 1024;
 const GIB = 1024 ** 3;
-
-const listenAddress = z.union([z.string(), z.int()]).transform((value, ctx): ListenAddress => {
-  const address = parseListenAddress(String(value));
-  if (typeof address !== 'string') return address;
-  ctx.addIssue(address);
-  return z.NEVER;
-});
-
-/** One address or a list of them; an empty list would be a server that nobody reaches. */
-const listenAddresses = z
-  .union([z.array(z.unknown()), z.unknown().transform((one) => [one])])
-  .pipe(z.array(listenAddress).min(1, 'needs at least one [HOST:]PORT'));
-
-const noTls = z.never('TLS listeners are not in this version yet; put a TLS proxy before Sonde until they are');
 
 const history = z.string().transform((value, ctx): 'duckdb' | 'off' => {
   if (value === 'duckdb' || value === 'off') return value;
@@ -91,10 +76,12 @@ const mqtt5 = z
 export const layerSchema = z
   .strictObject({
     data: z.string().min(1, 'is empty'),
-    mqtt: listenAddresses,
-    http: listenAddresses,
-    mqtts: noTls,
-    https: noTls,
+    mqtt: plainListeners,
+    http: plainListeners,
+    mqtts: tlsListeners,
+    https: tlsListeners,
+    unix: unixListeners,
+    tls: tlsSchema,
     anonymous: z.enum(['none', 'local', 'all']),
     durability: z.enum(['sync', 'async']),
     history,
@@ -117,6 +104,9 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path[0] === 'limits') return Object.keys(limits.shape);
   if (path[0] === 'mqtt5') return Object.keys(mqtt5.shape);
   if (path[0] === 'log') return ['level', 'format'];
-  if (path[0] === 'rules') return ['token', 'anonymous', 'everyone', 'publish', 'subscribe', 'denySubscribe'];
+  if (path[0] === 'tls' || path[2] === 'tls') return Object.keys(tlsSchema.shape);
+  if (LISTENERS.has(String(path[0]))) return listenerKeys(String(path[0]));
+  if (path[0] === 'rules')
+    return ['token', 'certificate', 'anonymous', 'everyone', 'publish', 'subscribe', 'denySubscribe'];
   return [];
 }

@@ -1,8 +1,7 @@
 import type { TopicRule } from '../access/index.ts';
 import { type BrokerLimits, DEFAULT_LIMITS, DEFAULT_MQTT5, type Mqtt5Settings } from '../broker/index.ts';
-
-/** Where to listen. `host` null: every interface. Port 0: one that the system picks. */
-export type ListenAddress = { readonly host: string | null; readonly port: number };
+import { DEFAULT_TLS, type TlsSettings } from '../certificates/index.ts';
+import type { PlainListener, TlsListener, UnixListener } from './listener.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -18,8 +17,13 @@ export type Limits = BrokerLimits & {
 export type Settings = {
   /** The data folder, absolute. */
   readonly data: string;
-  readonly mqtt: readonly ListenAddress[];
-  readonly http: readonly ListenAddress[];
+  readonly mqtt: readonly PlainListener[];
+  readonly http: readonly PlainListener[];
+  readonly mqtts: readonly TlsListener[];
+  readonly https: readonly TlsListener[];
+  readonly unix: readonly UnixListener[];
+  /** What the TLS listeners share. */
+  readonly tls: TlsSettings;
   readonly anonymous: 'none' | 'local' | 'all';
   readonly durability: 'sync' | 'async';
   readonly history: 'duckdb' | 'off';
@@ -39,6 +43,10 @@ export const DEFAULTS: Settings = {
   data: './sonde-data',
   mqtt: [{ host: null, port: 1883 }],
   http: [{ host: null, port: 8080 }],
+  mqtts: [],
+  https: [],
+  unix: [],
+  tls: DEFAULT_TLS,
   anonymous: 'local',
   durability: 'sync',
   history: 'duckdb',

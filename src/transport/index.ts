@@ -1,5 +1,10 @@
+export { putFrontDoor } from './front-door.ts';
 export type { Listener } from './listen.ts';
-export type { TcpOptions } from './tcp.ts';
-export { listenTcp } from './tcp.ts';
+export type { ListenerRules } from './listener.ts';
+export type { MqttOptions, MqttTlsOptions } from './mqtt.ts';
+export { listenTcp, listenTls } from './mqtt.ts';
+export { remoteOf } from './peer.ts';
+export type { UnixOptions } from './unix.ts';
+export { listenUnix } from './unix.ts';
 export type { WebSocketOptions, WebSocketTransport } from './websocket.ts';
 export { createWebSocketTransport } from './websocket.ts';

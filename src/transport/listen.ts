@@ -9,10 +9,19 @@ export type Listener = {
   readonly close: () => Promise<void>;
 };
 
+/** `host` null: every interface. Port 0: one that the system picks. */
+export type Place = { readonly host: string | null; readonly port: number };
+
+/** For people. */
+export function placeOf({ host, port }: Place): string {
+  return host === null ? `port ${port}` : `${host}:${port}`;
+}
+
 /** Binds a server; a port that cannot be had is an OperatorError of one line. */
-export function listen(server: net.Server, host: string | null, port: number, what: string): Promise<Listener> {
+export function listen(server: net.Server, place: Place, what: string): Promise<Listener> {
+  const { host, port } = place;
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(listenError(error, host, port, what)));
+    server.once('error', (error) => reject(listenError(error, placeOf(place), what)));
     server.listen({ port, ...(host === null ? {} : { host }), backlog: 4096 }, () => {
       const address = server.address() as net.AddressInfo;
       resolve({ host, port: address.port, close: () => closed(server) });
@@ -24,8 +33,7 @@ function closed(server: net.Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-function listenError(error: Error, host: string | null, port: number, what: string): Error {
-  const where = host === null ? `port ${port}` : `${host}:${port}`;
+function listenError(error: Error, where: string, what: string): Error {
   const cause = { cause: error };
   switch (systemCode(error)) {
     case 'EADDRINUSE':

@@ -1,10 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Remote } from '../access/index.ts';
-import { isLocal } from '../access/index.ts';
 import { type Logger, messageOf } from '../base/index.ts';
 import type { Broker, Wire } from '../broker/index.ts';
+import type { ListenerRules } from './listener.ts';
+import { remoteOf, rulesOf } from './peer.ts';
 
 /** Subprotocols of MQTT over WebSocket; the second is what old libraries of 3.1 ask for. */
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
@@ -41,12 +43,9 @@ export function createWebSocketTransport(options: WebSocketOptions): WebSocketTr
       refuse(socket, 404, 'there is no WebSocket here; MQTT is at /mqtt');
       return;
     }
-    const peerAddress = request.socket.remoteAddress;
     if (isForeign(request)) {
-      logger.warn(
-        { address: peerAddress, origin: request.headers.origin },
-        'WebSocket refused: a page of another origin',
-      );
+      const { address } = remoteOf(request.socket, 'websocket', request.headers);
+      logger.warn({ address, origin: request.headers.origin }, 'WebSocket refused: a page of another origin');
       refuse(socket, 403, 'a page of another origin may not use this server');
       return;
     }
@@ -71,7 +70,11 @@ function isForeign(request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return false;
   if (!URL.canParse(origin)) return true;
-  return new URL(origin).host !== (host ?? '').toLowerCase();
+  const own = new URL(origin);
+  // A page that came without TLS may be anybody's work: it may not use what is said by TLS.
+  const isSecure = (request.socket as Partial<TLSSocket>).encrypted === true;
+  if (isSecure && own.protocol !== 'https:') return true;
+  return own.host !== (host ?? '').toLowerCase();
 }
 
 function refuse(socket: Duplex, status: number, why: string): void {
@@ -84,15 +87,10 @@ function refuse(socket: Duplex, status: number, why: string): void {
 }
 
 function accept(broker: Broker, logger: Logger, websocket: WebSocket, request: IncomingMessage): void {
-  const { remoteAddress = '', remotePort = 0 } = request.socket;
   request.socket.setNoDelay(true);
-  const remote: Remote = {
-    address: remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress,
-    port: remotePort,
-    transport: 'websocket',
-    local: isLocal({ peerAddress: remoteAddress, headers: request.headers }),
-  };
-  const connection = broker.open(websocketWire(websocket, remote, () => connection?.onWritten()));
+  const remote = remoteOf(request.socket, 'websocket', request.headers);
+  const rules = rulesOf(request.socket);
+  const connection = broker.open(websocketWire(websocket, remote, rules, () => connection?.onWritten()));
   if (connection === null) {
     websocket.close(1013, 'too many connections');
     return;
@@ -109,12 +107,13 @@ function accept(broker: Broker, logger: Logger, websocket: WebSocket, request: I
 }
 
 /** A WebSocket as the broker's byte stream; frames and packets need not match. */
-function websocketWire(websocket: WebSocket, remote: Remote, onWritten: () => void): Wire {
+function websocketWire(websocket: WebSocket, remote: Remote, limits: ListenerRules, onWritten: () => void): Wire {
   const written = (): void => {
     if (websocket.bufferedAmount === 0) onWritten();
   };
   return {
     remote,
+    limits,
     write(buffers) {
       const bytes = buffers.length === 1 ? (buffers[0] as Buffer) : Buffer.concat(buffers);
       websocket.send(bytes, { binary: true }, written);

@@ -5,6 +5,7 @@ export const rooms = [
   'topics',
   'session',
   'store',
+  'certificates',
   'access',
   'broker',
   'transport',

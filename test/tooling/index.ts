@@ -1,3 +1,4 @@
+export { type Issuer, makeCa, type Pair } from './certificates.ts';
 export { launchChromium } from './chromium.ts';
 export { freePort } from './ports.ts';
 export { type Exit, type Running, runToEnd, start } from './processes.ts';

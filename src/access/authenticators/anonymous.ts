@@ -4,7 +4,7 @@ import type { Authenticator, Principal } from '../port.ts';
 export type AnonymousPolicy = 'none' | 'local' | 'all';
 
 /**
- * Answers those who bring neither a user name nor a password; an empty user name is none (small clients send one).
+ * A listener may have a policy of its own. Answers those who bring neither a user name nor a password; an empty user name is none (small clients send one).
  * Whoever brings a name or a password has it checked by the next method, also where anonymous would be let in.
  */
 export function anonymousAuthenticator(
@@ -12,16 +12,17 @@ export function anonymousAuthenticator(
   principalOf: (clientId: string) => Principal,
 ): Authenticator {
   return ({ username, password, clientId, remote }) => {
+    const here = remote.anonymous ?? policy;
     const bringsName = username !== null && username !== '';
     const bringsPassword = password !== null && password.length > 0;
     if (bringsName || bringsPassword) return null;
-    if (policy === 'all') return { ok: true, principal: principalOf(clientId) };
-    if (policy === 'local' && remote.local) return { ok: true, principal: principalOf(clientId) };
+    if (here === 'all') return { ok: true, principal: principalOf(clientId) };
+    if (here === 'local' && remote.local) return { ok: true, principal: principalOf(clientId) };
     return {
       ok: false,
       reason: 'not-authorized',
       detail:
-        policy === 'none'
+        here === 'none'
           ? 'no user name, and anonymous access is off'
           : 'no user name, and anonymous access is for this machine only',
     };

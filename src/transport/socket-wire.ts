@@ -1,54 +1,43 @@
-import net from 'node:net';
+import type net from 'node:net';
 import type { Remote } from '../access/index.ts';
-import { isLocal } from '../access/index.ts';
 import { type Logger, messageOf, readShared } from '../base/index.ts';
 import type { Broker, Connection, Wire } from '../broker/index.ts';
 import { directWriter } from './direct-write.ts';
-import { type Listener, listen } from './listen.ts';
+import type { ListenerRules } from './listener.ts';
 
 /** How long a connection that we ended may take to close before it is cut. */
 const CLOSE_GRACE_MS = 2000;
 /** TCP's own probes find peers that vanished without a word: devices with keep-alive 0 are common. */
 const PROBE_AFTER_MS = 60_000;
 
-export type TcpOptions = {
-  readonly broker: Broker;
-  readonly logger: Logger;
-  /** null: every interface. */
-  readonly host: string | null;
-  /** 0: one that the system picks. */
-  readonly port: number;
-};
+/** How a socket is read and written. */
+export type Way =
+  /** Past the stream on top of it, both ways. Nobody has read from it yet. */
+  | 'direct'
+  /** Past the stream where it is written; something has come by the stream already. */
+  | 'read'
+  /** By the stream: TLS. */
+  | 'stream';
 
-/** Opens a listener for MQTT over TCP. */
-export function listenTcp(options: TcpOptions): Promise<Listener> {
-  const { broker, logger, host, port } = options;
-  const server = net.createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => {
-    accept(broker, logger, accepted);
-  });
-  return listen(server, host, port, 'MQTT');
-}
-
-function accept(broker: Broker, logger: Logger, accepted: net.Socket): void {
-  const { remoteAddress, remotePort } = accepted;
-  if (remoteAddress === undefined) {
-    accepted.destroy(); // gone before we looked
-    return;
-  }
-  const remote: Remote = {
-    address: remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress,
-    port: remotePort ?? 0,
-    transport: 'tcp',
-    local: isLocal({ peerAddress: remoteAddress, headers: null }),
-  };
+/** Makes an accepted socket a connection of the broker. Returns the socket to go on with. */
+export function openSocket(
+  broker: Broker,
+  logger: Logger,
+  accepted: net.Socket,
+  remote: Remote,
+  rules: ListenerRules,
+  way: Way,
+): net.Socket {
   let connection: Connection | null = null;
-  const socket = readShared(accepted, (bytes, length) => connection?.receive(bytes, length));
+  let socket = accepted;
+  if (way === 'direct') socket = readShared(accepted, (bytes, length) => connection?.receive(bytes, length));
+  else socket.on('data', (chunk: Buffer) => connection?.receive(chunk, chunk.length));
   socket.setNoDelay(true);
   socket.setKeepAlive(true, PROBE_AFTER_MS);
-  connection = broker.open(tcpWire(socket, remote, () => connection?.onWritten()));
+  connection = broker.open(socketWire(socket, remote, rules, way, () => connection?.onWritten()));
   if (connection === null) {
     socket.destroy();
-    return;
+    return socket;
   }
   const opened = connection;
   socket.on('error', (error) => {
@@ -56,19 +45,21 @@ function accept(broker: Broker, logger: Logger, accepted: net.Socket): void {
   });
   socket.on('end', () => socket.end());
   socket.on('close', () => opened.onClosed());
+  return socket;
 }
 
-/** A TCP socket as the broker's byte stream. */
-function tcpWire(socket: net.Socket, remote: Remote, onWritten: () => void): Wire {
+/** A socket as the broker's byte stream. */
+function socketWire(socket: net.Socket, remote: Remote, limits: ListenerRules, way: Way, onWritten: () => void): Wire {
   const written = (): void => {
     if (socket.writableLength === 0) onWritten();
   };
-  const writeDirect = directWriter(socket, onWritten);
+  const writeDirect = way === 'stream' ? null : directWriter(socket, onWritten);
   return {
     remote,
+    limits,
     write(buffers) {
       if (buffers.length === 1) {
-        const gone = writeDirect(buffers[0] as Buffer);
+        const gone = writeDirect === null ? null : writeDirect(buffers[0] as Buffer);
         if (gone !== null) return gone;
         socket.write(buffers[0] as Buffer, written);
       } else {

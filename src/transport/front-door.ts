@@ -1,0 +1,166 @@
+import net from 'node:net';
+import type { TLSSocket, Server as TlsServer } from 'node:tls';
+import { type Logger, messageOf, systemCode } from '../base/index.ts';
+import { type CertificateIdentity, identityOf, type TlsKeeper } from '../certificates/index.ts';
+import type { ListenerRules } from './listener.ts';
+import { noteArrival, noteProxied, plainAddress } from './peer.ts';
+import { MAX_PROXY_BYTES, readProxyHeader } from './proxy-header.ts';
+import { tlsHint } from './tls-hints.ts';
+
+export type FrontDoorOptions = {
+  readonly rules: ListenerRules;
+  /** Null: no TLS. */
+  readonly keeper: TlsKeeper | null;
+  readonly logger: Logger;
+  /** For log lines: `MQTT on 8883`. */
+  readonly name: string;
+};
+
+/** A proxy sends its header at once. */
+const PROXY_TIMEOUT_MS = 5000;
+
+/**
+ * What a server of net, tls, http or https does before it takes a connection for its own: counts it, reads its PROXY
+ * header, looks at its certificate, and notes how it came (see `remoteOf`).
+ */
+export function putFrontDoor(server: net.Server, options: FrontDoorOptions): void {
+  const { rules, keeper, logger, name } = options;
+  const isTrusted = proxyFilter(rules.proxy);
+  let open = 0;
+  before(server, (socket, pass) => {
+    if (rules.maxConnections !== undefined && open >= rules.maxConnections) {
+      logger.warn(
+        { address: plainAddress(socket), limit: rules.maxConnections, listener: name },
+        'connection refused: the listener is full',
+      );
+      socket.destroy();
+      return;
+    }
+    open += 1;
+    socket.once('close', () => {
+      open -= 1;
+    });
+    const enter = (): void => {
+      if (keeper === null) noteArrival(socket, { rules });
+      pass();
+    };
+    if (isTrusted === null) enter();
+    else
+      readProxy(socket, isTrusted, logger, name, () => {
+        enter();
+        // Who took it listens now, and gets what came behind the header. TLS fetches that by itself.
+        if (keeper === null) process.nextTick(() => socket.resume());
+      });
+  });
+  if (keeper !== null) checkCertificates(server as TlsServer, keeper, options);
+}
+
+/** Puts `guard` before all that the server does with a new connection. */
+function before(server: net.Server, guard: (socket: net.Socket, pass: () => void) => void): void {
+  const own = server.listeners('connection');
+  server.removeAllListeners('connection');
+  server.on('connection', (socket) =>
+    guard(socket, () => own.forEach((listener) => void listener.call(server, socket))),
+  );
+}
+
+function proxyFilter(proxy: ListenerRules['proxy']): ((address: string) => boolean) | null {
+  if (proxy === undefined) return null;
+  if (proxy === true) return () => true;
+  const list = new net.BlockList();
+  for (const network of proxy) {
+    const [base = '', bits] = network.split('/');
+    const family = net.isIPv6(base) ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(base, family);
+    else list.addSubnet(base, Number(bits), family);
+  }
+  return (address) => list.check(address, net.isIPv6(address) ? 'ipv6' : 'ipv4');
+}
+
+function readProxy(
+  socket: net.Socket,
+  isTrusted: (address: string) => boolean,
+  logger: Logger,
+  name: string,
+  enter: () => void,
+): void {
+  const address = plainAddress(socket);
+  const refuse = (why: string): void => {
+    logger.warn({ address, listener: name }, `connection refused: ${why}`);
+    socket.destroy();
+  };
+  socket.on('error', (error) => logger.debug({ address, error: messageOf(error) }, 'connection lost'));
+  if (!isTrusted(address)) {
+    refuse('it is not a proxy that this listener trusts');
+    return;
+  }
+  const timer = setTimeout(() => refuse('its PROXY header did not come in time'), PROXY_TIMEOUT_MS);
+  const stop = (): void => {
+    clearTimeout(timer);
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    socket.off('close', stop);
+  };
+  let kept: Buffer = Buffer.alloc(0);
+  const onData = (chunk: Buffer): void => {
+    kept = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
+    const header = readProxyHeader(kept);
+    if (header.state === 'more' && kept.length <= MAX_PROXY_BYTES) return;
+    stop();
+    if (header.state !== 'read') {
+      refuse(header.state === 'fault' ? header.why : 'its PROXY header has no end');
+      return;
+    }
+    socket.pause();
+    noteProxied(socket, header.source);
+    if (kept.length > header.length) socket.unshift(kept.subarray(header.length));
+    enter();
+  };
+  const onEnd = (): void => void socket.destroy();
+  socket.on('data', onData);
+  socket.on('end', onEnd);
+  socket.on('close', stop);
+}
+
+function checkCertificates(server: TlsServer, keeper: TlsKeeper, { rules, logger, name }: FrontDoorOptions): void {
+  keeper.keep(server);
+  server.on('tlsClientError', (error, socket) => {
+    const unbelieved = socket.authorizationError as Error | string | null | undefined;
+    const hint = unbelieved ? `its client certificate is not believed (${String(unbelieved)})` : tlsHint(error);
+    logger[hint === null ? 'debug' : 'info'](
+      { address: plainAddress(socket), listener: name, error: systemCode(error) ?? messageOf(error) },
+      hint === null ? 'TLS failed' : `TLS failed: ${hint}`,
+    );
+  });
+  // Before the listener that takes the connection: what is refused here never reaches it.
+  const own = server.listeners('secureConnection');
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    socket.disableRenegotiation();
+    const { maxRecordBytes } = keeper.settings;
+    if (maxRecordBytes !== null) socket.setMaxSendFragment(maxRecordBytes);
+    const found = certificateOf(socket, keeper);
+    if (found.refused !== undefined) {
+      logger.warn({ address: plainAddress(socket), listener: name }, `connection refused: ${found.refused}`);
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    noteArrival(socket, { rules, ...(found.certificate === undefined ? {} : { certificate: found.certificate }) });
+    for (const listener of own) listener.call(server, socket);
+  });
+}
+
+function certificateOf(
+  socket: TLSSocket,
+  { settings }: TlsKeeper,
+): { readonly certificate?: CertificateIdentity; readonly refused?: string } {
+  if (settings.clientCertificates === 'none') return {};
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) {
+    return settings.clientCertificates === 'require' ? { refused: 'it has no client certificate' } : {};
+  }
+  // A certificate that is not believed is no anonymous client: its owner wants to know.
+  if (!socket.authorized) return { refused: `its client certificate is not believed (${socket.authorizationError})` };
+  return { certificate: identityOf(certificate, settings.certificateUser) };
+}
