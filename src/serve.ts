@@ -71,6 +71,7 @@ async function open(
     logger,
     limits: settings.limits,
     mqtt5: settings.mqtt5,
+    sharedSubscriptions: settings.sharedSubscriptions,
   });
   if (history) history.drain(broker.record(history.intake));
   const live = createLive({ clock, logger, status: (world) => statusOf(broker, history, world) });

@@ -6,12 +6,14 @@ import { createMemoryStore, type Store } from '../store/index.ts';
 import type { Client } from './client.ts';
 import { connect } from './connect.ts';
 import { Connection } from './connection.ts';
-import type { BrokerCore } from './core.ts';
+import type { BrokerCore, Sharing } from './core.ts';
 import { settle } from './deliver.ts';
 import { distribute } from './distribute.ts';
 import { authReceived } from './enhanced-auth.ts';
 import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, Traffic, WorldStats } from './facade.ts';
 import { madeProgress, releaseForRecorder } from './flow.ts';
+import { isOfGroup } from './group.ts';
+import { settleGroup } from './groups.ts';
 import type { ComputedTopics, Tap } from './hooks.ts';
 import { clientInfo } from './inspect.ts';
 import { connectionClosed, tick } from './lifecycle.ts';
@@ -24,6 +26,7 @@ import { advance } from './pump.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
 import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
 import { isReserved, route } from './route.ts';
+import { wakeGroups } from './share-out.ts';
 import { Counters, newServerCounters, statsOfServer, statsOfWorld, trafficOf } from './stats.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
 import { newTimings, type Timings } from './timings.ts';
@@ -40,6 +43,8 @@ export type BrokerOptions = {
   readonly logger: Logger;
   readonly limits?: Partial<BrokerLimits>;
   readonly mqtt5?: Partial<Mqtt5Settings>;
+  /** `fair` unless said. */
+  readonly sharedSubscriptions?: Sharing;
   /** Namespaces, in the order of their numbers; `default` alone unless said. */
   readonly worlds?: readonly string[];
 };
@@ -92,6 +97,7 @@ export function createBroker(options: BrokerOptions): Broker {
     turn,
     timings,
     outgoing: new Outgoing(),
+    sharing: options.sharedSubscriptions ?? 'fair',
     worlds: new Map(
       (options.worlds ?? ['default']).map((name, number) => [name, new World(number, name, limits.topicCacheEntries)]),
     ),
@@ -111,14 +117,19 @@ export function createBroker(options: BrokerOptions): Broker {
     auth: (connection, packet) => authReceived(core, connection, packet),
     route: (connection, client, bytes, view) => route(core, connection, client, bytes, view),
     perform: (connection, client, effect) => perform(core, connection, client, effect),
-    delivered: (client, entry) => settle(core, client, entry),
+    delivered: (client, entry) => {
+      if (entry !== null && isOfGroup(client, entry)) settleGroup(core, client, entry);
+      else settle(core, client, entry);
+    },
     windowOpened: (client) => {
       if (client.waits) advance(core, client);
+      if (client.groups !== null) wakeGroups(core, client);
     },
     progressed: (connection) => {
       madeProgress(core, connection);
       const client = connection.client;
       if (client?.waits) advance(core, client);
+      if (client && client.groups !== null) wakeGroups(core, client);
     },
     refused: (connection, reason, why) => {
       core.server.connectionsRefused += 1;

@@ -2,6 +2,7 @@ import type { Principal } from '../access/index.ts';
 import type { Session } from '../session/index.ts';
 import type { QueueEntry, QueueId, Store } from '../store/index.ts';
 import type { Connection } from './connection.ts';
+import type { Group } from './group.ts';
 import type { Takeovers } from './takeovers.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
@@ -43,6 +44,8 @@ export class Client {
   retainedToSend = NO_CURSORS;
   /** Its subscriptions to computed topics, with their identifiers: made anew with each connection of the session. */
   computed: Map<string, number | null> | null = null;
+  /** The groups that it is a member of; null: it never was in one. */
+  groups: Set<Group> | null = null;
   /** It goes on with the next turn. */
   goesOn = false;
 
@@ -91,6 +94,16 @@ export class Client {
     if (this.retainedToSend === NO_CURSORS) this.retainedToSend = new Map();
     this.retainedToSend.delete(cursor.filter);
     this.retainedToSend.set(cursor.filter, cursor);
+  }
+
+  /** For log lines. */
+  get name(): string {
+    return this.session.clientId;
+  }
+
+  /** The session is over. */
+  get gone(): boolean {
+    return this.world.clients.get(this.session.clientId) !== this;
   }
 
   /** Whether something waits until there is room for it. */

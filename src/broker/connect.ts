@@ -10,11 +10,12 @@ import { resumeComputed } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { connackAuthProperties, signInByMethod } from './enhanced-auth.ts';
+import { leaveForbidden, presenceChanged } from './groups.ts';
 import { endSession } from './lifecycle.ts';
 import { nameFault } from './names.ts';
 import { OutgoingAliases } from './outgoing-aliases.ts';
 import { inWords } from './problem-information.ts';
-import { advance, beginAgain } from './pump.ts';
+import { beginAgain } from './pump.ts';
 import { encodeForwarded, isAsItSays, isReserved } from './route.ts';
 import { countConnected, moveConnect } from './stats.ts';
 import { admitLater, noteTakeover, type Takeovers, waitToTakeOver } from './takeovers.ts';
@@ -183,7 +184,7 @@ function admit(
     beginAgain(client);
     resumeComputed(core, connection, client);
   }
-  advance(core, client);
+  core.windowOpened(client);
 }
 
 /** Seconds that the session outlives its connection: 0 not at all, null for ever; cut to the ceiling. */
@@ -233,9 +234,11 @@ function attach(
   if (client.principal !== principal) {
     client.principal = principal;
     client.world.subscriptions.generation += 1; // rights may have changed: receivers are worked out again
+    leaveForbidden(core, client);
   }
   client.session.version = packet.version;
   client.connection = connection;
+  presenceChanged(client);
   connection.counters = client.world.counters;
   moveConnect(core.counters, connection.counters, connection.bytesIn);
   countConnected(core, client.world, 1);
@@ -283,7 +286,6 @@ function connackProperties(
     maximumPacketSize: connection.maxReceivedBytes,
     topicAliasMaximum: core.limits.topicAliasMaximum,
     ...(keepAliveS === packet.keepAlive ? {} : { serverKeepAlive: keepAliveS }), // [MQTT-3.2.2-21]
-    sharedSubscriptionAvailable: false,
     ...(packet.clientId === '' ? { assignedClientIdentifier: client.session.clientId } : {}), // [MQTT-3.2.2-16]
     ...(responseInformation === null ? {} : { responseInformation }),
     ...(expiryS !== null && expiryS !== wished ? { sessionExpiryInterval: expiryS } : {}),

@@ -10,10 +10,14 @@ import type { BrokerLimits } from './limits.ts';
 import type { MessageView } from './message-view.ts';
 import type { Mqtt5Settings } from './mqtt5.ts';
 import type { Outgoing } from './outgoing.ts';
+import type { QueueOwner } from './queue-owner.ts';
 import type { Counters, ServerCounters } from './stats.ts';
 import type { Timings } from './timings.ts';
 import type { Turn } from './turn.ts';
 import type { World } from './world.ts';
+
+/** Which member of a shared subscription gets a message: the next one that has room, or the same one as long as it has. */
+export type Sharing = 'fair' | 'sticky';
 
 /** What the parts of the broker share, and what a connection asks of them. Made once by `createBroker`. */
 export type BrokerCore = {
@@ -31,12 +35,13 @@ export type BrokerCore = {
   readonly turn: Turn;
   readonly timings: Timings;
   readonly outgoing: Outgoing;
+  readonly sharing: Sharing;
   readonly worlds: Map<string, World>;
   readonly connections: Set<Connection>;
   /** Receivers that are behind and that somebody waits for. */
   readonly behind: Set<Connection>;
-  /** Clients whose queue may hold messages that expire. */
-  readonly expiring: Set<Client>;
+  /** Clients and groups whose queue may hold messages that expire. */
+  readonly expiring: Set<QueueOwner>;
   /** Publishers that wait for the recorder. */
   readonly waitingForRecorder: Set<Connection>;
   /** CONNECTs that wait before they may take a disputed client id over. */

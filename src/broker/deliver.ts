@@ -4,6 +4,7 @@ import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { slowDown } from './flow.ts';
+import type { QueueOwner } from './queue-owner.ts';
 import type { Receiver } from './receivers.ts';
 
 /**
@@ -52,6 +53,39 @@ export function deliverQueued(
   if (connection?.congested) slowDown(core, source?.connection ?? null, connection);
 }
 
+/** A QoS 0 message for one receiver; `core.outgoing` stands on it. */
+export function deliverAtMostOnce(
+  core: BrokerCore,
+  source: Client | null,
+  receiver: Omit<Receiver, 'own'>,
+  retain: boolean,
+): void {
+  const client = receiver.client;
+  const connection = client.connection;
+  if (connection === null) return;
+  if (connection.stalled && connection.congested) {
+    client.dropped += 1;
+    connection.counters.dropped += 1;
+    return;
+  }
+  const size = core.outgoing.send(
+    connection,
+    0,
+    retain && receiver.retainAsPublished,
+    false,
+    -1,
+    receiver.subscriptionIdentifiers,
+  );
+  if (size === 0) {
+    client.dropped += 1;
+    connection.counters.dropped += 1;
+    return;
+  }
+  countSent(core, client, connection);
+  core.turn.touch(connection);
+  if (connection.congested) slowDown(core, source?.connection ?? null, connection);
+}
+
 /** Sends the message that `core.outgoing` stands on with a packet identifier of its own. `entry` is kept for sending again. */
 export function sendInFlight(
   core: BrokerCore,
@@ -77,11 +111,11 @@ export function sendInFlight(
 /** A message is larger than this client takes: done with, as if it had been delivered [MQTT-3.1.2-25]. */
 export function tooLarge(core: BrokerCore, client: Client, id: number, entry: QueueEntry | null): void {
   client.session.inflight.end(id);
-  settle(core, client, entry);
+  core.delivered(client, entry);
   drop(client);
 }
 
-/** The receiver has the message: its entry leaves the queue. */
+/** The receiver has the message: its entry leaves its own queue. */
 export function settle(core: BrokerCore, client: Client, entry: QueueEntry | null): void {
   if (entry === null || !client.persistent) return;
   client.store.ack(client.queue, entry.number);
@@ -92,40 +126,36 @@ export function settle(core: BrokerCore, client: Client, entry: QueueEntry | nul
 /** Entries in all queues together: some hundred MB of memory. At the bound each queue that would grow is full. */
 const MAX_QUEUED_IN_ALL = 2_000_000;
 
-/** A message went into a client's queue; at its bound, or that of all queues, the queue takes no more. */
-export function countQueued(core: BrokerCore, client: Client, message: StoredMessage): void {
+/** A message went into a queue; at its bound, or that of all queues, the queue takes no more. */
+export function countQueued(core: BrokerCore, owner: QueueOwner, message: StoredMessage): void {
   const { maxQueuedMessages, maxQueuedBytes } = core.limits;
-  client.queued += 1;
-  client.queuedBytes += storedBytes(message);
+  owner.queued += 1;
+  owner.queuedBytes += storedBytes(message);
   core.queuedInAll += 1;
   if (message.expiresAtMs !== null) {
-    client.nextExpiryMs = Math.min(client.nextExpiryMs, message.expiresAtMs);
-    core.expiring.add(client);
+    owner.nextExpiryMs = Math.min(owner.nextExpiryMs, message.expiresAtMs);
+    core.expiring.add(owner);
   }
-  const own = client.queued >= maxQueuedMessages || client.queuedBytes >= maxQueuedBytes;
-  if (own || core.queuedInAll >= MAX_QUEUED_IN_ALL) setFull(core, client, true);
+  const own = owner.queued >= maxQueuedMessages || owner.queuedBytes >= maxQueuedBytes;
+  if (own || core.queuedInAll >= MAX_QUEUED_IN_ALL) setFull(core, owner, true);
 }
 
-/** A message left a client's queue; with a tenth of it free it takes messages again. */
-export function countTaken(core: BrokerCore, client: Client, message: StoredMessage): void {
+/** A message left a queue; with a tenth of it free it takes messages again. */
+export function countTaken(core: BrokerCore, owner: QueueOwner, message: StoredMessage): void {
   const { maxQueuedMessages, maxQueuedBytes } = core.limits;
-  client.queued -= 1;
-  client.queuedBytes -= storedBytes(message);
+  owner.queued -= 1;
+  owner.queuedBytes -= storedBytes(message);
   core.queuedInAll -= 1;
-  if (!client.full) return;
-  if (client.queued < maxQueuedMessages * 0.9 && client.queuedBytes < maxQueuedBytes * 0.9)
-    setFull(core, client, false);
+  if (!owner.full) return;
+  if (owner.queued < maxQueuedMessages * 0.9 && owner.queuedBytes < maxQueuedBytes * 0.9) setFull(core, owner, false);
 }
 
-function setFull(core: BrokerCore, client: Client, full: boolean): void {
-  if (client.full === full) return;
-  client.full = full;
-  client.world.subscriptions.generation += 1;
+function setFull(core: BrokerCore, owner: QueueOwner, full: boolean): void {
+  if (owner.full === full) return;
+  owner.full = full;
+  owner.world.subscriptions.generation += 1;
   if (full) {
-    core.logger.warn(
-      { client: client.session.clientId, queued: client.queued },
-      'queue is full: new messages for it are dropped',
-    );
+    core.logger.warn({ client: owner.name, queued: owner.queued }, 'queue is full: new messages for it are dropped');
   }
 }
 

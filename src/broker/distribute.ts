@@ -1,12 +1,12 @@
-import { type QueueTarget, type StoredMessage, storedBytes } from '../store/index.ts';
+import type { QueueTarget, StoredMessage } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
-import { countSent, deliverQueued } from './deliver.ts';
-import { slowDown } from './flow.ts';
+import { deliverAtMostOnce, deliverQueued } from './deliver.ts';
 import { copyOf, type MessageView } from './message-view.ts';
-import { levelsOf } from './names.ts';
 import { type Receiver, type Receivers, receiversOf } from './receivers.ts';
 import { isTold } from './refusals.ts';
+import { retainedCost } from './retained-cost.ts';
+import { deliverToGroup } from './share-out.ts';
 import type { World } from './world.ts';
 
 /**
@@ -34,8 +34,8 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
     core.turn.appended();
   }
 
-  const list = receivers.list;
-  if (list.length === 0) return receivers.recorded;
+  const { list, groups } = receivers;
+  if (list.length === 0 && groups === null) return receivers.recorded;
   core.outgoing.begin(message, list.length);
   for (let i = 0; i < list.length; i++) {
     let receiver = list[i] as Receiver;
@@ -50,6 +50,10 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
     }
     if (!receiver.client.persistent && !receiver.client.ready) stored ??= copyOf(world.number, message);
     deliverQueued(core, source, receiver, stored, number, granted, retain);
+  }
+  if (groups !== null) {
+    if (qos > 0) stored ??= copyOf(world.number, message);
+    for (const group of groups) deliverToGroup(core, source, group, message, stored, number);
   }
   return true;
 }
@@ -70,33 +74,6 @@ function durableTargets(receivers: Receivers, source: Client | null): readonly Q
   const others = receivers.durable.filter((target) => target !== found.target);
   const own = found.own?.target;
   return own && source.persistent ? [...others, own] : others;
-}
-
-function deliverAtMostOnce(core: BrokerCore, source: Client | null, receiver: Receiver, retain: boolean): void {
-  const client = receiver.client;
-  const connection = client.connection;
-  if (connection === null) return;
-  if (connection.stalled && connection.congested) {
-    client.dropped += 1;
-    connection.counters.dropped += 1;
-    return;
-  }
-  const size = core.outgoing.send(
-    connection,
-    0,
-    retain && receiver.retainAsPublished,
-    false,
-    -1,
-    receiver.subscriptionIdentifiers,
-  );
-  if (size === 0) {
-    client.dropped += 1;
-    connection.counters.dropped += 1;
-    return;
-  }
-  countSent(core, client, connection);
-  core.turn.touch(connection);
-  if (connection.congested) slowDown(core, source?.connection ?? null, connection);
 }
 
 /** Keeps or, with an empty payload, removes the retained message of a topic [MQTT-3.3.1-5, MQTT-3.3.1-6]. */
@@ -124,12 +101,4 @@ function keepRetained(core: BrokerCore, world: World, message: StoredMessage): v
   world.retainedBytes = bytes;
   if (message.expiresAtMs !== null) world.retainedExpiring.set(message.topic, message);
   else if (world.retainedExpiring.size > 0) world.retainedExpiring.delete(message.topic);
-}
-
-/** Each level of a topic is a node of the retained index. */
-const NODE_BYTES = 200;
-
-/** What a retained message counts for. */
-export function retainedCost(message: StoredMessage): number {
-  return storedBytes(message) + levelsOf(message.topic) * NODE_BYTES;
 }

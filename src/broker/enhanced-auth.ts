@@ -4,6 +4,7 @@ import { messageOf } from '../base/index.ts';
 import { type Auth, type Connect, encodePacket, type Properties, Reason } from '../codec/index.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
+import { leaveForbidden } from './groups.ts';
 import { inWords } from './problem-information.ts';
 
 /** What a connection that gave an authentication method holds beside the rest (MQTT 5.0, 4.12). */
@@ -139,6 +140,7 @@ function signedInAgain(
     client.principal = principal;
     connection.mayPublish = null;
     client.world.subscriptions.generation += 1; // rights may have changed: receivers are worked out again
+    leaveForbidden(core, client);
   }
   core.logger.debug({ client: connection.name }, 're-authenticated');
   sendAuth(connection, auth.method, Reason.success, proof);

@@ -1,8 +1,8 @@
 import type { QueueEntry, StoredMessage } from '../store/index.ts';
-import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { countTaken } from './deliver.ts';
-import { retainedCost } from './distribute.ts';
+import type { QueueOwner } from './queue-owner.ts';
+import { retainedCost } from './retained-cost.ts';
 import type { World } from './world.ts';
 
 /*
@@ -14,7 +14,7 @@ import type { World } from './world.ts';
 /** Entries of one queue that a sweep looks at before others get their turn. */
 const PAGE_ENTRIES = 1000;
 const PAGE_BYTES = 1024 * 1024;
-/** Queues that one tick looks into, and sessions that it asks whether it is time to. */
+/** Queues that one tick looks into, and owners that it asks whether it is time to. */
 const QUEUES_A_TICK = 16;
 const ASKED_A_TICK = 1000;
 /** Retained messages that one tick looks at in each world. */
@@ -36,12 +36,12 @@ export function secondsLeft(core: BrokerCore, expiresAtMs: number): number {
 }
 
 /** An entry leaves its queue unsent. */
-export function dropExpired(core: BrokerCore, client: Client, entry: QueueEntry): void {
-  client.store.ack(client.queue, entry.number);
-  if (client.persistent) core.turn.wrote();
-  countTaken(core, client, entry.message);
-  client.expired += 1;
-  client.world.counters.messagesExpired += 1;
+export function dropExpired(core: BrokerCore, owner: QueueOwner, entry: QueueEntry): void {
+  owner.store.ack(owner.queue, entry.number);
+  if (owner.persistent) core.turn.wrote();
+  countTaken(core, owner, entry.message);
+  owner.expired += 1;
+  owner.world.counters.messagesExpired += 1;
 }
 
 /** A retained message is no longer one. */
@@ -57,47 +57,47 @@ export function sweepExpired(core: BrokerCore, nowMs: number): void {
   for (const world of core.worlds.values()) if (world.retainedExpiring.size > 0) sweepRetained(world, nowMs);
   let queues = 0;
   let toAsk = Math.min(core.expiring.size, ASKED_A_TICK);
-  for (const client of core.expiring) {
+  for (const owner of core.expiring) {
     if (toAsk === 0 || queues === QUEUES_A_TICK) return;
     toAsk -= 1;
-    core.expiring.delete(client);
-    if (client.live || client.world.clients.get(client.session.clientId) !== client) {
-      client.nextExpiryMs = Number.POSITIVE_INFINITY; // nothing of it waits
-      client.sweptTo = 0;
+    core.expiring.delete(owner);
+    if (owner.live || owner.gone) {
+      owner.nextExpiryMs = Number.POSITIVE_INFINITY; // nothing of it waits
+      owner.sweptTo = 0;
       continue;
     }
-    core.expiring.add(client); // behind all others
-    if (client.sweptTo === 0 && client.nextExpiryMs > nowMs) continue;
+    core.expiring.add(owner); // behind all others
+    if (owner.sweptTo === 0 && owner.nextExpiryMs > nowMs) continue;
     queues += 1;
-    void sweepQueue(core, client, nowMs);
+    void sweepQueue(core, owner, nowMs);
   }
 }
 
 /** One page of a pass over the queue. The pass ends with an empty page; meanwhile the least time left over is noted. */
-async function sweepQueue(core: BrokerCore, client: Client, nowMs: number): Promise<void> {
-  if (client.sweeping || client.pumping) return;
-  client.sweeping = true;
+async function sweepQueue(core: BrokerCore, owner: QueueOwner, nowMs: number): Promise<void> {
+  if (owner.sweeping || owner.pumping) return;
+  owner.sweeping = true;
   try {
-    if (client.sweptTo === 0) client.nextExpiryMs = Number.POSITIVE_INFINITY;
-    const after = Math.max(client.cursor, client.sweptTo);
-    const page = await client.store.read(client.queue, after, PAGE_ENTRIES, PAGE_BYTES);
+    if (owner.sweptTo === 0) owner.nextExpiryMs = Number.POSITIVE_INFINITY;
+    const after = Math.max(owner.cursor, owner.sweptTo);
+    const page = await owner.store.read(owner.queue, after, PAGE_ENTRIES, PAGE_BYTES);
     // What a pump reads at the same time it looks at itself.
-    const isItsOwn = client.pumping || client.live;
+    const isItsOwn = owner.pumping || owner.live || owner.gone;
     for (const entry of isItsOwn ? [] : page) {
       const { expiresAtMs } = entry.message;
-      if (expiresAtMs === null || entry.number <= client.cursor) continue; // in flight: its delivery has begun
-      if (expiresAtMs <= nowMs) dropExpired(core, client, entry);
-      else client.nextExpiryMs = Math.min(client.nextExpiryMs, expiresAtMs);
+      if (expiresAtMs === null || entry.number <= owner.cursor) continue; // in flight: its delivery has begun
+      if (expiresAtMs <= nowMs) dropExpired(core, owner, entry);
+      else owner.nextExpiryMs = Math.min(owner.nextExpiryMs, expiresAtMs);
     }
     if (isItsOwn) {
-      client.sweptTo = 0;
-      client.nextExpiryMs = nowMs; // begins anew with the next tick
+      owner.sweptTo = 0;
+      owner.nextExpiryMs = nowMs; // begins anew with the next tick
       return;
     }
-    client.sweptTo = page.at(-1)?.number ?? 0;
-    if (page.length === 0 && client.nextExpiryMs === Number.POSITIVE_INFINITY) core.expiring.delete(client);
+    owner.sweptTo = page.at(-1)?.number ?? 0;
+    if (page.length === 0 && owner.nextExpiryMs === Number.POSITIVE_INFINITY) core.expiring.delete(owner);
   } finally {
-    client.sweeping = false;
+    owner.sweeping = false;
   }
 }
 

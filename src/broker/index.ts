@@ -1,6 +1,7 @@
 export type { Broker, BrokerOptions } from './broker.ts';
 export { createBroker } from './broker.ts';
 export type { Connection } from './connection.ts';
+export type { Sharing } from './core.ts';
 export type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, QoS, Traffic, WorldStats } from './facade.ts';
 export type { ComputedTopics, Tap, Viewer } from './hooks.ts';
 export type { BrokerLimits } from './limits.ts';

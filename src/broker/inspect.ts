@@ -1,5 +1,6 @@
 import type { Client } from './client.ts';
 import type { ClientInfo } from './facade.ts';
+import { isOfGroup } from './group.ts';
 import { sharedBy } from './takeovers.ts';
 
 /** A session as people see it, at a monotonic time. */
@@ -19,7 +20,7 @@ export function clientInfo(client: Client, nowMs: number): ClientInfo {
     expiryS: client.expiryS,
     subscriptions: [...session.subscriptions].map(([filter, { qos }]) => ({ filter, qos })),
     inFlight: session.inflight.count,
-    queued: client.persistent ? Math.max(0, client.queued - session.inflight.count) : client.queued,
+    queued: client.persistent ? Math.max(0, client.queued - ownInFlight(client)) : client.queued,
     messagesIn: client.messagesIn,
     messagesOut: client.messagesOut,
     bytesIn: client.bytesIn,
@@ -29,4 +30,13 @@ export function clientInfo(client: Client, nowMs: number): ClientInfo {
     sharedBy: sharedBy(client.takeovers, nowMs),
     expired: client.expired,
   };
+}
+
+/** What it got from a group is in the group's queue, not in its own. */
+function ownInFlight(client: Client): number {
+  const { inflight } = client.session;
+  if (client.groups === null) return inflight.count;
+  let own = 0;
+  for (const [, , entry] of inflight.inOrder()) if (entry === null || !isOfGroup(client, entry)) own += 1;
+  return own;
 }

@@ -6,8 +6,10 @@ import { distribute } from './distribute.ts';
 import { isOverdue } from './enhanced-auth.ts';
 import { expiryTime, sweepExpired } from './expiry.ts';
 import { findStalled, releaseWaiting } from './flow.ts';
+import { detach, presenceChanged } from './groups.ts';
 import { tellHint } from './hints.ts';
 import { viewOf } from './message-view.ts';
+import { giveBack } from './share-out.ts';
 import { countConnected } from './stats.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
@@ -23,6 +25,7 @@ export function connectionClosed(core: BrokerCore, connection: Connection): void
   if (connection.viewer) for (const computed of core.computed) computed.forget(connection.viewer);
 
   client.connection = null;
+  presenceChanged(client);
   countConnected(core, client.world, -1);
   client.disconnectedAtUs = core.clock.wallMicros();
   const nowMs = core.clock.monotonicMs();
@@ -42,8 +45,9 @@ export function connectionClosed(core: BrokerCore, connection: Connection): void
 export function endSession(core: BrokerCore, client: Client, why: string): void {
   publishWill(core, client);
   const { world, session } = client;
-  for (const filter of session.subscriptions.keys()) world.subscriptions.remove(filter, client);
+  for (const filter of session.subscriptions.keys()) detach(core, client, filter);
   session.subscriptions.clear();
+  giveBack(core, client);
   client.retainedToSend.clear();
   client.store.dropQueue(client.queue);
   core.queuedInAll -= client.queued;

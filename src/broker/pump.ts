@@ -64,6 +64,7 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
         // What was queued while the page was on its way is not in it: live is only who has read to the end.
         if (client.tail !== tail) continue;
         client.live = true;
+        if (client.groups !== null) core.windowOpened(client);
         return;
       }
       const nowUs = core.clock.wallMicros();
@@ -165,7 +166,8 @@ function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCurso
   core.turn.touch(connection);
 }
 
-function standOn(core: BrokerCore, world: World, message: StoredMessage): void {
+/** Makes a kept message the one that is sent. */
+export function standOn(core: BrokerCore, world: World, message: StoredMessage): void {
   const topic = world.topics.lookupName(message.topic);
   const properties = message.properties as Buffer | null;
   core.outgoing.begin(viewOf(topic, message.payload as Buffer, { ...message, properties }), 1);

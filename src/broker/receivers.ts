@@ -2,6 +2,7 @@ import type { Subscription } from '../session/index.ts';
 import type { QueueTarget } from '../store/index.ts';
 import type { TopicEntry } from '../topics/index.ts';
 import type { Client } from './client.ts';
+import type { Group } from './group.ts';
 import type { World } from './world.ts';
 
 /** One client that gets a topic: its overlapping subscriptions merged into one delivery (MQTT 5.0, 3.3.4). */
@@ -17,10 +18,15 @@ export type Receiver = {
   readonly target: QueueTarget | null;
 };
 
+/** A group that gets a topic, and where its QoS 1 and 2 messages wait; null: nowhere. */
+export type SharedReceiver = { readonly group: Group; readonly target: QueueTarget | null };
+
 /** Everything that happens to a message of one topic, worked out once per change of the subscriptions. */
 export type Receivers = {
   readonly list: readonly Receiver[];
-  /** The durable queues that a QoS 1 or 2 message goes to: persistent sessions and the recorder. */
+  /** Each gives it to one of its members; null: there is none. */
+  readonly groups: readonly SharedReceiver[] | null;
+  /** The durable queues that a QoS 1 or 2 message goes to: persistent sessions, groups and the recorder. */
   readonly durable: readonly QueueTarget[];
   readonly recorded: boolean;
   readonly anyNoLocal: boolean;
@@ -53,10 +59,19 @@ function findReceivers(world: World, topic: string): Receivers {
     list.push(receiver);
     if (receiver.target && client.persistent) durable.push(receiver.target);
   }
+  const groups = groupsOf(world, topic);
+  if (groups) for (const { target } of groups) if (target) durable.push(target);
   // What is the server's own, and what a device marks as such, is not recorded.
   const recorded = world.recorder !== null && topic.charCodeAt(0) !== DOLLAR;
   if (recorded && world.recorder) durable.push(world.recorder.target);
-  return { list, durable, recorded, anyNoLocal: list.some((receiver) => receiver.own !== receiver) };
+  return { list, groups, durable, recorded, anyNoLocal: list.some((receiver) => receiver.own !== receiver) };
+}
+
+function groupsOf(world: World, topic: string): SharedReceiver[] | null {
+  if (world.groups.byName.size === 0) return null;
+  const found: SharedReceiver[] = [];
+  world.groups.trie.match(topic, (group) => found.push({ group, target: group.target }));
+  return found.length === 0 ? null : found;
 }
 
 function receiverFor(client: Client, subscriptions: readonly Subscription[]): Receiver {

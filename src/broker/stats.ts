@@ -63,19 +63,23 @@ export function countConnected(core: BrokerCore, world: World, by: 1 | -1): void
 
 /** The figures of one world. Looks at each of its sessions: not for the way of a message. */
 export function statsOfWorld(world: World): WorldStats {
-  const { counters, clients, subscriptions, retained, retainedBytes, connected, maxConnected } = world;
+  const { counters, clients, subscriptions, groups, retained, retainedBytes, connected, maxConnected } = world;
   let queued = 0;
   let queuedBytes = 0;
   for (const client of clients.values()) {
     queued += client.queued;
     queuedBytes += client.queuedBytes;
   }
+  for (const group of groups.byName.values()) {
+    queued += group.queued;
+    queuedBytes += group.queuedBytes;
+  }
   return {
     sessions: clients.size,
     connected,
     maxConnected,
-    subscriptions: subscriptions.size,
-    sharedSubscriptions: 0,
+    subscriptions: subscriptions.size + groups.members,
+    sharedSubscriptions: groups.members,
     retained: retained.size,
     retainedBytes,
     queued,

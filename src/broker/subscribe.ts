@@ -1,14 +1,14 @@
 import type { Subscribe, SubscribeEntry, Unsubscribe } from '../codec/index.ts';
 import { EMPTY_PROPERTIES, Reason } from '../codec/index.ts';
-import { topicFilterFault } from '../topics/index.ts';
+import { parseSubscription, type SubscriptionFilter, subscriptionFault } from '../topics/index.ts';
 import type { Client } from './client.ts';
 import { computedFor, viewerOf } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
+import { detach, join } from './groups.ts';
 import type { ComputedTopics } from './hooks.ts';
 import { depthFault } from './names.ts';
 import { refusalInWords } from './problem-information.ts';
-import { advance } from './pump.ts';
 import { tellRefusal } from './refusals.ts';
 
 /** SUBSCRIBE: one answer for each filter, then the retained messages of what was granted [MQTT-3.8.4-1, MQTT-3.8.4-5]. */
@@ -24,7 +24,7 @@ export function subscribe(core: BrokerCore, connection: Connection, client: Clie
     reasons,
     properties: refusalInWords(packet.subscriptions, reasons),
   });
-  advance(core, client);
+  core.windowOpened(client);
 }
 
 /** UNSUBSCRIBE [MQTT-3.10.4-1, MQTT-3.10.4-4]. */
@@ -37,7 +37,7 @@ export function unsubscribe(core: BrokerCore, connection: Connection, client: Cl
       return known ? Reason.success : Reason.noSubscriptionExisted;
     }
     const known = client.session.subscriptions.delete(filter);
-    client.world.subscriptions.remove(filter, client);
+    detach(core, client, filter);
     client.retainedToSend.delete(filter);
     return known ? Reason.success : Reason.noSubscriptionExisted;
   });
@@ -52,19 +52,13 @@ function subscribeOne(
   identifiers: readonly number[],
 ): number {
   const { filter } = entry;
-  const fault = filterFault(core, filter);
+  const parsed = parseSubscription(filter);
+  const shared = parsed.shareName !== null;
+  const fault = filterFault(core, parsed);
   if (fault) return refused(core, connection, filter, Reason.topicFilterInvalid, fault);
-  if (filter.startsWith('$share/')) {
-    return refused(
-      core,
-      connection,
-      filter,
-      Reason.sharedSubscriptionsNotSupported,
-      'shared subscriptions are not there yet',
-    );
-  }
-  const computed = computedFor(core, filter);
+  const computed = computedFor(core, parsed.filter);
   if (computed) {
+    if (shared) return refused(core, connection, filter, Reason.sharedSubscriptionsNotSupported, NOT_COMPUTED);
     return subscribeComputed(core, computed, connection, client, entry, identifiers)
       ? Reason.success
       : refused(core, connection, filter, Reason.notAuthorized, 'no such computed topic for it');
@@ -75,8 +69,9 @@ function subscribeOne(
     // Not accepted, and the server does not wish to reveal the reason (3.9.3).
     return refused(core, connection, filter, Reason.unspecifiedError, 'a rule denies the filter');
   }
-  if (right === 'no') {
-    return refused(core, connection, filter, Reason.notAuthorized, 'its topic rules do not allow the filter');
+  if (right === 'no' || (shared && right !== 'yes')) {
+    const what = right === 'no' ? 'the filter' : 'all of the filter, as a shared subscription needs';
+    return refused(core, connection, filter, Reason.notAuthorized, `its topic rules do not allow ${what}`);
   }
   const { subscriptions } = client.session;
   const isNew = !subscriptions.has(filter);
@@ -97,6 +92,10 @@ function subscribeOne(
     identifier: identifiers[0] ?? null,
   };
   subscriptions.set(filter, subscription);
+  if (shared) {
+    join(core, client, filter, parsed.filter, subscription);
+    return entry.qos; // no retained messages, to none of its members (MQTT 5.0, 4.8.2)
+  }
   client.world.subscriptions.add(filter, client, subscription); // replaces an equal one [MQTT-3.8.4-3]
   if (wantsRetained(entry, isNew)) {
     // Subscribed to again while they are being sent: they are sent anew, from the beginning.
@@ -130,8 +129,8 @@ function subscribeComputed(
   return true;
 }
 
-function filterFault(core: BrokerCore, filter: string): string | null {
-  return topicFilterFault(filter) ?? depthFault(core, filter);
+function filterFault(core: BrokerCore, subscription: SubscriptionFilter): string | null {
+  return subscriptionFault(subscription) ?? depthFault(core, subscription.filter);
 }
 
 function refused(core: BrokerCore, connection: Connection, filter: string, reason: number, why: string): number {
@@ -142,3 +141,5 @@ function refused(core: BrokerCore, connection: Connection, filter: string, reaso
 function* names(search: Iterable<readonly [string, unknown] | null>): Generator<string | null> {
   for (const found of search) yield found === null ? null : found[0];
 }
+
+const NOT_COMPUTED = 'topics that are made for each viewer cannot be shared; subscribe without $share/NAME/';

@@ -2,6 +2,7 @@ import type { Subscription } from '../session/index.ts';
 import type { StoredMessage } from '../store/index.ts';
 import { RetainedIndex, SubscriptionTrie, TopicTable } from '../topics/index.ts';
 import type { Client } from './client.ts';
+import { Groups } from './groups.ts';
 import type { Tap } from './hooks.ts';
 import type { Receivers } from './receivers.ts';
 import type { Qos0Recorder, RecorderTarget } from './recorder-port.ts';
@@ -13,6 +14,8 @@ export class World {
   readonly number: number;
   readonly name: string;
   readonly subscriptions = new SubscriptionTrie<Client, Subscription>();
+  /** Shared subscriptions. */
+  readonly groups = new Groups();
   readonly topics: TopicTable<Receivers>;
   readonly retained = new RetainedIndex<StoredMessage>();
   /** What all retained messages cost, in bytes. */

@@ -19,6 +19,7 @@ export type ServeFlags = {
   readonly anonymous?: string | undefined;
   readonly durability?: string | undefined;
   readonly history?: string | undefined;
+  readonly sharedSubscriptions?: string | undefined;
   readonly logLevel?: string | undefined;
   readonly logFormat?: string | undefined;
   readonly unix?: readonly string[] | undefined;
@@ -198,7 +199,7 @@ function flagName(at: string): string {
   const [first, second] = at.split('.');
   if (first === 'log') return `--log-${second}`;
   if (first === 'tls' && second !== undefined) return `--tls-${second === 'names' ? 'name' : dashed(second)}`;
-  return first === 'limits' ? `--limit ${second ?? ''}`.trim() : `--${first}`;
+  return first === 'limits' ? `--limit ${second ?? ''}`.trim() : `--${dashed(first ?? '')}`;
 }
 
 function dashed(key: string): string {

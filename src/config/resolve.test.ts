@@ -73,6 +73,14 @@ describe('the settings', () => {
     });
   });
 
+  it('say which member of a shared subscription gets a message', () => {
+    expect(settings({}).sharedSubscriptions).toBe('fair');
+    expect(settings({ file: 'sharedSubscriptions: sticky' }).sharedSubscriptions).toBe('sticky');
+    expect(settings({ env: { SONDE_SHARED_SUBSCRIPTIONS: 'sticky' } }).sharedSubscriptions).toBe('sticky');
+    expect(settings({ flags: { sharedSubscriptions: 'sticky' } }).sharedSubscriptions).toBe('sticky');
+    expect(fault({ flags: { sharedSubscriptions: 'random' } })).toMatch('--shared-subscriptions');
+  });
+
   it('read a relative data folder against what named it', () => {
     expect(settings({ file: 'data: here' }).data).toBe(join(folder, 'here'));
     const elsewhere = resolveSettings({ flags: { data: 'here' }, env: {}, cwd: join(folder, 'x') });

@@ -48,6 +48,7 @@ function over(settings: Settings, layer: Layer): Settings {
     anonymous: layer.anonymous ?? settings.anonymous,
     durability: layer.durability ?? settings.durability,
     history: layer.history ?? settings.history,
+    sharedSubscriptions: layer.sharedSubscriptions ?? settings.sharedSubscriptions,
     rules: layer.rules ?? settings.rules,
     limits: { ...settings.limits, ...defined(layer.limits ?? {}) },
     mqtt5: { ...settings.mqtt5, ...defined(layer.mqtt5 ?? {}) },

@@ -85,6 +85,7 @@ export const layerSchema = z
     anonymous: z.enum(['none', 'local', 'all']),
     durability: z.enum(['sync', 'async']),
     history,
+    sharedSubscriptions: z.enum(['fair', 'sticky']),
     // An empty list looks like "nobody may", and would mean "everybody may everything".
     rules: z.array(ruleSchema).min(1, 'is empty, which would restrict nobody; write a rule or leave rules out'),
     limits,

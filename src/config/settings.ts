@@ -1,5 +1,5 @@
 import type { TopicRule } from '../access/index.ts';
-import { type BrokerLimits, DEFAULT_LIMITS, DEFAULT_MQTT5, type Mqtt5Settings } from '../broker/index.ts';
+import { type BrokerLimits, DEFAULT_LIMITS, DEFAULT_MQTT5, type Mqtt5Settings, type Sharing } from '../broker/index.ts';
 import { DEFAULT_TLS, type TlsSettings } from '../certificates/index.ts';
 import type { PlainListener, TlsListener, UnixListener } from './listener.ts';
 
@@ -27,6 +27,8 @@ export type Settings = {
   readonly anonymous: 'none' | 'local' | 'all';
   readonly durability: 'sync' | 'async';
   readonly history: 'duckdb' | 'off';
+  /** Which member of a shared subscription gets a message. */
+  readonly sharedSubscriptions: Sharing;
   readonly rules: readonly TopicRule[];
   readonly limits: Limits;
   /** What MQTT 5.0 leaves to the server; see the broker. */
@@ -50,6 +52,7 @@ export const DEFAULTS: Settings = {
   anonymous: 'local',
   durability: 'sync',
   history: 'duckdb',
+  sharedSubscriptions: 'fair',
   rules: [],
   limits: {
     ...DEFAULT_LIMITS,

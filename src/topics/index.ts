@@ -9,6 +9,8 @@ export {
   utf8Length,
 } from './filter.ts';
 export { RetainedIndex } from './retained-index.ts';
+export type { SubscriptionFilter } from './shared-filter.ts';
+export { isShared, parseSubscription, subscriptionFault } from './shared-filter.ts';
 export { SubscriptionTrie } from './subscription-trie.ts';
 export type { TopicEntry } from './topic-table.ts';
 export { isTopic, TopicNameError, TopicTable } from './topic-table.ts';

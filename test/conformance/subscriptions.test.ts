@@ -143,13 +143,6 @@ describe('a filter', () => {
       expect(await client.drain()).toEqual([]);
     },
   );
-
-  it('of a shared subscription, which is not there yet, is refused and not taken for a topic', async () => {
-    const client = await connect();
-    expect(await client.subscribe('$share/group/a/b', 1)).toBe(0x9e);
-    const old = await connect(4);
-    expect(await old.subscribe('$share/group/a/b', 1)).toBe(0x80);
-  });
 });
 
 describe('a retained message', () => {

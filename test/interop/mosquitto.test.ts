@@ -140,6 +140,35 @@ describe('mosquitto_pub and mosquitto_sub', () => {
     expect(subscriber.lines()).toEqual([...lines, 'last']);
   });
 
+  it.each(qualities)(
+    'share a subscription at QoS %i: each of 2,000 lines comes to one of two, once (4.8.2)',
+    async (qos) => {
+      const topic = newTopic();
+      const args = ['-t', `$share/g/${topic}`, '-q', String(qos)];
+      const members = [await subscribe('%p', ...args), await subscribe('%p', '-V', 'mqttv5', ...args)];
+      const lines = Array.from({ length: 2000 }, (_, n) => `line ${n}`);
+      await runTool('mosquitto_pub', [...at(), '-t', topic, '-q', String(qos), '-l'], `${lines.join('\n')}\n`);
+      const all = () => members.flatMap((member) => member.lines());
+      await waitFor('all lines', () => all().length >= lines.length);
+      expect(all().sort()).toEqual([...lines].sort());
+      for (const member of members) expect(member.lines().length).toBeGreaterThan(100);
+    },
+  );
+
+  it('share a subscription: what one that is killed had not acknowledged comes to the other (4.8.2)', async () => {
+    const topic = newTopic();
+    const args = ['-t', `$share/g/${topic}`, '-q', '1'];
+    const stopped = await subscribe('%p', ...args);
+    const other = await subscribe('%p', ...args);
+    stopped.process.signal('SIGSTOP');
+    const lines = Array.from({ length: 100 }, (_, n) => `line ${n}`);
+    await runTool('mosquitto_pub', [...at(), '-t', topic, '-q', '1', '-l'], `${lines.join('\n')}\n`);
+    await waitFor('half of the lines', () => other.lines().length >= 50);
+    await stopped.end('SIGKILL');
+    await waitFor('the other half', () => other.lines().length >= 100);
+    expect([...other.lines()].sort()).toEqual([...lines].sort());
+  });
+
   it('carry MQTT 5.0 properties from end to end', async () => {
     const topic = newTopic();
     const subscriber = await subscribe('%P|%C|%R|%p', '-V', 'mqttv5', '-t', topic);

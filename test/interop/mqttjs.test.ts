@@ -119,6 +119,25 @@ describe('MQTT.js', () => {
     expect([tcp.got[0]?.payload, socket.got[0]?.payload]).toEqual(['b', 'a']);
   });
 
+  it.each(protocols)(
+    'shares a subscription over both doors in MQTT %s: each message once (4.8.2)',
+    async (_, protocolVersion) => {
+      const topic = newTopic();
+      const members = [await open('tcp', { protocolVersion }), await open('websocket', { protocolVersion })];
+      for (const { client } of members) {
+        const [granted] = await client.subscribeAsync(`$share/g/${topic}`, { qos: 2 });
+        expect(granted?.qos).toBe(2);
+      }
+      const { client } = await open('tcp', { protocolVersion });
+      const sent = Array.from({ length: 300 }, (_, n) => `value ${n}`);
+      await Promise.all(sent.map((text, n) => client.publishAsync(topic, text, { qos: (n % 3) as 0 | 1 | 2 })));
+      const all = () => members.flatMap(({ got }) => got.map(({ payload }) => payload));
+      await waitFor('all messages', () => all().length >= sent.length);
+      expect(all().sort()).toEqual([...sent].sort());
+      for (const { got } of members) expect(got.length).toBeGreaterThan(50);
+    },
+  );
+
   it('is given a client id when it has none, and told which (MQTT 5.0)', async () => {
     const one = await open('tcp', { protocolVersion: 5, clientId: '' });
     const two = await open('tcp', { protocolVersion: 5, clientId: '' });

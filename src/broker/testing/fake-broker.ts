@@ -31,6 +31,7 @@ export function fakeBroker(
     limits?: Partial<BrokerLimits>;
     mqtt5?: Partial<Mqtt5Settings>;
     worlds?: string[];
+    sharedSubscriptions?: 'fair' | 'sticky';
   } = {},
 ): FakeBroker {
   const clock = manualClock();
@@ -44,6 +45,7 @@ export function fakeBroker(
     logger,
     ...(options.mqtt5 ? { mqtt5: options.mqtt5 } : {}),
     ...(options.limits ? { limits: options.limits } : {}),
+    ...(options.sharedSubscriptions ? { sharedSubscriptions: options.sharedSubscriptions } : {}),
     ...(options.worlds ? { worlds: options.worlds } : {}),
   });
   const wait = (ms: number): void => {

@@ -25,6 +25,10 @@ export function serveCommand(context: CliContext): Command {
     .option('--anonymous <who>', 'who needs no token: none, local (this machine) or all (default local)')
     .option('--durability <mode>', 'sync or async (default sync)')
     .option('--history <engine>', 'duckdb or off (default duckdb)')
+    .option(
+      '--shared-subscriptions <choice>',
+      'members take turns (fair, the default) or one gets all it can take (sticky)',
+    )
     .option('--limit <name=value>', "one of the configuration file's limits, may be repeated", collect)
     .option('--log-level <level>', 'debug, info, warn or error (default info)')
     .option('--log-format <format>', 'pretty or json (default pretty)')
