@@ -32,8 +32,9 @@ export function scramFor({ mechanism, key, secret }: ScramSignIn): {
       });
       client.handleAuth = (packet, done) => {
         asker.final(packet.properties?.authenticationData ?? Buffer.alloc(0)).then(
-          (final) => done(undefined, { cmd: 'auth', reasonCode: CONTINUE, properties: propertiesOf(final) }),
-          (error: Error) => done(error),
+          (final) =>
+            setImmediate(done, undefined, { cmd: 'auth', reasonCode: CONTINUE, properties: propertiesOf(final) }),
+          (error: Error) => setImmediate(done, error),
         );
       };
     },

@@ -14,9 +14,8 @@ let sonde: RunningSonde;
 const clients: MqttClient[] = [];
 beforeAll(async () => {
   sonde = await startSonde({ anonymous: 'none' });
-  const { code, stderr } = await sondeCommand([
-    ...['token', 'create', '--key', KEY, '--secret', SECRET, '--data', sonde.dataDir],
-  ]);
+  const args = ['token', 'create', '--key', KEY, '--secret', SECRET, '--data', sonde.dataDir];
+  const { code, stderr } = await sondeCommand(args);
   if (code !== 0) throw new Error(stderr);
 });
 afterAll(() => sonde?.stop());
@@ -30,9 +29,11 @@ const asks = (mechanism: ScramMechanism, secret = SECRET): ScramClient => {
   return scramClient(mechanism, KEY, secret, `nonce${serial}`);
 };
 
+const noted: (packet: IAuthPacket) => void = () => {};
+
 /** An own client of MQTT.js, by its options and its handler alone. */
 async function open(door: 'tcp' | 'websocket', mechanism: ScramMechanism, secret = SECRET) {
-  const state = { asker: asks(mechanism, secret), ended: (_: IAuthPacket): void => {} };
+  const state = { asker: asks(mechanism, secret), ended: noted };
   const propertiesOf = (authenticationData: Buffer) => ({ authenticationMethod: mechanism.name, authenticationData });
   const options: IClientOptions = {
     protocolVersion: 5,
@@ -49,8 +50,8 @@ async function open(door: 'tcp' | 'websocket', mechanism: ScramMechanism, secret
       return;
     }
     state.asker.final(packet.properties?.authenticationData ?? Buffer.alloc(0)).then(
-      (final) => done(undefined, { cmd: 'auth', reasonCode: CONTINUE, properties: propertiesOf(final) }),
-      (error: Error) => done(error),
+      (final) => setImmediate(done, undefined, { cmd: 'auth', reasonCode: CONTINUE, properties: propertiesOf(final) }),
+      (error: Error) => setImmediate(done, error),
     );
   };
   const connack = await new Promise<IConnackPacket>((resolve, reject) => {
