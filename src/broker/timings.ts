@@ -18,7 +18,13 @@ const FAST_S = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05
 /** Up to a day: a session may be away for long. */
 const PATIENT_S = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 86_400];
 
-/** When the messages came whose acknowledgements are on their way. What came in one read shares one entry. */
+/** Half of the least bound above. */
+const GRAIN_MS = 0.05;
+
+/**
+ * When the messages came whose acknowledgements are on their way. What came within GRAIN_MS shares one entry, as of the
+ * first: so a thousand devices with a message each are some ten entries.
+ */
 export class AckTimes {
   // Used again and again: a turn makes no arrays.
   readonly #cameMs: number[] = [];
@@ -32,9 +38,13 @@ export class AckTimes {
   /** `cameMs`: monotonic. */
   add(cameMs: number, count = 1): void {
     const last = this.#used - 1;
-    if (last >= 0 && this.#cameMs[last] === cameMs) {
-      this.#counts[last] = (this.#counts[last] as number) + count;
-      return;
+    if (last >= 0) {
+      const laterMs = cameMs - (this.#cameMs[last] as number);
+      // Those that waited for a commit are older.
+      if (laterMs >= 0 && laterMs < GRAIN_MS) {
+        this.#counts[last] = (this.#counts[last] as number) + count;
+        return;
+      }
     }
     this.#cameMs[this.#used] = cameMs;
     this.#counts[this.#used] = count;
