@@ -294,6 +294,10 @@ function expel(core: BrokerCore, principal: string): void {
   for (const [connection, waiting] of core.slowedDown) {
     if (waiting.principal === principal) connection.refuse(Reason.notAuthorized, `the right of ${principal} has ended`);
   }
+  for (const world of core.worlds.values()) {
+    // Its last word neither, whether it is here or its will waits.
+    for (const client of world.clients.values()) if (client.principal.name === principal) client.will = null;
+  }
   for (const connection of core.connections) {
     if (connection.client?.principal.name === principal) {
       connection.disconnect(Reason.administrativeAction, `the right of ${principal} has ended`);

@@ -101,15 +101,15 @@ export function sendInFlight(
   const connection = client.connection as Connection;
   const size = core.outgoing.send(connection, qos, retain, false, id, subscriptionIdentifiers);
   if (size === 0) {
-    tooLarge(core, client, id, entry);
+    giveUp(core, client, id, entry); // larger than it takes [MQTT-3.1.2-25]
     return;
   }
   countSent(core, client, connection);
   core.turn.touch(connection);
 }
 
-/** A message is larger than this client takes: done with, as if it had been delivered [MQTT-3.1.2-25]. */
-export function tooLarge(core: BrokerCore, client: Client, id: number, entry: QueueEntry | null): void {
+/** A message that this client does not take, or may not have any more: done with, as if it had been delivered. */
+export function giveUp(core: BrokerCore, client: Client, id: number, entry: QueueEntry | null): void {
   client.session.inflight.end(id);
   core.delivered(client, entry);
   drop(client);

@@ -3,7 +3,7 @@ import type { QueueEntry, StoredMessage } from '../store/index.ts';
 import type { Client, RetainedCursor } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import { countQueued, countSent, countTaken, drop, sendInFlight, tooLarge } from './deliver.ts';
+import { countQueued, countSent, countTaken, drop, giveUp, sendInFlight } from './deliver.ts';
 import { dropExpired, dropExpiredRetained, isExpired, secondsLeft } from './expiry.ts';
 import { viewOf } from './message-view.ts';
 import type { World } from './world.ts';
@@ -39,11 +39,16 @@ function sendAgain(core: BrokerCore, client: Client, connection: Connection): vo
     if (state === InflightState.awaitsPubcomp) connection.writeAck(PUBREL, id, 0);
     const entry = inflight.entryOf(id);
     if (!isPublish || entry === null) continue;
+    if (!mayReceive(client, entry.message)) {
+      giveUp(core, client, id, entry);
+      continue;
+    }
     standOn(core, client.world, entry.message);
     const qos = state === InflightState.awaitsPuback ? 1 : 2;
     const retain = entry.message.retain && entry.target.retainAsPublished;
     const size = core.outgoing.send(connection, qos, retain, true, id, entry.target.subscriptionIdentifiers);
-    if (size === 0) tooLarge(core, client, id, entry);
+    if (size === 0)
+      giveUp(core, client, id, entry); // larger than it takes [MQTT-3.1.2-25]
     else countSent(core, client, connection);
     core.turn.touch(connection);
   }
@@ -79,12 +84,25 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
   }
 }
 
+/** Asked when a message goes out: its rights may be others than when it was queued. */
+function mayReceive(client: Client, message: StoredMessage): boolean {
+  const { rules } = client.principal;
+  return rules.all || rules.mayReceive(message.topic);
+}
+
 function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry, nowUs: number): void {
   const { message, target, number } = entry;
   core.timings.queued.observe(Math.max(0, nowUs - message.arrivedUs) / 1e6); // the wall clock may have been stepped back
   client.cursor = number;
   if (isExpired(core, message)) {
     dropExpired(core, client, entry); // [MQTT-3.3.2-5]
+    return;
+  }
+  if (!mayReceive(client, message)) {
+    client.store.ack(client.queue, number);
+    core.turn.wrote();
+    countTaken(core, client, message);
+    drop(client);
     return;
   }
   standOn(core, client.world, message);
@@ -113,8 +131,7 @@ function sendRetained(core: BrokerCore, client: Client): void {
       return;
     }
     const message = client.world.retained.get(next.value);
-    const rules = client.principal.rules;
-    if (message === undefined || (!rules.all && !rules.mayReceive(message.topic))) continue;
+    if (message === undefined || !mayReceive(client, message)) continue;
     if (isExpired(core, message)) {
       dropExpiredRetained(client.world, message); // [MQTT-3.3.2-5]
       continue;

@@ -37,6 +37,7 @@ export async function replay(actions: readonly Action[]): Promise<void> {
     await settle();
   }
 
+  /** The broker's last look at the clock is due when time goes on again. */
   async function wait(seconds: number): Promise<void> {
     await settle();
     for (let n = 0; n < seconds; n++) {
@@ -69,10 +70,8 @@ export async function replay(actions: readonly Action[]): Promise<void> {
 
   try {
     for (const action of [...actions, ...EPILOGUE]) {
-      const wasDue = isTickDue;
       await perform(action);
       if (!action.hurry) await settle();
-      if (wasDue && isTickDue) await tick();
     }
   } finally {
     await broker.close();
