@@ -28,7 +28,7 @@ export async function startMosquitto(file) {
   const folder = mkdtempSync(join(tmpdir(), 'mosquitto-paho-'));
   const port = await freePort();
   const rules = join(folder, 'acl');
-  writeFileSync(rules, 'topic readwrite #\ntopic deny test/nosubscribe\n', { mode: 0o600 });
+  writeFileSync(rules, 'topic readwrite #\ntopic readwrite $TopicA/#\ntopic deny test/nosubscribe\n', { mode: 0o600 });
   const settings = [
     `listener ${port} 127.0.0.1`,
     // Root's Mosquitto would become another user, who cannot read the rules.
