@@ -69,7 +69,7 @@ describe('hostile clients', () => {
 
     it("$SYS, $share and $sonde are nobody's to publish, by any door: PUBLISH, alias, will, REST", async () => {
       const watcher = await connect();
-      for (const filter of ['$SYS/#', '$SYS', '$sonde/x']) await watcher.subscribe(filter);
+      for (const filter of ['$SYS/a', '$SYS', '$sonde/x']) await watcher.subscribe(filter);
       await watcher.drain();
       const from = await connect();
       from.send(publishBytes(5, '$SYS/a', 'x', { qos: 1, id: 1, properties: [0x23, 0, 1] }));
@@ -111,6 +111,16 @@ describe('hostile clients', () => {
         clearInterval(dribble);
       }
       await waitFor('the log line', () => /no CONNECT in time/.test(sonde.log()));
+    });
+
+    it('the longest keep-alive there is keeps an unauthenticated socket no longer than the time for CONNECT', async () => {
+      const bytes = connectBytes({ level: 4, id: 'slowite', keepAlive: 65_535 });
+      const all = await Promise.all(Array.from({ length: 200 }, () => clients.open(4)));
+      for (const client of all) client.send(bytes.subarray(0, -1)); // all but its last byte
+      for (const client of all) expect(await client.endBytes(8000)).toHaveLength(0);
+      const whole = await clients.open(4);
+      whole.send(bytes);
+      expect(await whole.take('connack')).toMatchObject({ reason: 0 });
     });
 
     it('half-open sockets are closed in both directions', async () => {
@@ -377,6 +387,32 @@ describe('hostile clients', () => {
     };
     return all.filter(({ clientId }) => clientId.startsWith(prefix)).reduce((sum, { bytesIn }) => sum + bytesIn, 0);
   }
+});
+
+describe('class 13: more sockets than there is room for', () => {
+  const clients = clientsOf(() => sonde.mqttPort);
+  let sonde: RunningSonde;
+  beforeAll(async () => {
+    sonde = await startSonde({ args: ['--limit', 'maxConnections=50'] });
+  });
+  afterAll(() => sonde?.stop());
+  afterEach(() => clients.closeAll());
+
+  it('are closed at once, those who are in stay, and there is room again when some go', async () => {
+    const known = await clients.connect({ level: 4, id: 'known' });
+    const idle = await Promise.all(Array.from({ length: 49 }, () => clients.open(4)));
+    const late = await clients.open(4);
+    late.send(connectBytes({ level: 4, id: 'late' }));
+    expect(await late.endBytes()).toHaveLength(0);
+    expect(await known.drain()).toEqual([]);
+    for (const client of idle) client.destroy();
+    await waitFor('room', async () => {
+      const next = await clients.open(4);
+      next.send(connectBytes({ level: 4, id: 'next' }));
+      return (await next.anything())?.type === 'connack';
+    });
+    expect(sonde.log()).toMatch(/the limit of connections is reached/);
+  });
 });
 
 describe('hostile names before the rules', () => {

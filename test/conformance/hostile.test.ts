@@ -85,6 +85,9 @@ describe('hostile input', () => {
       ['the remaining length, five bytes', Buffer.from([0x32, 0xff, 0xff, 0xff, 0xff, 0x7f])],
       ['the remaining length, not minimal', Buffer.from([0xc0, 0x80, 0])],
       ['the property length, five bytes', packet(0x30, text('a'), [0xff, 0xff, 0xff, 0xff, 0x01])],
+      ['the property length, not minimal', packet(0x30, text('a'), [0x80, 0x00])],
+      ['a subscription identifier, not minimal', subscribeBytes(5, 1, [['a', 0]], [0x0b, 0x81, 0x00])],
+      ['the property length of a PUBACK, five bytes', packet(0x40, [0, 1, 0], [0x80, 0x80, 0x80, 0x80, 0x01])],
       ['the property length, endless', packet(0x30, text('a'), [0xff, 0xff])],
       ['a property identifier, two bytes', packet(0x30, text('a'), [3, 0x81, 0x00, 1])],
       ['a subscription identifier, five bytes', subscribeBytes(5, 1, [['a', 0]], [0x0b, 0xff, 0xff, 0xff, 0xff, 0x01])],
@@ -117,6 +120,28 @@ describe('hostile input', () => {
       client.send(bytes);
       const last = (await client.end()).at(-1);
       expect(reasons).toContain(last?.type === 'disconnect' ? last.reason : 0);
+    });
+
+    it.each([3, 4, 5] as const)(
+      'a will without a topic is refused, and published to nobody, at level %i',
+      async (level) => {
+        const watcher = await connect();
+        await watcher.subscribe('#');
+        await watcher.drain();
+        const client = await clients.open(level);
+        client.send(connectBytes({ level, id: 'no-will-topic', will: { topic: '', payload: 'x' } }));
+        for (const answer of await client.end()) expect(answer).not.toMatchObject({ type: 'connack', reason: 0 });
+        const wills = (await watcher.drain()).filter((each) => each.type === 'publish' && each.topic === '');
+        expect(wills).toEqual([]);
+      },
+    );
+
+    it('a filter of no length is refused or the end, and subscribes to nothing', async () => {
+      const client = await connect();
+      client.send(subscribeBytes(5, 1, [['', 0]]));
+      const answer = await client.anything();
+      const reason = answer?.type === 'suback' ? answer.reasons[0] : answer?.type === 'disconnect' ? answer.reason : 0;
+      expect([0x81, 0x82, 0x8f]).toContain(reason);
     });
 
     it('an empty user name is not anonymous: it is a name that nobody has', async () => {

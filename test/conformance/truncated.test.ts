@@ -60,7 +60,7 @@ const connects = ([3, 4, 5] as const).map(
     ] as const,
 );
 
-describe('a packet whose length lies', () => {
+describe('class 3: a packet whose length lies', () => {
   let sonde: RunningSonde;
   const clients = clientsOf(() => sonde.mqttPort);
   let serial = 0;

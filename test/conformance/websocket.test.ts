@@ -73,7 +73,7 @@ describe('over WebSocket', () => {
     expect(joined.received()).toEqual(Buffer.from([0x20, 2, 0, 0, 0x90, 3, 0, 1, 0, 0xd0, 0]));
   });
 
-  it('a remaining length that no frame fulfils is waited for, and costs nobody anything', async () => {
+  it('class 3: a remaining length that no frame fulfils is waited for, and costs nobody anything', async () => {
     const liar = await signedIn('ws-liar');
     liar.send(Buffer.concat([Buffer.from([0x30, 0x80, 0x20]), text('a')]));
     const other = await signedIn('ws-other');

@@ -57,7 +57,7 @@ export function createModel() {
 
   function disconnect(link: Link, withWill: boolean, expiryS: number | null): void {
     const { session } = link;
-    const isWrong = expiryS !== null && expiryS > 0 && session.expiryS === 0; // [MQTT-3.14.2-2]
+    const isWrong = expiryS !== null && expiryS > 0 && session.expiryS === 0; // MQTT 5.0, 3.14.2.2.2
     if (expiryS !== null && !isWrong) session.expiryS = expiryS;
     if (!withWill && !isWrong) session.will = null; // [MQTT-3.14.4-3]
     if (isWrong) close(link, 0x82);
@@ -185,7 +185,7 @@ export function createModel() {
     const isAgain = packet.type === 'pubrel' && again[0]?.awaits === 'pubcomp' && again[0].id === packet.packetId;
     if (isAgain) return again.shift() !== undefined; // [MQTT-4.4.0-1]
     const at = link.answers.findIndex((answer) => answer.startsWith(packet.type));
-    return link.answers.splice(at, 1)[0] === answerOf(packet); // [MQTT-4.6.0-2..4]
+    return link.answers.splice(at, 1)[0] === answerOf(packet);
   }
 
   function sawPublish(link: Link, packet: Published): boolean {
@@ -199,9 +199,9 @@ export function createModel() {
     if (inflight.length - again.length >= link.window) return false; // [MQTT-3.3.4-9]
     const [first] = again;
     if (first && packet.dup && first.id === packet.packetId && is(first)) return again.shift() !== undefined; // [MQTT-4.4.0-1]
-    if (first || inflight.some(({ id }) => id === packet.packetId)) return false; // [MQTT-4.6.0-1] [MQTT-2.2.1-4]
+    if (first || inflight.some(({ id }) => id === packet.packetId)) return false; // [MQTT-4.6.0-6] [MQTT-2.2.1-4]
     while (queue[0] && isExpired(queue[0].message) && !(queue[0].mayBeAgain && is(queue[0]))) queue.shift();
-    const isQueued = is(queue[0]) && packet.dup <= (queue[0]?.mayBeAgain ?? false); // [MQTT-3.3.1-2]
+    const isQueued = is(queue[0]) && packet.dup <= (queue[0]?.mayBeAgain ?? false); // [MQTT-3.3.1-1]
     const delivery = isQueued ? queue.shift() : packet.dup ? null : takeRetained(link, packet);
     if (delivery) inflight.push({ ...delivery, id: packet.packetId, awaits: packet.qos === 1 ? 'puback' : 'pubrec' });
     return delivery !== null && delivery !== undefined;

@@ -25,7 +25,7 @@ export function refresh({ found }: Search, retained: ReadonlyMap<string, Message
   }
 }
 
-/** The retained message that a PUBLISH is, once [MQTT-3.3.1-8]: one that must come, or one that may. */
+/** The retained message that a PUBLISH is, once [MQTT-3.3.1-9]: one that must come, or one that may. */
 export function take(
   { subscription, found }: Search,
   must: boolean,

@@ -89,7 +89,7 @@ export function matches(filter: string, topic: string): boolean {
   const levels = topic.split('/');
   const wanted = filter.split('/');
   for (const [at, level] of wanted.entries()) {
-    if (level === '#') return true; // [MQTT-4.7.1-2]
+    if (level === '#') return true; // [MQTT-4.7.1-1]
     if (at >= levels.length || (level !== '+' && level !== levels[at])) return false;
   }
   return wanted.length === levels.length;
