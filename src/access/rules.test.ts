@@ -181,3 +181,18 @@ describe('a filter that a rule denies', () => {
     expect(dependsOnClientId([deny(['dev/%c/key'])], 'token', 'classroom-1')).toBe(true);
   });
 });
+
+describe('a rule for certificates', () => {
+  const of = (subject: TopicRule['subject']): TopicRule => ({ subject, publish: ['devices/%u/#'], subscribe: [] });
+  const holder = { kind: 'certificate', user: 'esp-1', clientId: 'x', readOnly: false } as const;
+
+  it('names one, or every one, and no token of the same name', () => {
+    for (const rule of [of({ kind: 'certificate', user: 'esp-1' }), of({ kind: 'every-certificate' })]) {
+      expect(compileRules([rule], holder).mayPublish('devices/esp-1/state')).toBe(true);
+      expect(compileRules([rule], holder).mayPublish('devices/esp-2/state')).toBe(false);
+      expect(compileRules([rule], { ...holder, kind: 'token' }).all).toBe(true);
+    }
+    expect(compileRules([of({ kind: 'certificate', user: 'esp-2' })], holder).all).toBe(true);
+    expect(compileRules([of({ kind: 'every-token' })], holder).all).toBe(true);
+  });
+});

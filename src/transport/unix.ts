@@ -97,7 +97,8 @@ function bind(server: net.Server, path: string, mode: number): Promise<void> {
 function asOperatorError(error: Error, path: string): Error {
   const code = systemCode(error);
   if (code === 'EACCES' || code === 'EPERM' || code === 'ENOENT' || code === 'EROFS') {
-    const why = code === 'ENOENT' ? 'there is no such folder' : 'not allowed';
+    // libuv says "not allowed" for a folder that is not there, too.
+    const why = fs.existsSync(dirname(path)) ? 'not allowed' : 'there is no such folder';
     return new OperatorError(`MQTT cannot listen on ${path}: ${why}`, `Check the folder ${dirname(path)}.`, {
       cause: error,
     });

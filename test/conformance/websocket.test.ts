@@ -73,6 +73,37 @@ describe('over WebSocket', () => {
     expect(joined.received()).toEqual(Buffer.from([0x20, 2, 0, 0, 0x90, 3, 0, 1, 0, 0xd0, 0]));
   });
 
+  it('fragments of a message, empty frames and empty fragments are only bytes [MQTT-6.0.0-2]', async () => {
+    const watcher = await clients.connect({ level: 4, id: 'ws-watcher-2' });
+    await watcher.subscribe('ws/#');
+    const one = await browser();
+    const bytes = Buffer.concat([
+      connectBytes({ level: 4, id: 'ws-fragments' }),
+      publishBytes(4, 'ws/first', 'x'),
+      publishBytes(4, 'ws/second', 'y'),
+    ]);
+    one.send(Buffer.alloc(0));
+    for (let at = 0; at < bytes.length; at += 3) {
+      one.socket.send(bytes.subarray(at, at + 3), { fin: false });
+      one.socket.send(Buffer.alloc(0), { fin: at % 2 === 0 || at + 3 >= bytes.length });
+    }
+    expect((await watcher.take('publish')).topic).toBe('ws/first');
+    expect((await watcher.take('publish')).topic).toBe('ws/second');
+    one.send(Buffer.alloc(0));
+    one.send(PINGREQ);
+    await waitFor('PINGRESP', () => one.received().includes(0xd0));
+  });
+
+  it('a text frame is the end before CONNECT too, also an empty one and one in fragments [MQTT-6.0.0-1]', async () => {
+    const empty = await browser();
+    empty.socket.send('');
+    await waitFor('the end', () => empty.closed() !== undefined);
+    const parts = await browser();
+    parts.socket.send('a', { fin: false });
+    parts.socket.send('b', { fin: true });
+    await waitFor('the end', () => parts.closed() !== undefined);
+  });
+
   it('class 3: a remaining length that no frame fulfils is waited for, and costs nobody anything', async () => {
     const liar = await signedIn('ws-liar');
     liar.send(Buffer.concat([Buffer.from([0x30, 0x80, 0x20]), text('a')]));
@@ -118,6 +149,10 @@ describe('over WebSocket', () => {
     expect(one.socket.protocol).toBe('mqtt');
     const old = await browser('/mqtt', ['mqttv3.1']);
     expect(old.socket.protocol).toBe('mqttv3.1');
+    const elsewhere = await browser('/', ['chat', 'mqttv3.1']);
+    expect(elsewhere.socket.protocol).toBe('mqttv3.1');
+    const both = await browser('/mqtt?x=1', ['mqttv3.1', 'mqtt']);
+    expect(both.socket.protocol).toBe('mqtt');
     await expect(browser('/elsewhere', ['chat'])).rejects.toThrow(/404/);
   });
 

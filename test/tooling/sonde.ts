@@ -16,6 +16,8 @@ export type SondeOptions = {
   /** Default: free ones. Given to come back on the same ports after a restart. */
   readonly mqttPort?: number;
   readonly httpPort?: number;
+  /** The configuration file among `args` says where to listen, also on the two ports above. */
+  readonly listenersByFile?: boolean;
   /** More arguments of `serve`. */
   readonly args?: readonly string[];
   /** The Node to run it with; default this one. */
@@ -117,10 +119,7 @@ function serveArguments(options: SondeOptions, dataDir: string, mqttPort: number
     'serve',
     '--data',
     dataDir,
-    '--mqtt',
-    `127.0.0.1:${mqttPort}`,
-    '--http',
-    `127.0.0.1:${httpPort}`,
+    ...(options.listenersByFile ? [] : ['--mqtt', `127.0.0.1:${mqttPort}`, '--http', `127.0.0.1:${httpPort}`]),
     '--anonymous',
     options.anonymous ?? 'local',
     '--history',
