@@ -73,7 +73,7 @@ describe('over WebSocket', () => {
     expect(joined.received()).toEqual(Buffer.from([0x20, 2, 0, 0, 0x90, 3, 0, 1, 0, 0xd0, 0]));
   });
 
-  it('fragments of a message, empty frames and empty fragments are only bytes [MQTT-6.0.0-2]', async () => {
+  it('fragments of a message, empty frames and empty fragments are only bytes [MQTT-6.0.0-2, MQTT3-6.0.0-2]', async () => {
     const watcher = await clients.connect({ level: 4, id: 'ws-watcher-2' });
     await watcher.subscribe('ws/#');
     const one = await browser();
@@ -94,7 +94,7 @@ describe('over WebSocket', () => {
     await waitFor('PINGRESP', () => one.received().includes(0xd0));
   });
 
-  it('a text frame is the end before CONNECT too, also an empty one and one in fragments [MQTT-6.0.0-1]', async () => {
+  it('a text frame is the end before CONNECT too, also an empty one and one in fragments [MQTT-6.0.0-1, MQTT3-6.0.0-1]', async () => {
     const empty = await browser();
     empty.socket.send('');
     await waitFor('the end', () => empty.closed() !== undefined);
