@@ -5,5 +5,5 @@ export { Histogram } from './histogram.ts';
 export type { LogFields, Logger } from './logger.ts';
 export { silentLogger } from './logger.ts';
 export { type LockHolder, type LockMachine, type LockResult, takeLock } from './process-lock.ts';
-export { type OnBytes, readShared } from './shared-read.ts';
+export { type BytesReader, readShared } from './shared-read.ts';
 export { type StreamHandle, streamBinding, type WriteRequest } from './stream-binding.ts';

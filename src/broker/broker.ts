@@ -111,6 +111,7 @@ export function createBroker(options: BrokerOptions): Broker {
     queuedInAll: 0,
     recorderFull: false,
     message: noMessage(),
+    arrivedMs: 0,
     arrivedUs: 0,
     frameStart: 0,
     connect: (connection, packet) => connect(core, connection, packet),

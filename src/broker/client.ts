@@ -15,10 +15,16 @@ import type { World } from './world.ts';
  * `pump` reads them in pages as there is room, until the queue is empty and it is live again.
  */
 export class Client {
-  readonly world: World;
-  readonly session: Session<QueueEntry>;
-  principal: Principal;
+  // What each message needs comes first: see Connection.
   connection: Connection | null = null;
+  readonly world: World;
+  principal: Principal;
+  messagesIn = 0;
+  bytesIn = 0;
+  messagesOut = 0;
+  bytesOut = 0;
+  dropped = 0;
+  readonly session: Session<QueueEntry>;
 
   /** Outlives its connection: every QoS 1 and 2 message goes through its queue in the durable store. */
   readonly persistent: boolean;
@@ -61,11 +67,6 @@ export class Client {
   willAtMs: number | null = null;
   connectedAtUs = 0;
   disconnectedAtUs: number | null = null;
-  messagesIn = 0;
-  messagesOut = 0;
-  bytesIn = 0;
-  bytesOut = 0;
-  dropped = 0;
   /** What its connections took from each other; null as long as none did. */
   takeovers: Takeovers | null = null;
   expired = 0;

@@ -55,7 +55,8 @@ export type BrokerCore = {
   recorderFull: boolean;
   /** The message that is worked on: one object for all. */
   readonly message: MessageView;
-  /** Arrival of the chunk that is worked on, wall clock. */
+  /** Arrival of the chunk that is worked on, monotonic and by the wall clock. */
+  arrivedMs: number;
   arrivedUs: number;
   /** Where the packet that is worked on starts in its chunk. */
   frameStart: number;

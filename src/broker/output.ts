@@ -8,12 +8,12 @@ import type { Wire } from './wire.ts';
  *    sealed: [ chunk | a large payload by reference | chunk ]   current: [ ####......... ]
  */
 export class Output {
-  /** The memory to write into, after `reserve`. */
-  buffer: Buffer = NOTHING.bytes;
   /** Bytes that wait here or in the wire. */
   bytes = 0;
-  #chunk: Chunk = NOTHING;
+  /** The memory to write into, after `reserve`. */
+  buffer: Buffer = NOTHING.bytes;
   #length = 0;
+  #chunk: Chunk = NOTHING;
   #sealed: Buffer[] | null = null;
   /** Chunks that `#sealed` shows parts of. */
   #sealedChunks: Chunk[] | null = null;

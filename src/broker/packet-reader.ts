@@ -1,8 +1,10 @@
 import { type Frame, newFrame, ProtocolFault, Reason, readFrame } from '../codec/index.ts';
 import { Tail } from './tail.ts';
 
-/** What is done with the packets that a reader finds. */
+/** What is done with the packets that come on one connection. */
 export type PacketHandler = {
+  /** The unfinished packet at the end of what came, or what is kept unread; null: nothing. Of `readPackets` and its kin. */
+  tail: Tail | null;
   /** A fixed header is complete: throws a ProtocolFault for a packet that may not come now, or not so large. */
   readonly checkHeader: (firstByte: number, size: number) => void;
   /** The remaining length at `at` is malformed: finds the packet otherwise. Answers as `readFrame` does. */
@@ -16,65 +18,52 @@ export type PacketHandler = {
 // One thread, and no packet is looked for within the handling of another.
 const frame = newFrame();
 
-/** Cuts the bytes of one connection into packets, however they were split on their way. */
-export class PacketReader {
-  readonly #handler: PacketHandler;
-  readonly #tail = new Tail();
-
-  constructor(handler: PacketHandler) {
-    this.#handler = handler;
+/**
+ * Gives the whole packets in chunk[0..length) to their handler, however the bytes were split on their way, and keeps what is
+ * unfinished; the chunk is not needed afterwards. Throws what the handler throws.
+ */
+export function readPackets(handler: PacketHandler, chunk: Buffer, length: number): void {
+  const { tail } = handler;
+  if (tail === null) {
+    cut(handler, chunk, length);
+    return;
   }
+  tail.append(chunk, 0, length);
+  if (tail.promising) readKept(handler);
+}
 
-  /** Bytes that are kept. */
-  get kept(): number {
-    return this.#tail.length;
-  }
+/** Keeps chunk[0..length) unread. */
+export function keepUnread(handler: PacketHandler, chunk: Buffer, length: number): void {
+  if (handler.tail === null) handler.tail = new Tail(chunk, 0, length, 0);
+  else handler.tail.append(chunk, 0, length);
+}
 
-  /** Reads chunk[0..length); the chunk is not needed afterwards. Throws what the handler throws. */
-  read(chunk: Buffer, length: number): void {
-    if (this.#tail.length === 0) {
-      this.#cut(chunk, length);
+/** Reads what was kept. */
+export function readKept(handler: PacketHandler): void {
+  const kept = handler.tail;
+  if (kept === null) return;
+  handler.tail = null;
+  cut(handler, kept.buffer, kept.length);
+}
+
+function cut(handler: PacketHandler, buffer: Buffer, limit: number): void {
+  let at = 0;
+  while (at < limit) {
+    let found = readFrame(buffer, at, limit, frame);
+    if (found < 0) found = handler.malformedLength(buffer, at, limit, frame);
+    if (found < 0) throw new ProtocolFault(Reason.malformedPacket, 'the remaining length is malformed');
+    const size = frame.bodyEnd === 0 ? 0 : frame.bodyEnd - at;
+    if (size > 0) handler.checkHeader(frame.firstByte, size);
+    if (found === 0) {
+      handler.tail = new Tail(buffer, at, limit, size);
       return;
     }
-    this.#tail.append(chunk, 0, length);
-    if (this.#tail.promising) this.readKept();
-  }
-
-  /** Keeps chunk[0..length) unread. */
-  keep(chunk: Buffer, length: number): void {
-    this.#tail.append(chunk, 0, length);
-  }
-
-  /** Reads what was kept. */
-  readKept(): void {
-    if (this.#tail.length === 0) return;
-    const kept = this.#tail.take();
-    this.#cut(kept.buffer, kept.length);
-  }
-
-  clear(): void {
-    this.#tail.clear();
-  }
-
-  #cut(buffer: Buffer, limit: number): void {
-    let at = 0;
-    while (at < limit) {
-      let found = readFrame(buffer, at, limit, frame);
-      if (found < 0) found = this.#handler.malformedLength(buffer, at, limit, frame);
-      if (found < 0) throw new ProtocolFault(Reason.malformedPacket, 'the remaining length is malformed');
-      const size = frame.bodyEnd === 0 ? 0 : frame.bodyEnd - at;
-      if (size > 0) this.#handler.checkHeader(frame.firstByte, size);
-      if (found === 0) {
-        this.#tail.keep(buffer, at, limit, size);
-        return;
-      }
-      const end = frame.bodyEnd;
-      this.#handler.packet(buffer, at, frame.firstByte, frame.bodyStart, end);
-      at = end;
-      const next = this.#handler.next();
-      if (next === 'read') continue;
-      if (next === 'keep' && at < limit) this.#tail.keep(buffer, at, limit, 0);
-      return;
-    }
+    const end = frame.bodyEnd;
+    handler.packet(buffer, at, frame.firstByte, frame.bodyStart, end);
+    at = end;
+    const next = handler.next();
+    if (next === 'read') continue;
+    if (next === 'keep' && at < limit) handler.tail = new Tail(buffer, at, limit, 0);
+    return;
   }
 }

@@ -61,7 +61,7 @@ export function route(
   message.retain = view.retain;
   message.properties = properties === EMPTY_PROPERTIES ? null : encodeForwarded(properties);
   message.arrivedUs = core.arrivedUs;
-  message.expiresAtMs = expiryTime(connection.lastPacketMs, properties.messageExpiryInterval);
+  message.expiresAtMs = expiryTime(core.arrivedMs, properties.messageExpiryInterval);
   // A QoS 0 packet of 3.x goes on to 3.x receivers byte for byte.
   message.frameStart = view.qos === 0 && !view.retain && connection.version !== 5 ? core.frameStart : -1;
   const matched = distribute(core, client, client.world, message);

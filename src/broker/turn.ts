@@ -69,17 +69,20 @@ export class Turn {
     if (!this.#scheduled) this.#schedule();
   }
 
-  /** Sends an acknowledgement now, or, when it depends on a write (or an earlier one of the same connection does), after it. */
-  acknowledge(connection: Connection, packetType: number, packetId: number, reason: number): void {
+  /**
+   * Sends an acknowledgement now, or, when it depends on a write (or an earlier one of the same connection does), after it.
+   * `cameMs`: when what is acknowledged came, monotonic.
+   */
+  acknowledge(connection: Connection, packetType: number, packetId: number, reason: number, cameMs: number): void {
     const ofPublish = packetType <= PacketType.PUBREC;
     if (!this.#appended && connection.heldAcks === 0) {
-      if (ofPublish) this.#written.add(connection.lastPacketMs);
+      if (ofPublish) this.#written.add(cameMs);
       connection.writeAck(packetType, packetId, reason);
       return;
     }
     connection.heldAcks += 1;
     const held = this.#held;
-    if (ofPublish) held.times.add(connection.lastPacketMs);
+    if (ofPublish) held.times.add(cameMs);
     held.connections.push(connection);
     held.types.push(packetType);
     held.ids.push(packetId);

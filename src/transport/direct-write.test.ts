@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { directWriter, hasDirectWrite } from './direct-write.ts';
+import { type DirectHandle, directHandleOf, hasDirectWrite, writeDirect } from './direct-write.ts';
 
 const open: (net.Socket | net.Server)[] = [];
 
@@ -23,6 +23,12 @@ afterEach(() => {
   }
 });
 
+/** Writes to one socket; `onWritten` is called when what could not be written at once is gone. */
+function writerOf(socket: net.Socket, onWritten: () => void = () => {}): (bytes: Buffer) => boolean {
+  const handle = directHandleOf(socket) as DirectHandle;
+  return (bytes) => writeDirect(handle, bytes, { onWritten, destroy: () => socket.destroy() });
+}
+
 async function collect(socket: net.Socket, bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -41,7 +47,7 @@ describe('writing past the stream', () => {
 
   it('gives small buffers to the kernel at once, in order with those of the stream', async () => {
     const { near, far } = await pair();
-    const write = directWriter(near, () => {});
+    const write = writerOf(near);
     expect(write(Buffer.from('one '))).toBe(true);
     near.write('two ');
     expect(near.writableLength).toBe(0);
@@ -53,13 +59,13 @@ describe('writing past the stream', () => {
     const { near, far } = await pair();
     far.pause();
     let written = 0;
-    const write = directWriter(near, () => {
+    const write = writerOf(near, () => {
       written += 1;
     });
     const block = Buffer.alloc(1024 * 1024, 7);
     let sent = 0;
-    let gone: boolean | null = true;
-    while (gone === true && sent < 100) {
+    let gone = true;
+    while (gone && sent < 100) {
       gone = write(block);
       sent += 1;
     }
@@ -69,9 +75,23 @@ describe('writing past the stream', () => {
     expect(written).toBe(1);
   });
 
+  it('serves many sockets, of which some have to wait', async () => {
+    const pairs = await Promise.all([pair(), pair(), pair()]);
+    const block = Buffer.alloc(8 * 1024 * 1024, 7);
+    const written: number[] = [];
+    const writes = pairs.map(({ near, far }, i) => {
+      far.pause();
+      return writerOf(near, () => written.push(i));
+    });
+    expect(writes.map((write) => write(block))).toEqual([false, false, false]);
+    const got = await Promise.all(pairs.map(({ far }) => collect(far, block.length)));
+    expect(got.map((bytes) => bytes.equals(block))).toEqual([true, true, true]);
+    expect(written.sort()).toEqual([0, 1, 2]);
+  });
+
   it('leaves a broken connection to its close event', async () => {
     const { near, far } = await pair();
-    const write = directWriter(near, () => {});
+    const write = writerOf(near);
     near.on('error', () => {});
     const closed = once(near, 'close');
     far.resetAndDestroy();

@@ -1,8 +1,8 @@
 import type net from 'node:net';
 import type { Remote } from '../access/index.ts';
-import { type Logger, messageOf, readShared } from '../base/index.ts';
+import { type BytesReader, type Logger, messageOf, readShared } from '../base/index.ts';
 import type { Broker, Connection, Wire } from '../broker/index.ts';
-import { directWriter } from './direct-write.ts';
+import { type DirectHandle, directHandleOf, writeDirect } from './direct-write.ts';
 import type { ListenerRules } from './listener.ts';
 
 /** How long a connection that we ended may take to close before it is cut. */
@@ -28,58 +28,84 @@ export function openSocket(
   rules: ListenerRules,
   way: Way,
 ): net.Socket {
-  let connection: Connection | null = null;
-  let socket = accepted;
-  if (way === 'direct') socket = readShared(accepted, (bytes, length) => connection?.receive(bytes, length));
-  else socket.on('data', (chunk: Buffer) => connection?.receive(chunk, chunk.length));
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, PROBE_AFTER_MS);
-  connection = broker.open(socketWire(socket, remote, rules, way, () => connection?.onWritten()));
-  if (connection === null) {
-    socket.destroy();
-    return socket;
-  }
-  const opened = connection;
-  socket.on('error', (error) => {
-    logger.debug({ client: opened.name, address: remote.address, error: messageOf(error) }, 'connection lost');
-  });
-  socket.on('end', () => socket.end());
-  socket.on('close', () => opened.onClosed());
-  return socket;
+  const open = (socket: net.Socket): BytesReader | null => {
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, PROBE_AFTER_MS);
+    const wire = new SocketWire(socket, remote, rules, way === 'stream' ? null : directHandleOf(socket));
+    const connection = broker.open(wire);
+    if (connection === null) {
+      socket.destroy();
+      return null;
+    }
+    wire.connection = connection;
+    socket.on('error', (error) => {
+      logger.debug({ client: connection.name, address: remote.address, error: messageOf(error) }, 'connection lost');
+    });
+    socket.on('end', () => socket.end());
+    socket.on('close', () => connection.onClosed());
+    return connection;
+  };
+  if (way === 'direct') return readShared(accepted, open);
+  const reader = open(accepted);
+  if (reader !== null) accepted.on('data', (chunk: Buffer) => reader.receive(chunk, chunk.length));
+  return accepted;
 }
 
 /** A socket as the broker's byte stream. */
-function socketWire(socket: net.Socket, remote: Remote, limits: ListenerRules, way: Way, onWritten: () => void): Wire {
-  const written = (): void => {
-    if (socket.writableLength === 0) onWritten();
-  };
-  const writeDirect = way === 'stream' ? null : directWriter(socket, onWritten);
-  return {
-    remote,
-    limits,
-    write(buffers) {
-      if (buffers.length === 1) {
-        const gone = writeDirect === null ? null : writeDirect(buffers[0] as Buffer);
-        if (gone !== null) return gone;
-        socket.write(buffers[0] as Buffer, written);
-      } else {
-        socket.cork();
-        const last = buffers.length - 1;
-        for (let i = 0; i < last; i++) socket.write(buffers[i] as Buffer);
-        socket.write(buffers[last] as Buffer, written);
-        socket.uncork();
-      }
-      // libuv tries the system call at once: nothing left means that the kernel has it all.
-      return socket.writableLength === 0;
-    },
-    pause: () => void socket.pause(),
-    resume: () => void socket.resume(),
-    end() {
-      socket.end();
-      // What is still coming is not read any more, but must not keep the socket open.
-      socket.resume();
-      setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref();
-    },
-    destroy: () => void socket.destroy(),
-  };
+class SocketWire implements Wire {
+  readonly remote: Remote;
+  readonly limits: ListenerRules;
+  connection: Connection | null = null;
+  /** Null: it is written by its stream. */
+  readonly #handle: DirectHandle | null;
+  readonly #socket: net.Socket;
+
+  constructor(socket: net.Socket, remote: Remote, limits: ListenerRules, handle: DirectHandle | null) {
+    this.remote = remote;
+    this.limits = limits;
+    this.#handle = handle;
+    this.#socket = socket;
+  }
+
+  write(buffers: readonly Buffer[]): boolean {
+    if (this.#handle !== null && buffers.length === 1) return writeDirect(this.#handle, buffers[0] as Buffer, this);
+    return this.#writeByStream(buffers);
+  }
+
+  #writeByStream(buffers: readonly Buffer[]): boolean {
+    const socket = this.#socket;
+    const last = buffers.length - 1;
+    socket.cork();
+    for (let i = 0; i < last; i++) socket.write(buffers[i] as Buffer);
+    socket.write(buffers[last] as Buffer, () => {
+      if (socket.writableLength === 0) this.onWritten();
+    });
+    socket.uncork();
+    // libuv tries the system call at once: nothing left means that the kernel has it all.
+    return socket.writableLength === 0;
+  }
+
+  onWritten(): void {
+    this.connection?.onWritten();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    const socket = this.#socket;
+    socket.end();
+    // What is still coming is not read any more, but must not keep the socket open.
+    socket.resume();
+    setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
 }

@@ -90,7 +90,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       lastWords = (lastWords + text).slice(-LAST_WORDS);
     });
     const frames = new FrameReader(options.onPiece);
-    const pipe = readShared(process_.stdio[PIPE_FD] as Socket, (bytes, length) => frames.read(bytes, length));
+    const pipe = readShared(process_.stdio[PIPE_FD] as Socket, () => ({
+      receive: (bytes, length) => frames.read(bytes, length),
+    }));
     pipe.on('error', () => {}); // The process is gone: its 'exit' follows.
     process_.on('message', (message) => {
       heardMs = clock.monotonicMs();
