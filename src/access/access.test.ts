@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogFields, Logger } from '../base/index.ts';
+import type { CertificateIdentity } from '../certificates/index.ts';
 import { type AccessControl, type AccessOptions, createAccess } from './access.ts';
 import type { Credentials, Decision } from './port.ts';
 import { createToken, revokeToken } from './tokens/manage.ts';
@@ -215,6 +216,41 @@ describe('a token', () => {
   });
 });
 
+describe('a client certificate', () => {
+  const by = (certificate: CertificateIdentity) => ({ remote: { ...here.remote, certificate } });
+
+  it('is who somebody is, with its own name as user name or with none', async () => {
+    const access = open({ anonymous: 'none' });
+    for (const username of [null, '', 'esp-1']) {
+      expect(await ask(access, username, null, by({ ok: true, user: 'esp-1' }))).toBe('esp-1');
+    }
+    expect(await ask(access, 'esp-2', null, by({ ok: true, user: 'esp-1' }))).toBe('bad-credentials');
+  });
+
+  it('goes with a token of the same name only, by password and by SCRAM alike [MQTT-3.1.4-2]', async () => {
+    const { key, secret } = await createToken(tokenFile);
+    const access = open({ anonymous: 'all' });
+    expect(await ask(access, key, secret, by({ ok: true, user: key }))).toBe(key);
+    expect(await ask(access, key, 'wrong-secret', by({ ok: true, user: key }))).toBe('bad-credentials');
+    expect(await ask(access, key, secret, by({ ok: true, user: 'esp-1' }))).toBe('bad-credentials');
+    const first = Buffer.from(`n,,n=${key},r=abcdefgh`);
+    const step = (user: string) =>
+      access.exchange?.('SCRAM-SHA-256', credentials(null, null, by({ ok: true, user })))?.next(first);
+    expect(step(key)).toMatchObject({ do: 'continue' });
+    expect(step('esp-1')).toMatchObject({ do: 'end', decision: { ok: false, reason: 'bad-credentials' } });
+  });
+
+  it('that is no user lets nobody in: not without a name, by password, or by SCRAM [MQTT-3.1.4-2]', async () => {
+    const { key, secret } = await createToken(tokenFile);
+    const access = open({ anonymous: 'all' });
+    const refused = by({ ok: false, why: 'it has no common name, or more than one' });
+    expect(await ask(access, null, null, refused)).toBe('not-authorized');
+    expect(await ask(access, key, secret, refused)).toBe('not-authorized');
+    const exchange = access.exchange?.('SCRAM-SHA-256', credentials(key, null, refused));
+    expect(exchange?.next(null)).toMatchObject({ do: 'end', decision: { ok: false, reason: 'not-authorized' } });
+  });
+});
+
 describe('a token file that cannot be used', () => {
   it.each(['', '{', '[]'])('(%j) keeps the door from being built', (text) => {
     fs.writeFileSync(tokenFile, text);
@@ -273,6 +309,20 @@ describe('rules that leave a door open', () => {
   it('are pointed out at the start', () => {
     open({ rules });
     expect(logged.join()).toContain('none for anonymous clients');
+  });
+
+  it('are pointed out for the listeners where anonymous comes in, whatever the server says', () => {
+    const fields: LogFields[] = [];
+    const noting: Logger = { ...logger, warn: (what) => void fields.push(what) };
+    const listeners = [
+      { listener: 'mqtt *:1883', anonymous: 'none' },
+      { listener: 'mqtt 127.0.0.1:1884', anonymous: 'all' },
+      { listener: 'unix /run/sonde.sock', anonymous: 'local' },
+    ] as const;
+    open({ rules, anonymous: 'none', listeners, logger: noting });
+    expect(fields).toEqual([{ anonymous: 'mqtt 127.0.0.1:1884 (all), unix /run/sonde.sock (local)' }]);
+    open({ rules, anonymous: 'all', listeners: listeners.slice(0, 1), logger: noting });
+    expect(fields).toHaveLength(1);
   });
 
   it('are not complained about where anonymous cannot come or is named', () => {

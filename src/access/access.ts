@@ -17,6 +17,8 @@ export type AccessOptions = {
   readonly tokenFile: string;
   readonly anonymous: AnonymousPolicy;
   readonly rules: readonly TopicRule[];
+  /** Listeners for people, with who needs no name there; left out: all are as `anonymous` says. */
+  readonly listeners?: readonly { readonly listener: string; readonly anonymous: AnonymousPolicy }[];
   readonly logger?: Logger;
   /** How the token file is looked at again and again; a test gives its own. */
   readonly repeat?: Repeat;
@@ -79,7 +81,7 @@ export function createAccess(options: AccessOptions): AccessControl {
       return UNKNOWN;
     },
     exchange: (method, { clientId, username, remote }) =>
-      scram(method, { clientId, username, address: remote.address }),
+      scram(method, { clientId, username, address: remote.address, certificate: remote.certificate }),
     onRevoked: (listener) => reader.onEnded(listener),
     tokenCount: () => reader.size(),
     close: () => reader.close(),
@@ -141,11 +143,14 @@ function tokenPrincipals(rules: readonly TopicRule[]): (token: Token, clientId: 
 }
 
 /** Rules narrow only those whom they name; say so where that is easily overlooked. */
-function warnOfOpenDoors(options: AccessOptions, logger: Logger): void {
-  if (options.rules.length === 0 || options.anonymous === 'none') return;
-  if (isNamed(options.rules, 'anonymous', null)) return;
+function warnOfOpenDoors({ rules, anonymous, listeners }: AccessOptions, logger: Logger): void {
+  if (rules.length === 0 || isNamed(rules, 'anonymous', null)) return;
+  const doors = listeners ?? [{ listener: 'every listener', anonymous }];
+  const open = doors.filter((door) => door.anonymous !== 'none');
+  if (open.length === 0) return;
+  const where = open.map((door) => `${door.listener} (${door.anonymous})`).join(', ');
   logger.warn(
-    { anonymous: options.anonymous },
-    'there are topic rules, but none for anonymous clients: they may use every topic',
+    { anonymous: where },
+    'there are topic rules, but none for anonymous clients: they may use every topic where they are let in',
   );
 }

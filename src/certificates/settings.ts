@@ -9,8 +9,11 @@ export type TlsSettings = {
   readonly clientCa: string | null;
   /** Certificates of these CAs that are believed no more. */
   readonly clientCrl: string | null;
-  /** What of a client's certificate is its user name: the common name, or the whole subject as RFC 4514 writes it. */
-  readonly certificateUser: 'cn' | 'subject';
+  /**
+   * What of a client's certificate is its user name: the common name, the whole subject as RFC 4514 writes it, or nothing:
+   * then it opens TLS alone, and who somebody is has to be said by a token.
+   */
+  readonly certificateUser: 'cn' | 'subject' | 'none';
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   /** Largest record that is sent, for clients with little memory; null: TLS's own 16 KiB. */
   readonly maxRecordBytes: number | null;

@@ -162,5 +162,6 @@ function certificateOf(
   }
   // A certificate that is not believed is no anonymous client: its owner wants to know.
   if (!socket.authorized) return { refused: `its client certificate is not believed (${socket.authorizationError})` };
+  if (settings.certificateUser === 'none') return {};
   return { certificate: identityOf(certificate, settings.certificateUser) };
 }

@@ -149,6 +149,31 @@ describe('SCRAM with tokens', () => {
     expect(outcomes).toEqual(['tempSensors', 'tempSensors', 'bad-credentials']);
   });
 
+  it('lets nobody in whose certificate is no user, whatever the secret [MQTT-3.1.4-2], [MQTT-4.12.0-4]', async () => {
+    const { begin, signIn } = await door();
+    const certificate = { ok: false, why: 'the name in it is empty' } as const;
+    const refused = await signIn('tempSensors', 'mySecret', { certificate });
+    expect(refused).toEqual({
+      outcome: 'not-authorized',
+      detail: 'SCRAM-SHA-256: its certificate is no user: the name in it is empty',
+      provesItself: false,
+      serverFirst: '', // at once, before anything is asked
+    });
+    const asked = begin('SCRAM-SHA-256', { clientId: '', username: null, address: '', certificate });
+    expect(asked?.next(null)).toMatchObject({ do: 'end', decision: { ok: false, reason: 'not-authorized' } });
+  });
+
+  it('lets a token in beside a certificate of the same name only [MQTT-3.1.4-2], [MQTT-4.12.0-4]', async () => {
+    const { signIn } = await door();
+    const certificate = { ok: true, user: 'tempSensors' } as const;
+    expect((await signIn('tempSensors', 'mySecret', { certificate })).outcome).toBe('tempSensors');
+    const other = await signIn('tempSensors', 'mySecret', { certificate: { ok: true, user: 'esp-1' } });
+    expect(other).toMatchObject({ outcome: 'bad-credentials', serverFirst: '' });
+    expect(other.detail).toBe('SCRAM-SHA-256: user name "tempSensors" with the certificate of "esp-1"');
+    const named = await signIn('tempSensors', 'mySecret', { certificate, username: 'oldSensors' });
+    expect(named.detail).toBe('SCRAM-SHA-256: user name "oldSensors" with the certificate of "tempSensors"');
+  });
+
   it('does not let in a token that was revoked or made anew between the two messages', async () => {
     const { signIn, known } = await door();
     const { outcome } = await signIn('tempSensors', 'mySecret', { between: () => void known.splice(0, 1) });

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import type { CertificateIdentity } from '../../certificates/index.ts';
 import type { AuthExchange, AuthStep, Decision, Principal } from '../port.ts';
 import type { FailureBrake } from '../scram/failure-brake.ts';
 import { SCRAM_ITERATIONS, SCRAM_SALT_BYTES, type ScramKeys } from '../scram/keys.ts';
@@ -7,6 +8,7 @@ import { isFault, type ScramFault } from '../scram/messages.ts';
 import { answerFinal, answerFirst, type ServerFirst } from '../scram/server.ts';
 import type { Token } from '../tokens/token.ts';
 import type { TokenReader } from '../tokens/token-reader.ts';
+import { certificateRefusal } from './certificate.ts';
 
 export type ScramAuthenticatorParts = {
   readonly reader: TokenReader;
@@ -22,6 +24,8 @@ export type ExchangeStart = {
   readonly clientId: string;
   readonly username: string | null;
   readonly address: string;
+  /** Of TLS, where the client brought one. */
+  readonly certificate?: CertificateIdentity | undefined;
 };
 
 /**
@@ -71,6 +75,9 @@ function openExchange(
   };
 
   const begin = (data: Uint8Array | null): AuthStep => {
+    // Asked first: nothing is computed for whom no secret would help.
+    const refused = certificateRefusal(start.certificate, start.username);
+    if (refused !== null) return refuse(refused.reason, `${mechanism.name}: ${refused.detail}`); // [MQTT-4.12.0-4]
     if (data === null || data.length === 0) {
       if (asked) return refuse('not-authorized', `${mechanism.name}: no first message came`);
       // A client may leave it out of CONNECT; then it is asked for (RFC 4422, 5.1).
@@ -86,6 +93,8 @@ function openExchange(
     if (start.username !== null && start.username !== '' && start.username !== answer.name) {
       return refuse('bad-credentials', `${mechanism.name}: the user name of CONNECT is not that of the first message`);
     }
+    const other = certificateRefusal(start.certificate, answer.name);
+    if (other !== null) return refuse(other.reason, `${mechanism.name}: ${other.detail}`); // [MQTT-4.12.0-4]
     first = answer;
     return { do: 'continue', data: Buffer.from(answer.message) };
   };

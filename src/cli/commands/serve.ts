@@ -19,7 +19,7 @@ export function serveCommand(context: CliContext): Command {
     .option('--tls-client-certificates <mode>', 'none, optional or require (default none)')
     .option('--tls-client-ca <file>', 'CAs whose client certificates are believed, PEM')
     .option('--tls-client-crl <file>', 'what these CAs have revoked, PEM')
-    .option('--tls-certificate-user <what>', 'user name of a client certificate: cn or subject (default cn)')
+    .option('--tls-certificate-user <what>', 'user name of a client certificate: cn, subject or none (default cn)')
     .option('--tls-min-version <version>', 'TLSv1.2 or TLSv1.3 (default TLSv1.2)')
     .option('--config <file>', 'configuration file (YAML)')
     .option('--anonymous <who>', 'who needs no token: none, local (this machine) or all (default local)')
