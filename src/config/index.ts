@@ -6,3 +6,4 @@ export { type ResolveInput, resolveSettings } from './resolve.ts';
 export type { Limits, LogLevel, Settings } from './settings.ts';
 export { DEFAULTS } from './settings.ts';
 export { nearest, suggestion } from './suggest.ts';
+export { type ListenerNeeds, listenerNeeds, type Needs } from './who-needs-what.ts';

@@ -26,7 +26,7 @@ export const tlsSchema = z
     clientCertificates: z.enum(['none', 'optional', 'require']),
     clientCa: z.string().min(1, 'is empty'),
     clientCrl: z.string().min(1, 'is empty'),
-    certificateUser: z.enum(['cn', 'subject']),
+    certificateUser: z.enum(['cn', 'subject', 'none']),
     minVersion: z.enum(['TLSv1.2', 'TLSv1.3']),
     // OpenSSL's own bounds.
     maxRecordBytes: z.coerce.number().int().min(512).max(16_384),
@@ -112,11 +112,21 @@ const mode = z
   })
   .optional();
 const path = z.string().min(1, 'is empty');
-const unixObject = z
-  .strictObject({ path, mode, ...rules })
-  .transform(
-    ({ mode: given, ...own }): UnixListener => ({ ...defined(own), path: own.path, mode: given ?? OWNER_ONLY }),
+/** Said by name: a listener that ignored it would take every header for a broken CONNECT. */
+const noProxy = z.unknown().transform((value, ctx): undefined => {
+  if (value === undefined || value === false) return undefined;
+  ctx.addIssue(
+    'is for TCP and TLS only, not for a Unix socket; let the proxy connect to a port, such as 127.0.0.1:1884',
   );
+  return z.NEVER;
+});
+const unixObject = z.strictObject({ path, mode, ...rules, proxy: noProxy.optional() }).transform(
+  ({ mode: given, proxy: _, ...own }): UnixListener => ({
+    ...defined(own),
+    path: own.path,
+    mode: given ?? OWNER_ONLY,
+  }),
+);
 
 /** One listener or a list of them, each in its short form or as an object; `off`: none. An empty list is a mistake. */
 const listOf = <T>(short: z.ZodType<T>, long: z.ZodType<T>) =>
@@ -147,6 +157,6 @@ export const unixListeners = listOf<UnixListener>(
 /** What may stand in the object of one listener. */
 export function listenerKeys(kind: string): readonly string[] {
   const own = Object.keys(rules);
-  if (kind === 'unix') return ['path', 'mode', ...own];
+  if (kind === 'unix') return ['path', 'mode', ...own.filter((key) => key !== 'proxy')];
   return kind === 'mqtts' || kind === 'https' ? ['address', 'tls', ...own] : ['address', ...own];
 }

@@ -187,6 +187,22 @@ rules:
       { file: 'mqtt: [{ address: 1, proxy: [10.0.0.0/33] }]' },
       /^mqtt.0.proxy in .*is no address/,
     ],
+    [
+      'a PROXY header on a Unix socket',
+      { file: 'unix: [a.sock, { path: b.sock, proxy: true }]' },
+      /^unix.1.proxy in .* is for TCP and TLS only, not for a Unix socket; let the proxy connect to a port/,
+    ],
+    [
+      'the networks of a proxy on a Unix socket',
+      { file: 'unix: { path: b.sock, proxy: [10.0.0.0/8] }' },
+      /^unix.0.proxy in .* is for TCP and TLS only/,
+    ],
+    ['a Unix socket twice', { file: 'unix: [a.sock, { path: ./a.sock }]' }, /^unix .*a\.sock is named twice/],
+    [
+      'a Unix socket that takes more than the server',
+      { file: 'unix: { path: a.sock, maxPacketBytes: 8000000 }\nlimits: { maxPacketBytes: 4000000 }' },
+      /^unix .*a\.sock: maxPacketBytes \(8000000\) is greater than/,
+    ],
     ['nobody to believe', { file: 'mqtt: [{ address: 1, proxy: [] }]' }, /^mqtt.0.proxy in .*write true/],
     ['TLS for what has none', { file: 'mqtt: [{ address: 1, tls: {} }]' }, /^mqtt.0.tls in .*is not known/],
     ['permissions as a number', { file: 'unix: [{ path: a, mode: 0660 }]' }, /^unix.0.mode in .*such as "0660"/],

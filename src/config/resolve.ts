@@ -98,14 +98,17 @@ function refuseContradictions(settings: Settings): void {
     );
   }
   refuseSharedPorts(settings);
-  for (const name of ON_PORTS) {
-    for (const { maxPacketBytes = 0, ...address } of settings[name]) {
-      if (maxPacketBytes <= limits.maxPacketBytes) continue;
-      throw new OperatorError(
-        `${name} ${listenAddressText(address)}: maxPacketBytes (${maxPacketBytes}) is greater than limits.maxPacketBytes (${limits.maxPacketBytes})`,
-        'Raise that of the server, which is the bound of all.',
-      );
-    }
+  for (const { place, maxPacketBytes = 0 } of [
+    ...ON_PORTS.flatMap((name) =>
+      settings[name].map((one) => ({ ...one, place: `${name} ${listenAddressText(one)}` })),
+    ),
+    ...settings.unix.map((one) => ({ ...one, place: `unix ${one.path}` })),
+  ]) {
+    if (maxPacketBytes <= limits.maxPacketBytes) continue;
+    throw new OperatorError(
+      `${place}: maxPacketBytes (${maxPacketBytes}) is greater than limits.maxPacketBytes (${limits.maxPacketBytes})`,
+      'Raise that of the server, which is the bound of all.',
+    );
   }
 }
 
@@ -125,6 +128,10 @@ function refuseSharedPorts(settings: Settings): void {
       'Give each listener a port of its own.',
     );
   }
+  const paths = settings.unix.map(({ path }) => path);
+  const twice = paths.find((path, at) => paths.indexOf(path) !== at);
+  if (twice === undefined) return;
+  throw new OperatorError(`unix ${twice} is named twice`, 'Give each listener a path of its own.');
 }
 
 function collide(a: ListenAddress, b: ListenAddress): boolean {
