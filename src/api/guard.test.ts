@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ALL_TOPICS } from '../access/index.ts';
 import { parseBasic } from './basic-auth.ts';
 import { basic, createFixture, type Fixture } from './testing/fakes.ts';
 
@@ -97,6 +98,41 @@ describe('who asks', () => {
   it('has a secret that may hold colons and any bytes', () => {
     const header = `Basic ${Buffer.concat([Buffer.from('k:a:b'), Buffer.from([0xff])]).toString('base64')}`;
     expect(parseBasic(header)).toEqual({ key: 'k', secret: Uint8Array.from([0x61, 0x3a, 0x62, 0xff]) });
+  });
+});
+
+describe('the figures of the whole server', () => {
+  const metrics = async (headers: Record<string, string>, address: string) => {
+    const { statusCode, body } = await ask(headers, address, '/metrics');
+    return { statusCode, told: body.includes('sonde_connections') };
+  };
+
+  it('are for this machine, and for a token that may do everything', async () => {
+    expect(await metrics({}, '127.0.0.1')).toEqual({ statusCode: 200, told: true });
+    expect(await metrics(basic('owner', 'right'), '192.168.1.7')).toEqual({ statusCode: 200, told: true });
+  });
+
+  it('are not for a token of another namespace, one that rules narrow, or a read-only one', async () => {
+    for (const address of ['192.168.1.7', '127.0.0.1']) {
+      for (const key of ['key', 'narrow', 'reader']) {
+        expect(await metrics(basic(key, 'right'), address)).toEqual({ statusCode: 403, told: false });
+      }
+    }
+  });
+
+  it('are not for somebody from afar without a name, also where everybody is let in', async () => {
+    expect(await metrics({}, '192.168.1.7')).toEqual({ statusCode: 401, told: false });
+    const open = await createFixture({
+      access: {
+        authenticate: () => ({
+          ok: true,
+          principal: { name: 'anonymous', kind: 'anonymous', world: 'default', rules: ALL_TOPICS },
+        }),
+        onRevoked: () => {},
+      },
+    });
+    const answer = await open.api.inject({ url: '/metrics', remoteAddress: '192.168.1.7' });
+    expect([answer.statusCode, answer.body.includes('sonde_connections')]).toEqual([401, false]);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Decision, Remote } from '../access/index.ts';
+import { type Decision, isOwner, type Remote } from '../access/index.ts';
 import { messageOf } from '../base/index.ts';
 import { remoteOf as ofSocket } from '../transport/index.ts';
 import { parseBasic } from './basic-auth.ts';
@@ -26,11 +26,17 @@ export async function checkNamespace(request: FastifyRequest): Promise<void> {
   );
 }
 
-/** The figures of the whole server: not for someone who is merely let in from afar without a name. */
-export async function checkLocalOrSignedIn(request: FastifyRequest): Promise<void> {
+/** The figures of the whole server are for those who own it, as the topics under `$SYS/` are (`access/owner.ts`). */
+export async function checkOwner(request: FastifyRequest): Promise<void> {
   const { principal, local } = callerOf(request);
-  if (principal.kind === 'anonymous' && !local)
-    throw notAuthenticated(request, 'This needs the key and the secret of a token.');
+  if (isOwner(principal, local)) return;
+  if (principal.kind === 'anonymous') {
+    throw notAuthenticated(request, 'This needs the key and the secret of a token that may do everything.');
+  }
+  throw new Problem(
+    'not-authorized',
+    'Figures of the whole server are for tokens of its namespace default that neither topic rules nor read-only narrow.',
+  );
 }
 
 async function identify(context: ApiContext, request: FastifyRequest): Promise<Caller> {

@@ -226,7 +226,7 @@ export function topic(name: string, payload: Uint8Array): TopicInfo {
 
 const everything: TopicRules = { all: true, mayPublish: () => true, maySubscribe: () => 'yes', mayReceive: () => true };
 
-/** `key:right` is of `lab` and may do all; `narrow:right` has rules; from this machine nobody needs a name. */
+/** `key:right` is of `lab` and `owner:right` of `default`, and both may do all; `narrow:right` has rules; from this machine nobody needs a name. */
 export type FakeAccess = Access & { readonly asked: Credentials[]; revoke: (name: string) => void; broken: boolean };
 
 export function fakeAccess(): FakeAccess {
@@ -258,6 +258,7 @@ function whoIs({ username, password, remote }: Credentials): Principal | null {
   if (Buffer.from(password ?? []).toString() !== 'right') return null;
   if (username === 'key') return { name: 'key', kind: 'token', world: 'lab', rules: everything };
   if (username === 'reader') return { name: 'reader', kind: 'token', world: 'default', rules: READ_ONLY_TOPICS };
+  if (username === 'owner') return { name: 'owner', kind: 'token', world: 'default', rules: everything };
   if (username === 'lost') return { name: 'lost', kind: 'token', world: 'gone', rules: everything };
   if (username !== 'narrow') return null;
   const mayReceive = (name: string) => !name.startsWith('secret/');
