@@ -7,7 +7,14 @@ import { type Clock, type Logger, systemClock } from './base/index.ts';
 import { type Broker, createBroker } from './broker/index.ts';
 import { type Certificates, createCertificates } from './certificates/index.ts';
 import { bannerLines } from './cli/index.ts';
-import { type ListenAddress, openDataFolder, type Settings } from './config/index.ts';
+import {
+  type ListenerNeeds,
+  listenerNeeds,
+  openDataFolder,
+  type PlainListener,
+  type Settings,
+  type TlsListener,
+} from './config/index.ts';
 import { createHistory, type History } from './history/index.ts';
 import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
@@ -56,7 +63,9 @@ async function open(
   });
   const tokenFile = tokenFileOf(settings.data);
   const firstToken = await createFirstToken(tokenFile);
-  const access = createAccess({ tokenFile, anonymous: settings.anonymous, rules: settings.rules, logger });
+  const { anonymous, rules } = settings;
+  const listeners = listenerNeeds(settings, anonymous).map(anonymousAt);
+  const access = createAccess({ tokenFile, anonymous, rules, listeners, logger });
   onClose(access.close);
 
   const history = settings.history === 'off' ? null : openHistory(settings, clock, logger);
@@ -93,8 +102,8 @@ async function open(
   const certificates = createCertificates({ dataFolder: settings.data, logger });
   onClose(certificates.close);
   onReload(certificates.reload);
-  const mqtt: ListenAddress[] = [];
-  const mqtts: ListenAddress[] = [];
+  const mqtt: PlainListener[] = [];
+  const mqtts: TlsListener[] = [];
   let open = false;
   const api = await createApi({
     broker: apiBroker(broker, live, history, () => open),
@@ -115,38 +124,43 @@ async function open(
   for (const { host, port, ...rules } of settings.mqtt) {
     const listener = await listenTcp({ broker, logger, host, port, rules });
     onClose(listener.close);
-    mqtt.push({ host, port: listener.port });
+    mqtt.push({ ...rules, host, port: listener.port });
   }
   for (const { host, port, tls, ...rules } of settings.mqtts) {
     const keeper = await certificates.open(tls);
     const listener = await listenTls({ broker, logger, host, port, rules, keeper, handshakeTimeoutMs });
     onClose(listener.close);
-    mqtts.push({ host, port: listener.port });
+    mqtts.push({ ...rules, host, port: listener.port, tls });
   }
   for (const { path, mode, ...rules } of settings.unix) {
     onClose((await listenUnix({ broker, logger, path, mode, rules })).close);
   }
-  const http: ListenAddress[] = [];
+  const http: PlainListener[] = [];
   for (const { host, port, ...rules } of settings.http) {
     const listener = await api.listen(host ?? '::', port, { onServer: websockets.attach, rules });
-    http.push({ host, port: listener.port });
+    http.push({ ...rules, host, port: listener.port });
   }
-  const https: ListenAddress[] = [];
+  const https: TlsListener[] = [];
   for (const { host, port, tls, ...rules } of settings.https) {
     const keeper = await certificates.open(tls);
     const listener = await api.listen(host ?? '::', port, { onServer: websockets.attach, rules, keeper });
-    https.push({ host, port: listener.port });
+    https.push({ ...rules, host, port: listener.port, tls });
   }
   // Clients are told first; then the ports close.
   onClose(api.close);
   onClose(websockets.close);
   onClose(broker.close);
   open = true;
-  const { anonymous } = settings;
+  const needs = listenerNeeds({ mqtt, mqtts, http, https, unix: settings.unix }, anonymous);
   const unix = settings.unix.map(({ path }) => path);
   const places = { mqtt, mqtts, http, https, unix, ca: caOf(certificates) };
-  const facts = { version, ...places, interfaces: networkInterfaces(), firstToken, anonymous };
+  const facts = { version, ...places, interfaces: networkInterfaces(), firstToken, needs };
   for (const line of bannerLines({ ...facts, history: settings.history, dataFolder: settings.data })) print(line);
+}
+
+function anonymousAt({ listener, needs }: ListenerNeeds) {
+  const anonymous = ({ nothing: 'all', local: 'local', token: 'none', certificate: 'none' } as const)[needs];
+  return { listener, anonymous };
 }
 
 function caOf(certificates: Certificates): { readonly file: string; readonly fingerprint: string } | null {

@@ -24,7 +24,10 @@ const INPUT: BannerInput = {
   http: [{ host: null, port: 8080 }],
   interfaces: INTERFACES,
   firstToken: { key: 'abcdefgh23', secret: 'mnpqrstuvwxyz23456789abc' },
-  anonymous: 'local',
+  needs: [
+    { listener: 'mqtt *:1883', needs: 'local' },
+    { listener: 'http *:8080', needs: 'local' },
+  ],
   history: 'duckdb',
   dataFolder: '/home/lab/sonde-data',
 };
@@ -70,7 +73,7 @@ describe('the banner', () => {
     const lines = bannerLines({
       ...INPUT,
       firstToken: null,
-      anonymous: 'all',
+      needs: [{ listener: 'mqtt 127.0.0.1:1883', needs: 'nothing' }],
       history: 'off',
       mqtt: [
         { host: '127.0.0.1', port: 1883 },
@@ -82,10 +85,29 @@ describe('the banner', () => {
       'Sonde 0.1.0 is ready. Ctrl-C stops it.',
       '  devices   host 127.0.0.1 (this machine only), port 1883',
       '            host ::1 (this machine only), port 1884',
-      '  token     make one with: sonde token create; nobody needs one (--anonymous all)',
+      '  token     make one with: sonde token create; nobody needs one',
       '  web app   http://[::1]:8080',
       '  data      /home/lab/sonde-data (history is off)',
     ]);
+  });
+
+  it('says for each listener who needs a token, where they differ', () => {
+    const needs = [
+      { listener: 'mqtt *:1883', needs: 'token' },
+      { listener: 'mqtt 127.0.0.1:1884', needs: 'nothing' },
+      { listener: 'mqtts *:8883', needs: 'certificate' },
+      { listener: 'unix /run/sonde.sock', needs: 'local' },
+      { listener: 'http *:8080', needs: 'token' },
+    ] as const;
+    const expected = [
+      '            everybody needs one: mqtt *:1883, http *:8080',
+      '            nobody needs one: mqtt 127.0.0.1:1884',
+      '            a client certificate is needed, and no token: mqtts *:8883',
+      '            this machine needs none, others do: unix /run/sonde.sock',
+    ];
+    expect(bannerLines({ ...INPUT, needs }).slice(4, 8)).toEqual(expected);
+    const later = bannerLines({ ...INPUT, needs, firstToken: null });
+    expect(later.slice(2, 7)).toEqual(['  token     make one with: sonde token create', ...expected]);
   });
 
   it('has a URL also on a machine without a network', () => {

@@ -1,5 +1,5 @@
 import { tokenUrl } from '../access/index.ts';
-import type { ListenAddress } from '../config/index.ts';
+import type { ListenAddress, ListenerNeeds, Needs } from '../config/index.ts';
 import { deviceHosts, type Interfaces, ownHost, urlHost } from './device-hosts.ts';
 
 /** What a started server tells the person who started it. Ports are those that were bound. */
@@ -17,7 +17,8 @@ export type BannerInput = {
   readonly interfaces: Interfaces;
   /** The ready token of a first start: the only time that its secret is shown. Null later. */
   readonly firstToken: { readonly key: string; readonly secret: string } | null;
-  readonly anonymous: 'none' | 'local' | 'all';
+  /** What each listener asks of its clients. */
+  readonly needs: readonly ListenerNeeds[];
   readonly history: 'duckdb' | 'off';
   readonly dataFolder: string;
 };
@@ -69,20 +70,36 @@ function tlsTexts(input: BannerInput): readonly string[] {
   ];
 }
 
-function tokenTexts({ firstToken, mqtt, interfaces, anonymous }: BannerInput): readonly string[] {
-  const without = {
-    none: 'everybody needs one',
-    local: 'this machine needs none, others do',
-    all: 'nobody needs one (--anonymous all)',
-  }[anonymous];
-  if (firstToken === null) return [`make one with: sonde token create; ${without}`];
+function tokenTexts({ firstToken, mqtt, interfaces, needs }: BannerInput): readonly string[] {
+  const without = withoutTexts(needs);
+  if (firstToken === null) {
+    const make = 'make one with: sonde token create';
+    return without.length === 1 ? [`${make}; ${without[0]}`] : [make, ...without];
+  }
   const listener = mqtt[0];
   const host = listener === undefined ? undefined : deviceHosts(listener.host, interfaces)[0];
   return [
     `user ${firstToken.key}, password ${firstToken.secret} (shown this once)`,
     ...(listener === undefined ? [] : [tokenUrl(firstToken, host ?? 'localhost', listener.port)]),
-    without,
+    ...without,
   ];
+}
+
+const WHO_NEEDS_ONE: Readonly<Record<Needs, string>> = {
+  nothing: 'nobody needs one',
+  local: 'this machine needs none, others do',
+  token: 'everybody needs one',
+  certificate: 'a client certificate is needed, and no token',
+};
+
+/** One line where all listeners are alike; else one for each kind of them. */
+function withoutTexts(listeners: readonly ListenerNeeds[]): readonly string[] {
+  const kinds = [...new Set(listeners.map(({ needs }) => needs))];
+  if (kinds.length === 1) return kinds.map((kind) => WHO_NEEDS_ONE[kind]);
+  return kinds.map((kind) => {
+    const at = listeners.filter(({ needs }) => needs === kind).map(({ listener }) => listener);
+    return `${WHO_NEEDS_ONE[kind]}: ${at.join(', ')}`;
+  });
 }
 
 function webUrls({ http, https = [], interfaces }: BannerInput): readonly string[] {
