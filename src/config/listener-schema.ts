@@ -120,13 +120,11 @@ const noProxy = z.unknown().transform((value, ctx): undefined => {
   );
   return z.NEVER;
 });
-const unixObject = z.strictObject({ path, mode, ...rules, proxy: noProxy.optional() }).transform(
-  ({ mode: given, proxy: _, ...own }): UnixListener => ({
-    ...defined(own),
-    path: own.path,
-    mode: given ?? OWNER_ONLY,
-  }),
-);
+const unixObject = z
+  .strictObject({ path, mode, ...rules, proxy: noProxy.optional() })
+  .transform(
+    ({ mode: given, ...own }): UnixListener => ({ ...defined(own), path: own.path, mode: given ?? OWNER_ONLY }),
+  );
 
 /** One listener or a list of them, each in its short form or as an object; `off`: none. An empty list is a mistake. */
 const listOf = <T>(short: z.ZodType<T>, long: z.ZodType<T>) =>
