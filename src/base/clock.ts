@@ -2,8 +2,8 @@
 export type Clock = {
   /** Monotonic milliseconds with a fraction. Never steps: for timers, deadlines and ages. */
   readonly monotonicMs: () => number;
-  /** Wall time in whole microseconds since 1970 UTC. For time stamps only. */
-  readonly wallMicros: () => number;
+  /** Wall time in whole microseconds since 1970 UTC. For time stamps only. `nowMs`: what `monotonicMs` has just said, if it was asked. */
+  readonly wallMicros: (nowMs?: number) => number;
 };
 
 /** Called when the wall clock moved by more than a second against the monotonic one; `stepMs` is signed. */
@@ -22,8 +22,7 @@ export function systemClock(onWallStep: OnWallStep = () => {}): Clock {
 
   return {
     monotonicMs: () => performance.now(),
-    wallMicros: () => {
-      const mono = performance.now();
+    wallMicros: (mono = performance.now()) => {
       const elapsed = mono - anchorMono;
       if (elapsed >= RESYNC_MS) {
         const predictedMs = anchorWallUs / 1000 + elapsed;

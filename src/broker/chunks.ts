@@ -12,35 +12,49 @@ export const LARGEST_CHUNK = LARGE;
 /** A piece of memory that packets are encoded into. */
 export class Chunk {
   readonly bytes: Buffer;
-  /** What was last shown of it: a connection that gets messages of one size makes no new view for each. */
-  #view: Buffer;
+  readonly #pool: Pool | null;
+  /** Views of its beginning that were asked for: the short ones by their length, of the longer ones the last. */
+  readonly #views: (Buffer | undefined)[] = [];
+  #long: Buffer;
 
-  constructor(size: number) {
+  constructor(size: number, pool: Pool | null) {
     this.bytes = Buffer.allocUnsafeSlow(size);
-    this.#view = this.bytes;
+    this.#pool = pool;
+    this.#long = this.bytes;
   }
 
-  /** Its first `length` bytes. */
+  /** Its first `length` bytes. Making a view costs as much as copying a hundred bytes, and is garbage later. */
   first(length: number): Buffer {
-    if (this.#view.length !== length) this.#view = this.bytes.subarray(0, length);
-    return this.#view;
+    if (length > TINY) {
+      if (this.#long.length !== length) this.#long = this.bytes.subarray(0, length);
+      return this.#long;
+    }
+    const known = this.#views[length];
+    if (known !== undefined) return known;
+    const view = this.bytes.subarray(0, length);
+    this.#views[length] = view;
+    return view;
+  }
+
+  /** Nobody reads or writes it any more. */
+  giveBack(): void {
+    const pool = this.#pool;
+    if (pool !== null && pool.free.length < pool.keep) pool.free.push(this);
   }
 }
 
-/** Free chunks that are kept for the next turn: 256 KiB of tiny ones, 4 MiB of small ones, 16 MiB of large ones. */
-const pools = [
-  { size: TINY, keep: 1024, free: [] as Chunk[] },
-  { size: SMALL, keep: 1024, free: [] as Chunk[] },
-  { size: LARGE, keep: 256, free: [] as Chunk[] },
-] as const;
+/** Free chunks that are kept for the next turn. */
+type Pool = { readonly size: number; readonly keep: number; readonly free: Chunk[] };
 
-/** A chunk of at least `size` bytes; one above the largest is made for its purpose. */
+/** At most 128 KiB of tiny ones (16 MiB if every view of them is asked for), 4 MiB of small ones, 16 MiB of large ones. */
+const pools: readonly Pool[] = [
+  { size: TINY, keep: 512, free: [] },
+  { size: SMALL, keep: 1024, free: [] },
+  { size: LARGE, keep: 256, free: [] },
+];
+
+/** A chunk of at least `size` bytes; one above the largest is made for its purpose and goes to the collector. */
 export function takeChunk(size: number): Chunk {
-  for (const pool of pools) if (size <= pool.size) return pool.free.pop() ?? new Chunk(pool.size);
-  return new Chunk(size);
-}
-
-/** Nobody reads or writes it any more. Outsize ones go to the collector. */
-export function giveBack(chunk: Chunk): void {
-  for (const { size, keep, free } of pools) if (chunk.bytes.length === size && free.length < keep) free.push(chunk);
+  for (const pool of pools) if (size <= pool.size) return pool.free.pop() ?? new Chunk(pool.size, pool);
+  return new Chunk(size, null);
 }

@@ -177,7 +177,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   #arrived(): void {
     const core = this.#core;
     core.arrivedMs = core.clock.monotonicMs();
-    core.arrivedUs = core.clock.wallMicros();
+    core.arrivedUs = core.clock.wallMicros(core.arrivedMs);
     this.lastPacketMs = Math.trunc(core.arrivedMs);
   }
 

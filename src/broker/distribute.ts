@@ -34,11 +34,11 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
     core.turn.appended();
   }
 
-  const { list, groups } = receivers;
-  if (list.length === 0 && groups === null) return receivers.recorded;
-  core.outgoing.begin(message, list.length);
-  for (let i = 0; i < list.length; i++) {
-    let receiver = list[i] as Receiver;
+  const { count, groups } = receivers;
+  if (count === 0 && groups === null) return receivers.recorded;
+  core.outgoing.begin(message, count);
+  for (let i = 0; i < count; i++) {
+    let receiver = (i === 0 ? receivers.first : receivers.list[i]) as Receiver;
     if (receiver.own !== receiver && receiver.client === source) {
       if (receiver.own === null) continue; // [MQTT-3.8.3-3]
       receiver = receiver.own;

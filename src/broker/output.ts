@@ -1,4 +1,4 @@
-import { Chunk, giveBack, LARGEST_CHUNK, takeChunk } from './chunks.ts';
+import { Chunk, LARGEST_CHUNK, takeChunk } from './chunks.ts';
 import type { Wire } from './wire.ts';
 
 /**
@@ -52,8 +52,8 @@ export class Output {
     this.#use(NOTHING, 0);
     if (gone) {
       this.bytes = 0;
-      giveBack(chunk);
-      if (chunks) for (const each of chunks) giveBack(each);
+      chunk.giveBack();
+      if (chunks) for (const each of chunks) each.giveBack();
       return;
     }
     this.#lent = chunks ?? [];
@@ -64,7 +64,7 @@ export class Output {
   /** The wire has sent what it was given. */
   written(): void {
     if (this.#lent === null) return;
-    for (const chunk of this.#lent) giveBack(chunk);
+    for (const chunk of this.#lent) chunk.giveBack();
     this.#lent = null;
     this.bytes -= this.#lentBytes;
     this.#lentBytes = 0;
@@ -96,7 +96,7 @@ export class Output {
       // A chunk that overflows moves into a larger one: one piece for a few kilobytes, and nothing is sealed for a few bytes.
       const chunk = takeChunk(used + size);
       before.bytes.copy(chunk.bytes, 0, 0, used);
-      giveBack(before);
+      before.giveBack();
       this.#use(chunk, used + size);
       return used;
     }
@@ -122,6 +122,6 @@ export class Output {
   }
 }
 
-const NOTHING = new Chunk(0);
+const NOTHING = new Chunk(0, null);
 /** The list of a write of one piece: most are. The wire reads it at once and keeps none of it. */
 const single: Buffer[] = [];

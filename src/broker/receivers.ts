@@ -24,6 +24,9 @@ export type SharedReceiver = { readonly group: Group; readonly target: QueueTarg
 /** Everything that happens to a message of one topic, worked out once per change of the subscriptions. */
 export type Receivers = {
   readonly list: readonly Receiver[];
+  /** How many, and the first of them: mostly the only one, found without the list. */
+  readonly count: number;
+  readonly first: Receiver | null;
   /** Each gives it to one of its members; null: there is none. */
   readonly groups: readonly SharedReceiver[] | null;
   /** The durable queues that a QoS 1 or 2 message goes to: persistent sessions, groups and the recorder. */
@@ -64,7 +67,8 @@ function findReceivers(world: World, topic: string): Receivers {
   // What is the server's own, and what a device marks as such, is not recorded.
   const recorded = world.recorder !== null && topic.charCodeAt(0) !== DOLLAR;
   if (recorded && world.recorder) durable.push(world.recorder.target);
-  return { list, groups, durable, recorded, anyNoLocal: list.some((receiver) => receiver.own !== receiver) };
+  const anyNoLocal = list.some((receiver) => receiver.own !== receiver);
+  return { list, count: list.length, first: list[0] ?? null, groups, durable, recorded, anyNoLocal };
 }
 
 function groupsOf(world: World, topic: string): SharedReceiver[] | null {

@@ -1,34 +1,47 @@
 /** Bytes of a payload that are kept for showing. */
 export const PREVIEW_BYTES = 256;
 
-/** A piece of a slab. */
-export type Slot = { readonly slab: Buffer; readonly at: number; readonly room: number };
-
-/** Most values are a number or a short JSON: 100,000 buffers of 256 bytes each would be wasted on them. */
-const ROOMS = [16, 64, PREVIEW_BYTES] as const;
+/** Most values are a number or a short JSON: 100,000 buffers of 256 bytes each would be wasted on them. In bytes. */
+export const ROOMS = [16, 64, PREVIEW_BYTES] as const;
 const SLAB_BYTES = 64 * 1024;
+/** Places are counted in units of the smallest room. */
+const UNIT_BITS = 4;
+const UNITS_BITS = 12;
 
-/** Hands out small pieces of few large buffers, and takes them back when a topic's values outgrow them. */
+/**
+ * Hands out small pieces of few large buffers, and takes them back when a topic's values outgrow them. A piece is a number,
+ * its place: the slab's number and the unit in it. `room` is an index of ROOMS.
+ */
 export class PreviewSlots {
-  readonly #sizes: SizeClass[] = ROOMS.map((room) => ({ room, slab: null, next: 0, free: [] }));
+  readonly #slabs: Buffer[] = [];
+  readonly #rooms: Room[] = ROOMS.map(() => ({ slab: -1, next: SLAB_BYTES, free: [] }));
 
-  /** A slot with room for `bytes`, at most PREVIEW_BYTES. */
-  take(bytes: number): Slot {
-    const size = this.#sizes.find(({ room }) => room >= bytes) as SizeClass;
-    const free = size.free.pop();
-    if (free) return free;
-    if (size.slab === null || size.next + size.room > SLAB_BYTES) {
-      size.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-      size.next = 0;
+  take(room: number): number {
+    const mine = this.#rooms[room] as Room;
+    const free = mine.free.pop();
+    if (free !== undefined) return free;
+    const size = ROOMS[room] as number;
+    if (mine.next + size > SLAB_BYTES) {
+      mine.slab = this.#slabs.push(Buffer.allocUnsafeSlow(SLAB_BYTES)) - 1;
+      mine.next = 0;
     }
-    const slot = { slab: size.slab, at: size.next, room: size.room };
-    size.next += size.room;
-    return slot;
+    const place = (mine.slab << UNITS_BITS) | (mine.next >> UNIT_BITS);
+    mine.next += size;
+    return place;
   }
 
-  give(slot: Slot): void {
-    this.#sizes.find(({ room }) => room === slot.room)?.free.push(slot);
+  give(place: number, room: number): void {
+    this.#rooms[room]?.free.push(place);
+  }
+
+  /** The buffer that a place is in, and where it begins there. */
+  slabOf(place: number): Buffer {
+    return this.#slabs[place >> UNITS_BITS] as Buffer;
+  }
+
+  startOf(place: number): number {
+    return (place & ((1 << UNITS_BITS) - 1)) << UNIT_BITS;
   }
 }
 
-type SizeClass = { readonly room: number; slab: Buffer | null; next: number; readonly free: Slot[] };
+type Room = { slab: number; next: number; readonly free: number[] };

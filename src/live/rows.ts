@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { PREVIEW_BYTES } from './preview-slots.ts';
 import type { Leaf } from './topic-index.ts';
 import type { Node } from './topic-tree.ts';
 
@@ -22,10 +21,8 @@ export function valueRow(leaf: Leaf): string {
 
 /** The preview as text where it is UTF-8 (as far as it goes), else as base64. */
 function payloadOf(leaf: Leaf): string {
-  const { slab, at } = leaf.slot;
-  const kept = Math.min(leaf.bytes, PREVIEW_BYTES);
-  const preview = slab.subarray(at, at + kept);
-  const whole = leaf.bytes > kept ? preview.subarray(0, wholeCharacters(preview)) : preview;
+  const { preview } = leaf;
+  const whole = leaf.bytes > preview.length ? preview.subarray(0, wholeCharacters(preview)) : preview;
   if (isUtf8(whole)) return `"payload":${JSON.stringify(whole.toString())},"bytes":${leaf.bytes},"binary":false`;
   return `"payload":"${preview.toString('base64')}","bytes":${leaf.bytes},"binary":true`;
 }
