@@ -58,11 +58,12 @@ describe('GET /metrics', () => {
     expect(answer.body).not.toContain('sonde_history');
   });
 
-  it('is for this machine or for a token, also where anonymous access is open to all', async () => {
+  it('is for this machine or for a token that may do everything, also where anonymous access is open to all', async () => {
     const from = (remoteAddress: string, headers = {}) =>
       fixture.api.inject({ url: '/metrics', remoteAddress, headers });
     expect((await from('203.0.113.9')).statusCode).toBe(401);
-    expect((await from('203.0.113.9', basic('key', 'right'))).statusCode).toBe(200);
+    expect((await from('203.0.113.9', basic('owner', 'right'))).statusCode).toBe(200);
+    expect((await from('203.0.113.9', basic('key', 'right'))).statusCode).toBe(403);
 
     const { access } = fixture;
     const openToAll: typeof access = {
