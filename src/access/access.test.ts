@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogFields, Logger } from '../base/index.ts';
 import type { CertificateIdentity } from '../certificates/index.ts';
 import { type AccessControl, type AccessOptions, createAccess } from './access.ts';
-import type { Credentials, Decision } from './port.ts';
-import { createToken, revokeToken } from './tokens/manage.ts';
+import type { Credentials, Decision, Principal } from './port.ts';
+import { isSamePrincipal } from './same-principal.ts';
+import { createToken, revokeToken, rotateToken } from './tokens/manage.ts';
 
 let folder: string;
 let tokenFile: string;
@@ -166,6 +167,35 @@ describe('a token', () => {
     expect(await ask(access, gone.key, gone.secret)).toBe('bad-credentials');
     expect(access.authenticate(credentials(stays.key, stays.secret))).toMatchObject({ ok: true });
     expect(access.tokenCount()).toBe(1);
+  });
+
+  it('with another secret is the same token, and one that was made anew under its key is not', async () => {
+    const { key, secret } = await createToken(tokenFile, { key: 'tempSensors', permission: 'read-only' });
+    const access = open();
+    const reported: (readonly [string, boolean])[] = [];
+    access.onRevoked((name, isOver) => reported.push([name, isOver]));
+    const signIn = async (password: string): Promise<Principal> => {
+      const decision = await access.authenticate(credentials(key, password));
+      if (!decision.ok) throw new Error(decision.detail);
+      return decision.principal;
+    };
+    const first = await signIn(secret);
+
+    const rotated = await rotateToken(tokenFile, key);
+    lookAtFile();
+    expect(reported).toEqual([[key, false]]);
+    expect(await ask(access, key, secret)).toBe('bad-credentials');
+    const second = await signIn(rotated.secret);
+    expect(second).not.toBe(first);
+    expect(second.rules.mayPublish('a')).toBe(false);
+    expect(isSamePrincipal(first, second)).toBe(true);
+
+    // Also when nobody looked at the file in between.
+    await revokeToken(tokenFile, key);
+    await createToken(tokenFile, { key, secret, permission: 'read-only' });
+    lookAtFile();
+    expect(reported.slice(1)).toEqual([[key, true]]);
+    expect(isSamePrincipal(first, await signIn(secret))).toBe(false);
   });
 
   it('that is revoked while its secret is being computed is refused', async () => {

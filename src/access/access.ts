@@ -130,6 +130,7 @@ function tokenPrincipals(rules: readonly TopicRule[]): (token: Token, clientId: 
       name: token.key,
       kind: 'token',
       world,
+      since: token.createdAt,
       rules: compileRules(rules, {
         kind: 'token',
         user: token.key,

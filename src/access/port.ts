@@ -42,6 +42,8 @@ export type Principal = {
   /** The namespace that it belongs to; `default` exists always. */
   readonly world: string;
   readonly rules: TopicRules;
+  /** When its token was made: one that was made anew under the same key is somebody else. Absent: not of a token. */
+  readonly since?: string;
 };
 
 export type Decision =
@@ -58,8 +60,11 @@ export type Access = {
   readonly authenticate: (credentials: Credentials) => Decision | Promise<Decision>;
   /** Begins a run of an authentication method (MQTT 5.0, 3.1.2.11.9); null for one that is not known. Absent: none is. */
   readonly exchange?: (method: string, credentials: Credentials) => AuthExchange | null;
-  /** Calls back when a principal's right has ended (a token revoked): its connections are to be closed. */
-  readonly onRevoked: (listener: (principalName: string) => void) => void;
+  /**
+   * Calls back when the right of a token has ended or changed: its connections are to be closed. `isOver`: the token is
+   * gone, and its sessions with it; else (a new secret, another permission) they wait for it to sign in again.
+   */
+  readonly onRevoked: (listener: (tokenKey: string, isOver: boolean) => void) => void;
 };
 
 /** What one message of a client leads to in enhanced authentication. */

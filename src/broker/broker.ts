@@ -16,7 +16,7 @@ import { isOfGroup } from './group.ts';
 import { settleGroup } from './groups.ts';
 import type { ComputedTopics, Tap } from './hooks.ts';
 import { clientInfo } from './inspect.ts';
-import { connectionClosed, tick } from './lifecycle.ts';
+import { connectionClosed, endSession, tick } from './lifecycle.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
 import { noMessage, viewOf } from './message-view.ts';
 import { DEFAULT_MQTT5, type Mqtt5Settings } from './mqtt5.ts';
@@ -72,7 +72,7 @@ export type Broker = {
   /** Ends the connection of a client by an administrator's wish; false when it has none. Its session stays. */
   readonly disconnect: (world: string, clientId: string) => boolean;
   /** Ends the connections of a principal whose right has ended. */
-  readonly expel: (principal: string) => void;
+  readonly expel: (tokenKey: string) => void;
   /** Called twice a second by the timer that `createBroker` starts; tests call it themselves. */
   readonly tick: () => void;
   /** Says good-bye to all clients and stops. Wills are published as for any connection that the server ends. */
@@ -144,7 +144,7 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     closed: (connection) => connectionClosed(core, connection),
   };
-  access.onRevoked((name) => expel(core, name));
+  access.onRevoked((key, isOver) => expel(core, key, isOver));
   const timer = setInterval(() => tick(core), TICK_MS);
   timer.unref();
 
@@ -193,7 +193,7 @@ export function createBroker(options: BrokerOptions): Broker {
       connection?.disconnect(Reason.administrativeAction, 'an administrator ended the connection');
       return connection !== null;
     },
-    expel: (name) => expel(core, name),
+    expel: (key) => expel(core, key, true),
     tick: () => tick(core),
     async close() {
       clearInterval(timer);
@@ -291,17 +291,18 @@ async function publishInside(
   return { ok: true };
 }
 
-function expel(core: BrokerCore, principal: string): void {
-  for (const [connection, waiting] of core.slowedDown) {
-    if (waiting.principal === principal) connection.refuse(Reason.notAuthorized, `the right of ${principal} has ended`);
+/** The right of a token has ended or changed. `isOver`: nobody may go on with its sessions any more. */
+function expel(core: BrokerCore, key: string, isOver: boolean): void {
+  const isIts = ({ kind, name }: Principal): boolean => kind === 'token' && name === key;
+  const why = `the right of ${key} has ended`;
+  for (const [connection, { principal }] of core.slowedDown) {
+    if (isIts(principal)) connection.refuse(Reason.notAuthorized, why);
   }
-  for (const world of core.worlds.values()) {
-    // Its last word neither, whether it is here or its will waits.
-    for (const client of world.clients.values()) if (client.principal.name === principal) client.will = null;
-  }
-  for (const connection of core.connections) {
-    if (connection.client?.principal.name === principal) {
-      connection.disconnect(Reason.administrativeAction, `the right of ${principal} has ended`);
-    }
+  const clients = [...core.worlds.values()].flatMap((world) => [...world.clients.values()]);
+  for (const client of clients.filter(({ principal }) => isIts(principal))) {
+    client.will = null; // its last word neither, whether it is here or its will waits
+    if (isOver) client.expiryS = 0; // ends with its connection
+    client.connection?.disconnect(Reason.administrativeAction, why);
+    if (isOver && client.connection === null) endSession(core, client, why);
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Decision, type Principal, substitute } from '../access/index.ts';
+import { type Decision, isSamePrincipal, type Principal, substitute } from '../access/index.ts';
 import { messageOf } from '../base/index.ts';
 import type { Connect, Properties } from '../codec/index.ts';
 import { Reason } from '../codec/index.ts';
@@ -150,7 +150,7 @@ function admit(
     client = world.clients.get(clientId);
   }
   // A session belongs to whom it was made for: somebody else with its client id starts afresh.
-  const resumed = client !== undefined && !packet.clean && client.principal.name === principal.name;
+  const resumed = client !== undefined && !packet.clean && isSamePrincipal(client.principal, principal);
   if (client && !resumed) {
     endSession(core, client, 'a clean start');
     client = undefined;

@@ -1,4 +1,4 @@
-import type { Access } from '../access/index.ts';
+import type { Access, Principal } from '../access/index.ts';
 import type { Clock, Logger } from '../base/index.ts';
 import type { Auth, Connect, PublishView } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
@@ -75,7 +75,7 @@ export type BrokerCore = {
 
 /** A CONNECT that is answered later, at a monotonic time. */
 export type SlowedDown = {
-  readonly principal: string;
+  readonly principal: Principal;
   readonly dueMs: number;
   readonly goOn: () => void;
 };

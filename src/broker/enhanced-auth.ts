@@ -1,5 +1,5 @@
 import type { AuthExchange, AuthStep, Decision } from '../access/index.ts';
-import { SCRAM_MECHANISMS } from '../access/index.ts';
+import { isSamePrincipal, SCRAM_MECHANISMS } from '../access/index.ts';
 import { messageOf } from '../base/index.ts';
 import { type Auth, type Connect, encodePacket, type Properties, Reason } from '../codec/index.ts';
 import type { Connection } from './connection.ts';
@@ -131,7 +131,7 @@ function signedInAgain(
   }
   const { principal } = decision;
   // The session, its subscriptions and its will are of the one who signed in first.
-  if (principal.name !== client.principal.name || principal.world !== client.principal.world) {
+  if (!isSamePrincipal(principal, client.principal)) {
     const why = `re-authentication as ${principal.name} in a session of ${client.principal.name}`;
     connection.disconnect(Reason.notAuthorized, why);
     return;

@@ -15,11 +15,14 @@ const onlyPublic: TopicRules = {
 /** A broker whose rules for the user `kept` the test narrows, and where it revokes. */
 function setUp() {
   let rules: TopicRules = ALL_TOPICS;
-  let revoke: (name: string) => void = () => {};
+  let since = '2026-01-01';
+  let kind: 'token' | 'certificate' = 'token';
+  let revoke: (key: string, isOver: boolean) => void = () => {};
   const access: Access = {
     authenticate: ({ username }) => {
       const name = username ?? 'somebody';
-      return { ok: true, principal: { ...principalOf('default', name), rules: name === 'kept' ? rules : ALL_TOPICS } };
+      const own = name === 'kept' ? { rules, since, kind } : {};
+      return { ok: true, principal: { ...principalOf('default', name), ...own } };
     },
     onRevoked: (listener) => {
       revoke = listener;
@@ -29,7 +32,11 @@ function setUp() {
   const narrow = () => {
     rules = onlyPublic;
   };
-  return { ...fake, narrow, revoke: (name: string) => revoke(name) };
+  const change = (to: { since?: string; kind?: typeof kind }) => {
+    since = to.since ?? since;
+    kind = to.kind ?? kind;
+  };
+  return { ...fake, narrow, change, revoke: (key: string, isOver = true) => revoke(key, isOver) };
 }
 
 describe('class 11: a right that has ended', () => {
@@ -108,5 +115,69 @@ describe('class 11: a right that has ended', () => {
     await settled();
     expect(other.of('connack')[0]?.sessionPresent).toBe(false);
     expect(other.payloads).toEqual([]);
+  });
+
+  /** A session with a subscription and one message in its queue; its device is away. */
+  async function waiting(fake: ReturnType<typeof setUp>) {
+    const device = await FakeDevice.connected(fake.broker, kept);
+    device.subscribe('#', 1);
+    device.drop();
+    const writer = await FakeDevice.connected(fake.broker, { clientId: 'writer' });
+    writer.publish('secret', 'secret', 1);
+    await settled();
+    return writer;
+  }
+  const sessions = ({ broker }: ReturnType<typeof setUp>) =>
+    broker.clients('default').filter(({ clientId }) => clientId === 'kept').length;
+
+  it('ends the sessions of a revoked token, here or away, with what waits for them', async () => {
+    for (const away of [true, false]) {
+      const fake = setUp();
+      const writer = away ? await waiting(fake) : null;
+      if (!away) (await FakeDevice.connected(fake.broker, kept)).subscribe('#', 1);
+      expect(sessions(fake)).toBe(1);
+      fake.revoke('kept');
+      await settled();
+      expect(sessions(fake)).toBe(0);
+      expect(fake.broker.stats()).toMatchObject({ queued: 0, subscriptions: 0 });
+      writer?.drop();
+    }
+  });
+
+  it('gives a token that was made anew under the same key a session of its own [MQTT-3.1.2-6], [MQTT-3.2.2-3]', async () => {
+    const fake = setUp();
+    const writer = await waiting(fake);
+    fake.change({ since: '2026-02-02' });
+    const anew = await FakeDevice.connected(fake.broker, kept);
+    expect(anew.of('connack')[0]?.sessionPresent).toBe(false);
+    writer.publish('secret', 'secret', 1);
+    await settled();
+    expect(anew.payloads).toEqual([]);
+  });
+
+  it('is not that of a certificate with the name of the token, nor the other way round', async () => {
+    const fake = setUp();
+    await waiting(fake);
+    fake.change({ kind: 'certificate' });
+    const other = await FakeDevice.connected(fake.broker, kept);
+    expect(other.of('connack')[0]?.sessionPresent).toBe(false);
+    fake.revoke('kept');
+    await settled();
+    expect([other.closed, sessions(fake)]).toEqual([false, 1]);
+  });
+
+  it('leaves its sessions to a token that got another secret [MQTT-3.2.2-2]', async () => {
+    const fake = setUp();
+    await waiting(fake);
+    fake.revoke('kept', false);
+    await settled();
+    expect(sessions(fake)).toBe(1);
+    const back = await FakeDevice.connected(fake.broker, kept);
+    expect(back.of('connack')[0]?.sessionPresent).toBe(true);
+    expect(back.payloads).toEqual(['secret']);
+    // Who is connected by the old secret is out.
+    fake.revoke('kept', false);
+    await settled();
+    expect([back.closed, sessions(fake)]).toEqual([true, 1]);
   });
 });

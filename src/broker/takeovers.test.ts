@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type FakeBroker, fakeBroker } from './testing/fake-broker.ts';
+import { type FakeBroker, fakeBroker, principalOf } from './testing/fake-broker.ts';
 import { FakeDevice, settled } from './testing/fake-device.ts';
 
 const apricot = { clientId: 'apricot' };
@@ -101,16 +101,15 @@ describe('one client id on two devices', () => {
   });
 
   it('keeps nothing of a device that does not wait, nor of one whose right ends while it waits', async () => {
-    let revoke: (principal: string) => void = () => {};
-    const fake = fakeBroker();
+    const decision = { ok: true, principal: principalOf('default', 'orchard') } as const;
+    const fake = fakeBroker({ access: { authenticate: () => decision, onRevoked: () => {} } });
     const { last } = await flap(fake, 6);
     const impatient = await FakeDevice.connected(fake.broker, apricot, OTHER);
     impatient.drop();
-    revoke = fake.broker.expel;
     const expelled = await FakeDevice.connected(fake.broker, apricot, OTHER);
     expect(fake.broker.stats().connections).toBe(2);
     expect(last.closed).toBe(false);
-    revoke('anonymous');
+    fake.broker.expel('orchard');
     await settled();
     expect(expelled.of('connack')).toMatchObject([{ reason: 0x87 }]);
     expect(fake.broker.stats().connections).toBe(0);

@@ -61,7 +61,7 @@ export function admitLater(
 ): void {
   connection.hold();
   core.slowedDown.set(connection, {
-    principal: principal.name,
+    principal,
     dueMs: core.clock.monotonicMs() + waitMs,
     goOn() {
       try {

@@ -85,7 +85,7 @@ describe('the command line', () => {
       ['serve', '--config', 'absent.yaml'],
       /^sonde: cannot read the configuration file .*no such file\. Check the path/,
     ],
-    [['token'], /^sonde: token needs one of create, list, revoke\. See: sonde token --help$/],
+    [['token'], /^sonde: token needs one of create, list, rotate, revoke\. See: sonde token --help$/],
     [['token', 'crate'], /^sonde: token needs one of .* "crate" \(did you mean create\?\)\. See/],
     [['token', 'revoke'], /^sonde: missing required argument 'key'\. See/],
     [
@@ -167,6 +167,21 @@ describe('sonde token', () => {
       out: 'revoked tempSensors\n',
     });
     expect((await run(['token', 'list', '--data', 'd'])).out).not.toContain('tempSensors');
+  });
+
+  it('gives a token another secret and leaves the rest of it as it was', async () => {
+    await run(['token', 'create', '--data', 'd', '--key', 'tempSensors', '--read-only', '--description', 'roof']);
+    const before = await run(['token', 'list', '--data', 'd']);
+    const rotated = await run(['token', 'rotate', 'tempSensors', '--data', 'd', '--json']);
+    expect(JSON.parse(rotated.out)).toMatchObject({ key: 'tempSensors', secret: expect.stringMatching(/^\w{24}$/) });
+    const chosen = await run(['token', 'rotate', 'tempSensors', '--data', 'd', '--secret', 'otherSecret']);
+    expect(chosen.out).toMatch(/^key {5}tempSensors\nsecret {2}otherSecret\n/);
+    expect((await run(['token', 'list', '--data', 'd'])).out).toBe(before.out);
+    const unknown = await run(['token', 'rotate', 'nobodyHere', '--data', 'd']);
+    expect([unknown.code, unknown.err]).toEqual([
+      1,
+      'sonde: there is no token with the key "nobodyHere". See: sonde token list\n',
+    ]);
   });
 
   it('finds the data folder in the environment and the port in the configuration file', async () => {

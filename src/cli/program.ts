@@ -8,6 +8,7 @@ import { SilenceError, subCommand } from './commands/sub.ts';
 import { tokenCreateCommand } from './commands/token-create.ts';
 import { tokenListCommand } from './commands/token-list.ts';
 import { tokenRevokeCommand } from './commands/token-revoke.ts';
+import { tokenRotateCommand } from './commands/token-rotate.ts';
 import type { CliContext } from './context.ts';
 import { errorText } from './errors.ts';
 
@@ -29,7 +30,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   }
 }
 
-const TOKEN_COMMANDS = ['create', 'list', 'revoke'];
+const TOKEN_COMMANDS = ['create', 'list', 'rotate', 'revoke'];
 const COMMANDS = ['serve', 'token', 'pub', 'sub', 'simulate', 'help'];
 
 /** Commands of the whole plan that this version does not have yet; named, so that nobody takes them for a misspelling. */
@@ -51,13 +52,15 @@ function buildProgram(context: CliContext): Command {
     .description('One program that is a whole MQTT environment. Without a command it runs the server.')
     .version(context.version, '--version', 'print the version')
     .helpOption('--help', 'print this help');
-  const token = new Command('token').description('create, list and revoke tokens: what devices sign in with');
+  const token = new Command('token').description('create, list, rotate and revoke tokens: what devices sign in with');
   // Without an action commander would print help and call that an error.
   token.argument('[command]').action((word: string | undefined) => {
     const hint = word === undefined ? '' : `, not ${JSON.stringify(word)}${suggestion(word, TOKEN_COMMANDS)}`;
     throw new OperatorError(`token needs one of ${TOKEN_COMMANDS.join(', ')}${hint}`, 'See: sonde token --help');
   });
-  for (const command of [tokenCreateCommand, tokenListCommand, tokenRevokeCommand]) token.addCommand(command(context));
+  for (const command of [tokenCreateCommand, tokenListCommand, tokenRotateCommand, tokenRevokeCommand]) {
+    token.addCommand(command(context));
+  }
 
   program.addCommand(serveCommand(context), { isDefault: true }).addCommand(token);
   for (const command of [pubCommand, subCommand, simulateCommand]) program.addCommand(command(context));

@@ -126,11 +126,11 @@ describe('SCRAM with tokens', () => {
     expect(first.detail).toBe('SCRAM-SHA-256: no token has the key "nobody-here"');
   });
 
-  it('says of a token from before SCRAM that it is to be created anew', async () => {
+  it('says of a token from before SCRAM that it needs its secret anew', async () => {
     const { signIn } = await door();
     const { outcome, detail } = await signIn('oldSensors', 'mySecret');
     expect(outcome).toBe('bad-credentials');
-    expect(detail).toContain('create it anew (sonde token revoke oldSensors; sonde token create --key oldSensors)');
+    expect(detail).toContain('give it one anew (sonde token rotate oldSensors, with --secret for the same one)');
   });
 
   it('asks for the first message where CONNECT had none, once', async () => {

@@ -131,8 +131,8 @@ function openExchange(
 
 function withoutKeys(mechanism: ScramMechanism, { key }: Token): string {
   return (
-    `${mechanism.name}: the token ${JSON.stringify(key)} has no keys for SCRAM, only a password: create it anew ` +
-    `(sonde token revoke ${key}; sonde token create --key ${key})`
+    `${mechanism.name}: the token ${JSON.stringify(key)} has no keys for SCRAM, only a password: ` +
+    `give it one anew (sonde token rotate ${key}, with --secret for the same one)`
   );
 }
 

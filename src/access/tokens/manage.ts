@@ -42,12 +42,36 @@ export async function createFirstToken(file: string): Promise<CreatedToken | nul
   return first ? created : null;
 }
 
+/**
+ * Gives a token another secret; what it may do, and its sessions, stay. A running server closes the connections that the
+ * old secret opened. Throws an OperatorError for an unknown key, and for a secret that may not be used.
+ */
+export async function rotateToken(file: string, key: string, secret = generateSecret()): Promise<CreatedToken> {
+  const known = readTokenFile(file).tokens.get(key);
+  if (known === undefined) throw unknownKey(key);
+  checkNewToken(key, secret, known.description);
+  const fresh = { secret: await hashSecret(secret), scram: await allScramKeys(secret) };
+  let token = { ...known, ...fresh };
+  await changeTokenFile(file, (tokens) => {
+    // Looked at again: somebody may have revoked it meanwhile.
+    const present = tokens.get(key);
+    if (present === undefined) throw unknownKey(key);
+    token = { ...present, ...fresh };
+    return new Map(tokens).set(key, token);
+  });
+  return { key, secret, token };
+}
+
+function unknownKey(key: string): OperatorError {
+  return new OperatorError(`there is no token with the key ${JSON.stringify(key)}`, 'See: sonde token list');
+}
+
 /** Ends a token; a running server closes its connections within a second. Throws an OperatorError for an unknown key. */
 export async function revokeToken(file: string, key: string): Promise<void> {
   await changeTokenFile(file, (tokens) => {
     const next = new Map(tokens);
     if (!next.delete(key)) {
-      throw new OperatorError(`there is no token with the key ${JSON.stringify(key)}`, 'See: sonde token list');
+      throw unknownKey(key);
     }
     return next;
   });

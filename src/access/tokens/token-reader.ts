@@ -14,8 +14,8 @@ export type TokenReader = {
   readonly refresh: () => boolean;
   /** True while the file cannot be used: nobody new can be checked. Who is known stays. */
   readonly broken: () => boolean;
-  /** Called with the keys whose right has ended or changed. */
-  readonly onEnded: (listener: (key: string) => void) => void;
+  /** Called with the keys whose right has ended or changed; `isGone`: there is no such token any more, or another one. */
+  readonly onEnded: (listener: (key: string, isGone: boolean) => void) => void;
   readonly close: () => void;
 };
 
@@ -35,7 +35,7 @@ export function openTokenReader(
   let { tokens, decoySecret } = read(file);
   warnOfReaders(file, logger);
   let fault: string | null = null;
-  const listeners: ((key: string) => void)[] = [];
+  const listeners: ((key: string, isGone: boolean) => void)[] = [];
 
   const refresh = (): boolean => {
     const seen = stampOf(file);
@@ -49,7 +49,10 @@ export function openTokenReader(
       tokens = next;
       if (fault !== null) logger.info({ file }, 'the token file can be used again');
       fault = null;
-      for (const token of ended) for (const listener of listeners) listener(token.key);
+      for (const { key, createdAt } of ended) {
+        const isGone = next.get(key)?.createdAt !== createdAt;
+        for (const listener of listeners) listener(key, isGone);
+      }
     } catch (error) {
       const text = messageOf(error);
       if (text !== fault) logger.error({ file }, `${text}; new sign-ins with tokens are refused until it is mended`);

@@ -231,12 +231,12 @@ export type FakeAccess = Access & { readonly asked: Credentials[]; revoke: (name
 
 export function fakeAccess(): FakeAccess {
   const asked: Credentials[] = [];
-  const listeners: ((name: string) => void)[] = [];
+  const listeners: ((key: string, isOver: boolean) => void)[] = [];
   const access: FakeAccess = {
     asked,
     broken: false,
     revoke: (name) => {
-      for (const listener of listeners) listener(name);
+      for (const listener of listeners) listener(name, true);
     },
     onRevoked: (listener) => void listeners.push(listener),
     authenticate: (credentials) => {

@@ -11,7 +11,7 @@ export const openDoor: Access = {
 };
 
 export function principalOf(world: string, name = 'anonymous'): Principal {
-  return { name, kind: 'anonymous', world, rules: ALL_TOPICS };
+  return { name, kind: name === 'anonymous' ? 'anonymous' : 'token', world, rules: ALL_TOPICS };
 }
 
 export type LoggedLine = { readonly level: string; readonly text: string; readonly fields: LogFields };
