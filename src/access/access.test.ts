@@ -281,7 +281,7 @@ describe('a client certificate', () => {
   });
 });
 
-describe('a token file that cannot be used', () => {
+describe('class 12: a token file that cannot be used', () => {
   it.each(['', '{', '[]'])('(%j) keeps the door from being built', (text) => {
     fs.writeFileSync(tokenFile, text);
     expect(() => open({ anonymous: 'all' })).toThrow(/^the token file .* cannot be used/);

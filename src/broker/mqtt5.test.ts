@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Connect, Properties } from '../codec/index.ts';
+import { type Connect, encodePacket, type Properties } from '../codec/index.ts';
 import type { Mqtt5Settings } from './mqtt5.ts';
 import { fakeBroker } from './testing/fake-broker.ts';
 import { FakeDevice, settled } from './testing/fake-device.ts';
@@ -174,6 +174,34 @@ describe('the server ends a connection', () => {
     expect(device.closed).toBe(false);
     device.publish('t', 'x', 2, 3);
     expect(device.of('disconnect')).toMatchObject([{ reason: 0x93 }]);
+  });
+
+  it('not for QoS 1: however many come in one piece, all are acknowledged in their order [MQTT-4.3.2-4]', async () => {
+    const { broker } = fakeBroker({ limits: { receiveMaximum: 2 } });
+    // Its acknowledgements wait for the commit: a session that lasts gets the messages.
+    const kept = { version: 5 as const, clientId: 'kept', properties: { sessionExpiryInterval: 60 } };
+    (await FakeDevice.connected(broker, kept)).subscribe('t', 1);
+    const device = await FakeDevice.connected(broker, { version: 5 });
+    const ids = Array.from({ length: 50 }, (_, n) => n + 1);
+    const all = ids.map((packetId) =>
+      encodePacket(
+        {
+          type: 'publish',
+          topic: 't',
+          payload: Buffer.from('x'),
+          qos: 1,
+          retain: false,
+          dup: false,
+          packetId,
+          properties: {},
+        },
+        5,
+      ),
+    );
+    device.sendBytes(Buffer.concat(all));
+    await settled();
+    expect(device.of('puback').map(({ packetId }) => packetId)).toEqual(ids);
+    expect(device.closed).toBe(false);
   });
 
   it('that sends a packet larger than was announced with 0x95 [MQTT-3.2.2-15]', async () => {

@@ -58,4 +58,30 @@ describe('a start that cannot succeed', () => {
     expect(await refused({ '--anonymous': 'some' })).toContain('anonymous');
     expect(await refused({ '--mqtt': '127.0.0.1:99999' })).toContain('99999');
   });
+
+  // Class 12: what was meant to keep people out and cannot be read must not let everybody in.
+  it.each([
+    ['broken', 'rules: [', 'config.yaml'],
+    ['no list of rules but an empty one', 'rules: []', 'empty'],
+    ['a rule without a subject', 'rules:\n  - publish: ["#"]', 'rules'],
+    ['a rule with a filter that is none', 'rules:\n  - everyone: true\n    publish: ["a#"]', 'a#'],
+    ['a word that is misspelt', 'anonymus: none', 'anonymus'],
+    ['a level of anonymity that there is not', 'anonymous: "no"', 'anonymous'],
+  ])('class 12: a configuration with %s is refused', async (_, text, named) => {
+    const config = join(folder, 'config.yaml');
+    writeFileSync(config, text);
+    expect(await refused({ '--config': config })).toContain(named);
+  });
+
+  it('class 12: a configuration that is not there, or cannot be read, is refused', async () => {
+    const absent = join(folder, 'absent.yaml');
+    expect(await refused({ '--config': absent })).toContain(absent);
+    expect(await refused({ '--config': folder })).toContain(folder);
+  });
+
+  it.each(['', '{', '{"version": 99}'])('class 12: a token file with %j in it is refused', async (text) => {
+    const data = mkdtempSync(join(folder, 'data-'));
+    writeFileSync(join(data, 'tokens.json'), text, { mode: 0o600 });
+    expect(await refused({ '--data': data, '--anonymous': 'all' })).toContain('tokens.json');
+  });
 });

@@ -45,6 +45,10 @@ describe('a will', () => {
       expect(got).toMatchObject({ topic, qos: 1, retain: false });
       expect(got.payload.toString()).toBe('gone');
       expect(await heir.drain()).toEqual([]);
+      // Without Will Retain it is not kept for who comes later.
+      const late = await clients.connect({ level, id: `late-${topic}` });
+      await late.subscribe(topic, 2);
+      expect(await late.drain()).toEqual([]);
     },
   );
 
@@ -66,7 +70,7 @@ describe('a will', () => {
   });
 
   it.each(LEVELS)(
-    'at level %i is forgotten with DISCONNECT [MQTT-3.1.2-10, MQTT-3.14.4-3, MQTT3-3.1.2-10, MQTT3-3.14.4-3]',
+    'at level %i is forgotten with DISCONNECT [MQTT-3.1.2-8, 10, MQTT-3.14.4-3, MQTT3-3.1.2-8, 10, MQTT3-3.14.4-3]',
     async (level) => {
       const { mortal, heir, id } = await withWill(level);
       mortal.send(DISCONNECT);

@@ -50,8 +50,12 @@ export type Action = { readonly who: Who; readonly hurry?: boolean } & (
 const who = fc.constantFrom(...CLIENTS);
 const hurry = fc.constantFrom(false, false, true);
 const qos = fc.constantFrom<Qos[]>(0, 1, 2);
-const filter = fc.constantFrom('t', 't/u', 't/+', 't/#', '#', '+', '+/u', 'will/+', '$own', '$own/#', 'v');
-const topic = fc.constantFrom('t', 't/u', 't/u', 'v', '$own');
+const filter = fc.constantFrom('t', 't/u', 't/+', 't/#', '#', '+', '+/u', 'will/+', '$own', '$own/#', 'v', 'w/#');
+/** No two of them take the same topic: else nobody could tell whose a message is. */
+const shared = fc.constantFrom('$share/g/t/#', '$share/g/t/#', '$share/h/v', '$share/g/will/+');
+const topic = fc.constantFrom('t', 't/u', 't/u', 'v', 'w', 'w/u', '$own');
+/** Of no group: there, of two empty messages nobody could tell which came. */
+const MAY_BE_EMPTY: readonly string[] = ['w', 'w/u', '$own'];
 const expiryS = fc.constantFrom(0, 5, 30, 30, 0xffffffff);
 
 const connect = fc.record({
@@ -73,34 +77,57 @@ const disconnect = fc.record({
   withWill: fc.boolean(),
   expiryS: fc.option(expiryS),
 });
+const retainHandling = fc.constantFrom<(0 | 1 | 2)[]>(0, 0, 1, 2);
 const subscribe = fc.record({
   who,
   hurry,
   do: fc.constant('subscribe' as const),
   filters: fc.array(
-    fc.record({
-      filter,
-      qos,
-      noLocal: fc.constantFrom(false, false, true),
-      retainAsPublished: fc.boolean(),
-      retainHandling: fc.constantFrom<(0 | 1 | 2)[]>(0, 0, 1, 2),
-    }),
+    fc.oneof(
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          filter,
+          qos,
+          noLocal: fc.constantFrom(false, false, true),
+          retainAsPublished: fc.boolean(),
+          retainHandling,
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          filter: shared,
+          qos,
+          noLocal: fc.constant(false), // [MQTT-3.8.3-4]
+          retainAsPublished: fc.constant(false), // so that it cannot be taken for a retained one of another filter
+          retainHandling,
+        }),
+      },
+    ),
     { minLength: 1, maxLength: 3 },
   ),
   identifier: fc.constantFrom(null, null, 1, 2, 300),
 });
-const unsubscribe = fc.record({ who, hurry, do: fc.constant('unsubscribe' as const), filter });
-const publish = fc.record({
+const unsubscribe = fc.record({
   who,
   hurry,
-  do: fc.constant('publish' as const),
-  topic,
-  qos,
-  retain: fc.constantFrom(false, false, true),
-  id: fc.integer({ min: 1, max: 4 }),
-  isEmpty: fc.constantFrom(false, false, false, false, true),
-  messageExpiryS: fc.constantFrom(null, null, 1, 2),
+  do: fc.constant('unsubscribe' as const),
+  filter: fc.oneof(filter, shared),
 });
+const publish = fc
+  .record({
+    who,
+    hurry,
+    do: fc.constant('publish' as const),
+    topic,
+    qos,
+    retain: fc.constantFrom(false, false, true),
+    id: fc.integer({ min: 1, max: 4 }),
+    isEmpty: fc.constantFrom(false, false, true),
+    messageExpiryS: fc.constantFrom(null, null, 1, 2),
+  })
+  .map((action) => ({ ...action, isEmpty: action.isEmpty && MAY_BE_EMPTY.includes(action.topic) }));
 const release = fc.record({ who, hurry, do: fc.constant('release' as const), id: fc.integer({ min: 1, max: 4 }) });
 const acknowledge = fc.record({
   who,

@@ -1,5 +1,6 @@
 import type { Packet } from '../../src/codec/index.ts';
-import { changed, newSearch, refresh, take } from './search.ts';
+import { createGroups } from './groups.ts';
+import { changed, newSearch, refresh, takeRetained } from './search.ts';
 import type { Connecting, Delivery, Filtered, Flight, Link, Message, Published, Qos, Session } from './state.ts';
 import { answerOf, isSame, matches, newSession, said, stateOf } from './state.ts';
 
@@ -18,6 +19,8 @@ export function createModel() {
   let nowS = 0;
   /** Everything that could come has come: what waits in a queue has not been on its way. */
   let isQuiet = true;
+  const isExpired = (message: Message) => message.expiresAtS <= nowS; // [MQTT-3.3.2-5]
+  const groups = createGroups(isExpired, () => isQuiet);
 
   function connect(who: string, connecting: Connecting): Link {
     let session = sessions.get(who);
@@ -42,9 +45,10 @@ export function createModel() {
     const { session } = link;
     link.isOpen = false;
     links.delete(link);
+    groups.lost(session);
     session.link = null;
     session.again = [];
-    if (!isQuiet) for (const queued of session.queue) queued.mayBeAgain = true;
+    if (!isQuiet) for (const queued of session.queue) queued.mayBeAgain ||= !isExpired(queued.message);
     session.endsAtS = nowS + session.expiryS;
     session.willAtS = nowS + Math.min(session.will?.delayS ?? 0, session.expiryS); // [MQTT-3.1.3-9]
     pass(session);
@@ -79,6 +83,8 @@ export function createModel() {
   function end(session: Session): void {
     publishWill(session);
     sessions.delete(session.who);
+    groups.ended(session);
+    isQuiet = false;
   }
 
   function second(): void {
@@ -94,13 +100,11 @@ export function createModel() {
     for (const session of sessions.values()) pass(session);
   }
 
-  const isExpired = (message: Message) => message.expiresAtS <= nowS; // [MQTT-3.3.2-5]
-
   /** To everybody who is subscribed; true if somebody is. */
   function distribute(message: Message, source: Session): boolean {
     isQuiet = false;
     if (message.retain) keep(message);
-    let isWanted = false;
+    let isWanted = groups.distribute(message);
     for (const session of sessions.values()) {
       const matching = [...session.subscriptions].filter(([filter]) => matches(filter, message.topic));
       isWanted ||= matching.length > 0;
@@ -158,6 +162,11 @@ export function createModel() {
       const isNew = !subscriptions.has(filter);
       const subscription = { ...options, identifier };
       subscriptions.set(filter, subscription); // [MQTT-3.8.4-3]
+      isQuiet &&= !filter.startsWith('$share/');
+      if (filter.startsWith('$share/')) {
+        groups.join(link.session, filter, subscription);
+        continue; // nothing retained (MQTT 5.0, 4.8.2)
+      }
       if (retainHandling === 2 || (retainHandling === 1 && !isNew)) continue; // [MQTT-3.3.1-9..11]
       const others = link.session.searches.filter((search) => search.filter !== filter);
       link.session.searches = [...others, newSearch(filter, subscription, retained.values())];
@@ -169,6 +178,7 @@ export function createModel() {
     const { session } = link;
     const known = session.subscriptions.delete(filter); // what is queued for it stays [MQTT-3.10.4-3]
     session.searches = session.searches.filter((search) => search.filter !== filter);
+    groups.leave(session, filter);
     link.answers.push(`unsuback ${id} ${link.version < 5 ? '' : known ? 0 : 0x11}`); // [MQTT-3.10.4-4]
   }
 
@@ -194,7 +204,8 @@ export function createModel() {
     const is = (delivery: Delivery | undefined) => delivery !== undefined && isSame(link, delivery, packet, nowS);
     if (packet.qos === 0) {
       const isLive = is(link.atMostOnce[0]);
-      return isLive ? link.atMostOnce.shift() !== undefined : takeRetained(link, packet) !== null;
+      if (isLive) return link.atMostOnce.shift() !== undefined;
+      return (groups.take(link, false, is) ?? takeRetained(link, packet, nowS)) !== null;
     }
     if (inflight.length - again.length >= link.window) return false; // [MQTT-3.3.4-9]
     const [first] = again;
@@ -202,19 +213,13 @@ export function createModel() {
     if (first || inflight.some(({ id }) => id === packet.packetId)) return false; // [MQTT-4.6.0-6] [MQTT-2.2.1-4]
     while (queue[0] && isExpired(queue[0].message) && !(queue[0].mayBeAgain && is(queue[0]))) queue.shift();
     const isQueued = is(queue[0]) && packet.dup <= (queue[0]?.mayBeAgain ?? false); // [MQTT-3.3.1-1]
-    const delivery = isQueued ? queue.shift() : packet.dup ? null : takeRetained(link, packet);
-    if (delivery) inflight.push({ ...delivery, id: packet.packetId, awaits: packet.qos === 1 ? 'puback' : 'pubrec' });
-    return delivery !== null && delivery !== undefined;
-  }
-
-  function takeRetained(link: Link, packet: Published): Delivery | null {
-    for (const must of [true, false]) {
-      for (const search of link.session.searches) {
-        const delivery = take(search, must, link, packet, nowS);
-        if (delivery) return delivery;
-      }
-    }
-    return null;
+    const own = isQueued ? queue.shift() : undefined;
+    const shared = own ? null : groups.take(link, packet.dup, is);
+    const delivery = own ?? shared ?? (packet.dup ? null : takeRetained(link, packet, nowS));
+    if (delivery === null) return false;
+    const awaits = packet.qos === 1 ? 'puback' : 'pubrec';
+    inflight.push({ ...delivery, id: packet.packetId, entry: shared?.entry ?? null, awaits });
+    return true;
   }
 
   /** All that can come has come: throws when something is missing. */
@@ -232,7 +237,14 @@ export function createModel() {
       for (const search of searches) refresh(search, retained);
       if (hasRoom && again.length === 0) session.searches = [];
     }
+    const missing = groups.missing(sessions.values(), isReady);
+    if (missing.length > 0) throw new Error(`somebody of a group should have got ${JSON.stringify(missing)}`);
     isQuiet = true;
+  }
+
+  /** Whether a group may give it a message of QoS 1 or 2. */
+  function isReady({ link, again, inflight }: Session): boolean {
+    return link !== null && again.length === 0 && inflight.length < link.window;
   }
 
   const heard = (link: Link): void => {

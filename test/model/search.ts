@@ -25,22 +25,29 @@ export function refresh({ found }: Search, retained: ReadonlyMap<string, Message
   }
 }
 
-/** The retained message that a PUBLISH is, once [MQTT-3.3.1-9]: one that must come, or one that may. */
-export function take(
-  { subscription, found }: Search,
-  must: boolean,
-  link: Link,
-  packet: Published,
-  nowS: number,
-): Delivery | null {
-  const here = found.get(packet.topic);
-  for (const message of here?.must === must ? here.versions : []) {
+/**
+ * The retained message that a PUBLISH is, once [MQTT-3.3.1-9]. One filter's are sent after another's, so it is of the first
+ * filter that still has some to come. Where it may also be of a later one, both may go on to have it.
+ */
+export function takeRetained(link: Link, packet: Published, nowS: number): Delivery | null {
+  const candidates: { readonly search: Search; readonly delivery: Delivery }[] = [];
+  for (const search of link.session.searches) {
+    const delivery = find(search, link, packet, nowS);
+    if (delivery) candidates.push({ search, delivery });
+    if ([...search.found.values()].some(({ must }) => must)) break;
+  }
+  const [first, second] = candidates;
+  if (first && !second) first.search.found.delete(packet.topic);
+  else for (const { search } of candidates) (search.found.get(packet.topic) as Found).must = false;
+  return first?.delivery ?? null;
+}
+
+function find({ subscription, found }: Search, link: Link, packet: Published, nowS: number): Delivery | null {
+  for (const message of found.get(packet.topic)?.versions ?? []) {
     const qos = Math.min(message.qos, subscription.qos) as Qos;
     const identifiers = subscription.identifier === null ? [] : [subscription.identifier];
     const delivery = { message, qos, retain: true, identifiers };
-    if (!isSame(link, delivery, packet, nowS)) continue;
-    found.delete(packet.topic);
-    return delivery;
+    if (isSame(link, delivery, packet, nowS)) return delivery;
   }
   return null;
 }

@@ -1,4 +1,5 @@
 import type { Packet } from '../../src/codec/index.ts';
+import type { Entry } from './groups.ts';
 
 export type Qos = 0 | 1 | 2;
 export type Message = {
@@ -20,7 +21,14 @@ export type Delivery = {
 };
 /** For a queue. `mayBeAgain`: it may have been on its way when the connection was lost, so that it comes as a duplicate. */
 export type Queued = Delivery & { mayBeAgain: boolean };
-export type Flight = Delivery & { readonly id: number; awaits: 'puback' | 'pubrec' | 'pubcomp' };
+/** `entry`: it is a group's. */
+export type Flight = Delivery & {
+  readonly id: number;
+  readonly entry: Entry | null;
+  awaits: 'puback' | 'pubrec' | 'pubcomp';
+};
+/** A message of a group as it was to come on a connection: nobody has seen where it went. */
+export type Hidden = { readonly entry: Entry; readonly delivery: Delivery; readonly link: Link };
 /** A new subscription's retained messages, by topic: what each is or was just now. Not `must`: it came after the SUBSCRIBE. */
 export type Search = {
   readonly filter: string;
@@ -59,6 +67,8 @@ export type Session = {
   /** Those of `inflight` that this connection has yet to get again. */
   again: Flight[];
   searches: Search[];
+  /** Messages of groups that it may have. */
+  hidden: Hidden[];
   /** QoS 2 messages from it between PUBLISH and PUBREL. */
   readonly received: Set<number>;
   will: Will | null;
@@ -78,6 +88,7 @@ export function newSession(who: string): Session {
     inflight: [],
     again: [],
     searches: [],
+    hidden: [],
     received: new Set<number>(),
   };
   return { who, link: null, ...empty, ...free };
@@ -136,6 +147,7 @@ export function said(packet: Packet): string {
 
 /** For the error that tells what differs. */
 export function stateOf({ session, answers, atMostOnce, goodbye }: Link): string {
-  const { who, inflight, again, queue, searches } = session;
+  const { who, again, queue, searches } = session;
+  const inflight = session.inflight.map(({ entry: _, ...flight }) => flight);
   return `to ${who} only this might: ${JSON.stringify({ answers, atMostOnce, goodbye, inflight, again, queue, searches })}`;
 }
