@@ -119,7 +119,7 @@ export class Client {
       this.live &&
       this.again.size === 0 &&
       connection !== null &&
-      this.session.inflight.count < this.window &&
+      this.session.inflight.count < this.window && // [MQTT-3.3.4-9] [MQTT-4.9.0-2]
       !connection.congested &&
       !this.session.inflight.exhausted
     );

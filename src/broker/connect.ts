@@ -46,7 +46,7 @@ export function connect(core: BrokerCore, connection: Connection, packet: Connec
     return;
   }
   // Made before the sign-in, whose rules may depend on it.
-  const clientId = packet.clientId === '' ? `auto-${randomBytes(8).toString('hex')}` : packet.clientId;
+  const clientId = packet.clientId === '' ? `auto-${randomBytes(8).toString('hex')}` : packet.clientId; // [MQTT-3.1.3-6]
   if (packet.properties.authenticationMethod !== undefined) {
     signInByMethod(core, connection, packet, clientId, (decision) =>
       decide(core, connection, packet, clientId, decision),
@@ -105,7 +105,7 @@ function connectFault(core: BrokerCore, packet: Connect): { reason: number; why:
 function decide(core: BrokerCore, connection: Connection, packet: Connect, clientId: string, decision: Decision): void {
   if (connection.state === 'closed') return;
   if (!decision.ok) {
-    connection.refuse(REFUSALS[decision.reason], decision.detail);
+    connection.refuse(REFUSALS[decision.reason], decision.detail); // [MQTT-3.1.4-2] [MQTT-4.12.0-4]
     return;
   }
   const { principal } = decision;
@@ -142,7 +142,7 @@ function admit(
 ): void {
   const expiryS = expiryOf(core, packet);
 
-  let client = world.clients.get(clientId);
+  let client = world.clients.get(clientId); // [MQTT-3.1.3-2]
   let takeovers: Takeovers | null = null;
   if (client?.connection) {
     takeovers = noteTakeover(core, client, connection);
@@ -150,9 +150,9 @@ function admit(
     client = world.clients.get(clientId);
   }
   // A session belongs to whom it was made for: somebody else with its client id starts afresh.
-  const resumed = client !== undefined && !packet.clean && isSamePrincipal(client.principal, principal);
+  const resumed = client !== undefined && !packet.clean && isSamePrincipal(client.principal, principal); // [MQTT-3.1.2-5]
   if (client && !resumed) {
-    endSession(core, client, 'a clean start');
+    endSession(core, client, 'a clean start'); // [MQTT-3.1.2-4] [MQTT-3.1.4-4]
     client = undefined;
   }
   if (!client) {
@@ -161,7 +161,7 @@ function admit(
       connection.refuse(Reason.quotaExceeded, why, inWords(why));
       return;
     }
-    client = newClient(core, world, principal, clientId, packet, expiryS !== 0);
+    client = newClient(core, world, principal, clientId, packet, expiryS !== 0); // [MQTT-3.1.2-6]
     world.clients.set(clientId, client);
   }
   client.takeovers = takeovers ?? client.takeovers;
@@ -169,8 +169,8 @@ function admit(
 
   connection.send({
     type: 'connack',
-    sessionPresent: resumed, // [MQTT-3.2.2-2]
-    reason: Reason.success,
+    sessionPresent: resumed, // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
+    reason: Reason.success, // [MQTT-3.1.4-5]
     properties:
       packet.version === 5
         ? { ...connackProperties(core, connection, packet, client, expiryS), ...connackAuthProperties(connection) }
@@ -198,7 +198,7 @@ function expiryOf(core: BrokerCore, packet: Connect): number | null {
 /** Seconds: what the client asks for, cut to the ceiling where it can be told so; 0 means no time-out. */
 function keepAliveOf(core: BrokerCore, packet: Connect): number {
   const { maxKeepAliveS } = core.limits;
-  if (packet.version < 5 || maxKeepAliveS === NO_CEILING_S) return packet.keepAlive;
+  if (packet.version < 5 || maxKeepAliveS === NO_CEILING_S) return packet.keepAlive; // [MQTT-3.2.2-22]
   return packet.keepAlive === 0 ? maxKeepAliveS : Math.min(packet.keepAlive, maxKeepAliveS);
 }
 
@@ -243,8 +243,8 @@ function attach(
   moveConnect(core.counters, connection.counters, connection.bytesIn);
   countConnected(core, client.world, 1);
   connection.maxReceived = client.session.receivedCount + core.limits.receiveMaximum;
-  client.window = Math.min(core.limits.maxInflight, packet.properties.receiveMaximum ?? 65_535);
-  client.will = willOf(packet);
+  client.window = Math.min(core.limits.maxInflight, packet.properties.receiveMaximum ?? 65_535); // [MQTT-4.9.0-1]
+  client.will = willOf(packet); // [MQTT-3.1.2-7]
   client.keepAliveS = keepAliveS;
   client.expiryS = expiryS;
   client.endsAtMs = null;
@@ -263,7 +263,7 @@ function willOf(packet: Connect): Will | null {
     payload: will.payload,
     qos: will.qos,
     retain: will.retain,
-    properties: encodeForwarded(will.properties),
+    properties: encodeForwarded(will.properties), // [MQTT-3.1.3-10]
     expiryS: will.properties.messageExpiryInterval ?? null,
     delayS: will.properties.willDelayInterval ?? 0,
   };
@@ -286,7 +286,7 @@ function connackProperties(
     maximumPacketSize: connection.maxReceivedBytes,
     topicAliasMaximum: core.limits.topicAliasMaximum,
     ...(keepAliveS === packet.keepAlive ? {} : { serverKeepAlive: keepAliveS }), // [MQTT-3.2.2-21]
-    ...(packet.clientId === '' ? { assignedClientIdentifier: client.session.clientId } : {}), // [MQTT-3.2.2-16]
+    ...(packet.clientId === '' ? { assignedClientIdentifier: client.session.clientId } : {}), // [MQTT-3.1.3-7] [MQTT-3.2.2-16]
     ...(responseInformation === null ? {} : { responseInformation }),
     ...(expiryS !== null && expiryS !== wished ? { sessionExpiryInterval: expiryS } : {}),
   };

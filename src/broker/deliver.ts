@@ -68,10 +68,11 @@ export function deliverAtMostOnce(
     connection.counters.dropped += 1;
     return;
   }
+  // [MQTT-4.3.1-1]
   const size = core.outgoing.send(
     connection,
     0,
-    retain && receiver.retainAsPublished,
+    retain && receiver.retainAsPublished, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
     false,
     -1,
     receiver.subscriptionIdentifiers,
@@ -97,9 +98,9 @@ export function sendInFlight(
 ): void {
   const { inflight } = client.session;
   const state = qos === 1 ? InflightState.awaitsPuback : InflightState.awaitsPubrec;
-  const id = inflight.begin(state, entry);
+  const id = inflight.begin(state, entry); // [MQTT-4.3.2-1] [MQTT-4.3.3-1]
   const connection = client.connection as Connection;
-  const size = core.outgoing.send(connection, qos, retain, false, id, subscriptionIdentifiers);
+  const size = core.outgoing.send(connection, qos, retain, false, id, subscriptionIdentifiers); // [MQTT-4.3.2-2] [MQTT-4.3.3-2]
   if (size === 0) {
     giveUp(core, client, id, entry); // larger than it takes [MQTT-3.1.2-25]
     return;

@@ -85,7 +85,8 @@ async function sweepQueue(core: BrokerCore, owner: QueueOwner, nowMs: number): P
     const isItsOwn = owner.pumping || owner.live || owner.gone;
     for (const entry of isItsOwn ? [] : page) {
       const { expiresAtMs } = entry.message;
-      if (expiresAtMs === null || entry.number <= owner.cursor) continue; // in flight: its delivery has begun
+      // In flight: its delivery has begun, and is finished [MQTT-4.3.3-7] [MQTT-4.3.3-13].
+      if (expiresAtMs === null || entry.number <= owner.cursor) continue;
       if (expiresAtMs <= nowMs) dropExpired(core, owner, entry);
       else owner.nextExpiryMs = Math.min(owner.nextExpiryMs, expiresAtMs);
     }

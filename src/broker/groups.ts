@@ -55,7 +55,7 @@ export function leaveForbidden(core: BrokerCore, client: Client): void {
   }
 }
 
-/** A member is done with a message: it leaves the group's queue. Nothing where the group has ended meanwhile. */
+/** A member is done with a message, or has refused it [MQTT-4.8.2-6]: it leaves the group's queue. Nothing where the group has ended meanwhile. */
 export function settleGroup(core: BrokerCore, client: Client, entry: QueueEntry): void {
   const group = client.world.groups.byQueue.get(entry.target.queue);
   if (group) takeOff(core, group, entry);

@@ -32,7 +32,7 @@ export function connectionClosed(core: BrokerCore, connection: Connection): void
   const keptMs = client.expiryS === null ? Number.POSITIVE_INFINITY : client.expiryS * 1000;
   if (keptMs > 0) {
     client.live = false;
-    client.endsAtMs = nowMs + keptMs;
+    client.endsAtMs = nowMs + keptMs; // [MQTT-3.1.2-23]
     const delayMs = Math.min((client.will?.delayS ?? 0) * 1000, keptMs);
     if (client.will && delayMs > 0) client.willAtMs = nowMs + delayMs;
     else publishWill(core, client);
@@ -60,7 +60,7 @@ export function endSession(core: BrokerCore, client: Client, why: string): void 
 /** Publishes a client's will, once [MQTT-3.1.2-8]. */
 function publishWill(core: BrokerCore, client: Client): void {
   const will = client.will;
-  client.will = null;
+  client.will = null; // [MQTT-3.1.2-10]
   client.willAtMs = null;
   if (will) publishFor(core, client.world, client, will);
 }
@@ -72,6 +72,7 @@ function publishFor(core: BrokerCore, world: World, source: Client, will: Will):
   const topic = world.topics.lookupName(will.topic);
   const arrivedUs = core.clock.wallMicros();
   const expiresAtMs = expiryTime(core.clock.monotonicMs(), will.expiryS ?? undefined);
+  // Retained or not as the CONNECT said [MQTT-3.1.2-14] [MQTT-3.1.2-15].
   distribute(core, source, world, viewOf(topic, will.payload, { ...will, arrivedUs, expiresAtMs }));
 }
 
@@ -89,11 +90,11 @@ export function tick(core: BrokerCore): void {
   for (const connection of core.connections) checkConnection(core, connection, nowMs);
   for (const world of core.worlds.values()) {
     for (const client of world.clients.values()) {
-      if (client.connection !== null) continue;
+      if (client.connection !== null) continue; // [MQTT-4.1.0-1]
       if (client.willAtMs !== null && client.willAtMs <= nowMs) publishWill(core, client);
       if (client.endsAtMs !== null && client.endsAtMs <= nowMs) {
         world.counters.sessionsExpired += 1;
-        endSession(core, client, 'it expired');
+        endSession(core, client, 'it expired'); // [MQTT-4.1.0-2]
       }
     }
   }

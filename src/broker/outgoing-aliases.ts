@@ -27,7 +27,7 @@ export class OutgoingAliases {
   /** An alias that may be given to another topic now, or 0. It is not taken before `set`. */
   free(): number {
     const taken = this.#topics.length;
-    if (taken < this.#max) return taken + 1; // [MQTT-3.1.2-26]
+    if (taken < this.#max) return taken + 1; // [MQTT-3.1.2-26] [MQTT-3.3.2-11]
     const at = this.#hand;
     this.#hand = at + 1 === taken ? 0 : at + 1;
     if (!this.#used[at]) return at + 1;

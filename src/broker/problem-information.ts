@@ -47,7 +47,8 @@ export function refusalInWords(
 
 /**
  * The packet as this receiver takes it: without words where it wants none [MQTT-3.1.2-29], or where they make the packet
- * larger than it takes ([MQTT-3.2.2-19], [MQTT-3.4.2-2] and the like for each packet). Null: also without them it is too
+ * larger than it takes ([MQTT-3.2.2-19, 20], [MQTT-3.4.2-2, 3], [MQTT-3.5.2-2, 3], [MQTT-3.6.2-2, 3], [MQTT-3.7.2-2, 3],
+ * [MQTT-3.9.2-1, 2], [MQTT-3.11.2-1, 2], [MQTT-3.14.2-3, 4], [MQTT-3.15.2-2, 3]). Null: also without them it is too
  * large and may not be sent [MQTT-3.1.2-24].
  */
 export function encodeFor(packet: Packet, to: PacketTaker): Buffer | null {

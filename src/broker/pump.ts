@@ -36,6 +36,7 @@ function sendAgain(core: BrokerCore, client: Client, connection: Connection): vo
     const isPublish = state === InflightState.awaitsPuback || state === InflightState.awaitsPubrec;
     if (isPublish && inflight.count - client.again.size >= client.window) return;
     client.again.delete(id);
+    // Its PUBLISH is not sent any more [MQTT-4.3.3-5] [MQTT-4.3.3-6].
     if (state === InflightState.awaitsPubcomp) connection.writeAck(PUBREL, id, 0);
     const entry = inflight.entryOf(id);
     if (!isPublish || entry === null) continue;
@@ -46,7 +47,7 @@ function sendAgain(core: BrokerCore, client: Client, connection: Connection): vo
     standOn(core, client.world, entry.message);
     const qos = state === InflightState.awaitsPuback ? 1 : 2;
     const retain = entry.message.retain && entry.target.retainAsPublished;
-    const size = core.outgoing.send(connection, qos, retain, true, id, entry.target.subscriptionIdentifiers);
+    const size = core.outgoing.send(connection, qos, retain, true, id, entry.target.subscriptionIdentifiers); // [MQTT-3.3.1-1]
     if (size === 0)
       giveUp(core, client, id, entry); // larger than it takes [MQTT-3.1.2-25]
     else countSent(core, client, connection);
@@ -106,7 +107,7 @@ function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry, nowU
     return;
   }
   standOn(core, client.world, message);
-  const qos = Math.min(message.qos, target.maxQos) as 1 | 2;
+  const qos = Math.min(message.qos, target.maxQos) as 1 | 2; // [MQTT-3.8.4-8]
   const retain = message.retain && target.retainAsPublished;
   sendInFlight(core, client, client.persistent ? entry : null, qos, retain, target.subscriptionIdentifiers);
   if (client.persistent) return;

@@ -59,7 +59,7 @@ export function route(
   message.payloadEnd = view.payloadEnd;
   message.qos = view.qos;
   message.retain = view.retain;
-  message.properties = properties === EMPTY_PROPERTIES ? null : encodeForwarded(properties);
+  message.properties = properties === EMPTY_PROPERTIES ? null : encodeForwarded(properties); // [MQTT-3.3.2-4]
   message.arrivedUs = core.arrivedUs;
   message.expiresAtMs = expiryTime(core.arrivedMs, properties.messageExpiryInterval);
   // A QoS 0 packet of 3.x goes on to 3.x receivers byte for byte.
@@ -87,6 +87,7 @@ function topicOf(
   const alias = properties.topicAlias;
   const { topicAliasMaximum } = core.limits;
   if (alias > topicAliasMaximum) {
+    // [MQTT-3.2.2-17] [MQTT-3.2.2-18]; every other one is taken [MQTT-3.3.2-12]
     throw new ProtocolFault(
       Reason.topicAliasInvalid,
       `PUBLISH: topic alias ${alias} is above ${topicAliasMaximum} [MQTT-3.3.2-9]`,
@@ -153,7 +154,10 @@ export function isReserved(core: BrokerCore, topic: string): boolean {
   return core.computed.some(({ prefix }) => topic.startsWith(prefix) || topic === prefix.slice(0, -1));
 }
 
-/** The properties that a message takes along (MQTT 5.0, 3.3.2.3), encoded without their length, or null for none. */
+/**
+ * The properties that a message takes along, encoded without their length, or null for none: payload format, response topic,
+ * correlation data, user properties in their order, content type [MQTT-3.3.2-4] [MQTT-3.3.2-15..18] [MQTT-3.3.2-20].
+ */
 export function encodeForwarded(properties: Properties): Buffer | null {
   const { topicAlias: _alias, subscriptionIdentifiers: _ids, willDelayInterval: _delay, ...rest } = properties;
   const encoded = encodeProperties(rest);

@@ -118,7 +118,7 @@ export function giveBack(core: BrokerCore, client: Client): void {
     if (state === InflightState.awaitsPuback) {
       group.returned.push(entry);
       groups.add(group);
-    } else takeOff(core, group, entry);
+    } else takeOff(core, group, entry); // [MQTT-4.8.2-5]
   }
   for (const group of groups) {
     group.returned.sort((a, b) => a.number - b.number);

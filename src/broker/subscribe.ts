@@ -20,8 +20,8 @@ export function subscribe(core: BrokerCore, connection: Connection, client: Clie
   );
   connection.send({
     type: 'suback',
-    packetId: packet.packetId,
-    reasons,
+    packetId: packet.packetId, // [MQTT-2.2.1-6] [MQTT-3.8.4-2]
+    reasons, // in the order of the filters [MQTT-3.9.3-1]
     properties: refusalInWords(packet.subscriptions, reasons),
   });
   core.windowOpened(client);
@@ -37,10 +37,11 @@ export function unsubscribe(core: BrokerCore, connection: Connection, client: Cl
       return known ? Reason.success : Reason.noSubscriptionExisted;
     }
     const known = client.session.subscriptions.delete(filter);
-    detach(core, client, filter);
+    detach(core, client, filter); // [MQTT-3.10.4-2]; what is in flight stays [MQTT-3.10.4-3]
     client.retainedToSend.delete(filter);
     return known ? Reason.success : Reason.noSubscriptionExisted;
   });
+  // [MQTT-3.10.4-5] [MQTT-3.10.4-6]
   connection.send({ type: 'unsuback', packetId: packet.packetId, reasons, properties: EMPTY_PROPERTIES });
 }
 
@@ -110,7 +111,7 @@ function subscribeOne(
 }
 
 function wantsRetained(entry: SubscribeEntry, isNew: boolean): boolean {
-  return entry.retainHandling === 0 || (entry.retainHandling === 1 && isNew); // [MQTT-3.3.1-9, MQTT-3.3.1-10]
+  return entry.retainHandling === 0 || (entry.retainHandling === 1 && isNew); // [MQTT-3.3.1-9..11, MQTT-3.8.4-4]
 }
 
 function subscribeComputed(

@@ -53,7 +53,7 @@ export class Inflight<E> {
     const slot = (this.#head + this.#span) & (this.#states.length - 1);
     this.#states[slot] = state;
     this.#entries[slot] = entry;
-    this.#next = id === MAX_ID ? 1 : id + 1;
+    this.#next = id === MAX_ID ? 1 : id + 1; // [MQTT-2.2.1-4]
     this.#span += 1;
     this.count += 1;
     return id;
@@ -97,7 +97,7 @@ export class Inflight<E> {
     return entry;
   }
 
-  /** All that is not acknowledged, in the order in which it was first sent [MQTT-4.6.0-1]. */
+  /** All that is not acknowledged, in the order in which it was first sent [MQTT-4.4.0-1]. */
   *inOrder(): Generator<readonly [id: number, state: InflightState, entry: E | null]> {
     const mask = this.#states.length - 1;
     for (let offset = 0; offset < this.#span; offset++) {

@@ -58,7 +58,8 @@ export class Session<E> {
     const id = publish.packetId;
     if (publish.qos === 1) {
       const reason = sink.route(bytes, publish);
-      if (reason >= 0) sink.acknowledge(PacketType.PUBACK, id, reason); // [MQTT-4.3.2-4]
+      // [MQTT-2.2.1-5] [MQTT-3.3.4-1] [MQTT-4.3.2-4]; the same identifier again is a new message [MQTT-4.3.2-5]
+      if (reason >= 0) sink.acknowledge(PacketType.PUBACK, id, reason);
       return;
     }
     if (this.#received?.has(id)) {
@@ -69,9 +70,9 @@ export class Session<E> {
     if (reason < 0) return;
     if (reason < 0x80) {
       this.#received ??= new Set();
-      this.#received.add(id);
+      this.#received.add(id); // not for a refusal, after which it is a new message [MQTT-4.3.3-9]
     }
-    sink.acknowledge(PacketType.PUBREC, id, reason);
+    sink.acknowledge(PacketType.PUBREC, id, reason); // [MQTT-4.3.3-8]
   }
 
   /** A PUBACK, PUBREC, PUBREL or PUBCOMP came. */
@@ -84,7 +85,7 @@ export class Session<E> {
         this.#pubrec(id, reason, sink);
         break;
       case PacketType.PUBREL: {
-        const known = this.#received?.delete(id) ?? false;
+        const known = this.#received?.delete(id) ?? false; // [MQTT-4.3.3-11] [MQTT-4.3.3-12]
         sink.acknowledge(PacketType.PUBCOMP, id, known ? Reason.success : Reason.packetIdentifierNotFound);
         break;
       }
@@ -125,12 +126,12 @@ export class Session<E> {
       return;
     }
     if (reason >= 0x80) {
-      // Refused: the exchange is over and nothing is released [MQTT-4.3.3-4]; one that is not known was over before.
+      // Refused: the exchange is over and nothing is released [MQTT-4.3.3-4] [MQTT-4.4.0-2]; one that is not known was over before.
       if (state !== InflightState.none) this.#end(PacketType.PUBREC, id, state, sink);
       return;
     }
     if (state === InflightState.awaitsPubrec) {
-      sink.delivered(this.inflight.advance(id, InflightState.awaitsPubcomp));
+      sink.delivered(this.inflight.advance(id, InflightState.awaitsPubcomp)); // [MQTT-4.3.3-3]
     }
     // Also for an identifier that is not known (any more): the sender is to be able to end the exchange.
     const known = state !== InflightState.none;
@@ -145,7 +146,7 @@ export class Session<E> {
       sink.fault(Reason.protocolError, `${packetName(packetType)} for packet identifier ${id} out of its turn`);
       return;
     }
-    sink.delivered(this.inflight.end(id));
+    sink.delivered(this.inflight.end(id)); // [MQTT-4.3.2-3]
     sink.windowOpened();
   }
 }

@@ -5,7 +5,7 @@ export const MAX_TOPIC_BYTES = 65_535;
 /** Why a topic name or filter is refused, or null when it is fine. */
 export type TopicFault = string | null;
 
-/** A name may be published to: not empty, no wildcard, no NUL, at most 65,535 bytes [MQTT-4.7.3-1..3, MQTT-3.3.2-2]. */
+/** A name may be published to: not empty, no wildcard, no NUL, at most 65,535 bytes [MQTT-4.7.3-1..3, MQTT-3.3.2-2, MQTT-4.7.0-1]. */
 export function topicNameFault(name: string): TopicFault {
   if (name.length === 0) return 'the topic name is empty';
   if (name.includes('\0')) return 'the topic name holds a NUL character';

@@ -141,7 +141,7 @@ function decode(bytes: Buffer): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    throw new TopicNameError('the topic name is not valid UTF-8'); // [MQTT-1.5.3-1]
+    throw new TopicNameError('the topic name is not valid UTF-8'); // [MQTT-1.5.4-1]
   }
 }
 

@@ -37,7 +37,7 @@ export function decodeConnect(buf: Buffer, start: number, end: number): Connect 
   // [MQTT-3.1.3-1]: client identifier, will properties, will topic, will payload, user name, password
   const clientId = reader.utf8('the client identifier'); // [MQTT-3.1.3-3], [MQTT-3.1.3-4]
   const will = (flags & WILL) === 0 ? null : readWill(reader, flags, version); // [MQTT-3.1.2-9]
-  const username = present(reader, flags, USERNAME, version) ? reader.utf8('the user name') : null; // [MQTT-3.1.2-17]
+  const username = present(reader, flags, USERNAME, version) ? reader.utf8('the user name') : null; // [MQTT-3.1.2-17] [MQTT-3.1.3-12]
   const password = present(reader, flags, PASSWORD, version) ? reader.binary('the password') : null; // [MQTT-3.1.2-19]
   reader.finish(); // [MQTT-3.1.2-16], [MQTT-3.1.2-18]
 
