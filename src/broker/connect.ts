@@ -9,7 +9,7 @@ import { Client } from './client.ts';
 import { resumeComputed } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import { connackAuthProperties, signInByMethod } from './enhanced-auth.ts';
+import { signInByMethod, takeConnackAuth } from './enhanced-auth.ts';
 import { leaveForbidden, presenceChanged } from './groups.ts';
 import { endSession } from './lifecycle.ts';
 import { nameFault } from './names.ts';
@@ -173,7 +173,7 @@ function admit(
     reason: Reason.success, // [MQTT-3.1.4-5]
     properties:
       packet.version === 5
-        ? { ...connackProperties(core, connection, packet, client, expiryS), ...connackAuthProperties(connection) }
+        ? { ...connackProperties(core, connection, packet, client, expiryS), ...takeConnackAuth(connection) }
         : {},
   });
   core.logger.debug(

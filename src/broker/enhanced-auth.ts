@@ -12,7 +12,7 @@ export type EnhancedAuth = {
   readonly method: string;
   /** The run under way; nothing of it is kept after its end. */
   run: Run | null;
-  /** For CONNACK: what proves the server to the client. */
+  /** For CONNACK: what proves the server to the client. Null before and after. */
   proof: Buffer | null;
 };
 
@@ -47,21 +47,22 @@ export function signInByMethod(
     exchange,
     startedAtMs: core.clock.monotonicMs(),
     ended: (decision, data) => {
-      auth.proof = data;
+      auth.proof = data; // until CONNACK, which may come later (see `admitLater`)
       decided(decision);
-      auth.proof = null;
     },
   };
   step(connection, auth, auth.run, packet.properties.authenticationData ?? null);
 }
 
-/** What CONNACK says of the method: nothing where CONNECT had none [MQTT-4.12.0-5], [MQTT-4.12.0-6]. */
-export function connackAuthProperties({ auth }: Connection): Properties {
+/**
+ * What CONNACK says of the method: nothing where CONNECT had none [MQTT-4.12.0-5], [MQTT-4.12.0-6]. To be called once: the
+ * proof is let go.
+ */
+export function takeConnackAuth({ auth }: Connection): Properties {
   if (auth === null) return {};
-  return {
-    authenticationMethod: auth.method,
-    ...(auth.proof === null ? {} : { authenticationData: auth.proof }),
-  };
+  const { method, proof } = auth;
+  auth.proof = null;
+  return { authenticationMethod: method, ...(proof === null ? {} : { authenticationData: proof }) };
 }
 
 /** An AUTH came, before CONNACK or in the session (3.15). */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Access } from '../access/index.ts';
 import { type FakeBroker, fakeBroker, principalOf } from './testing/fake-broker.ts';
 import { FakeDevice, settled } from './testing/fake-device.ts';
 
@@ -98,6 +99,24 @@ describe('one client id on two devices', () => {
     await settled();
     expect(slow.received.map(({ type }) => type)).toEqual(['connack', 'puback']);
     expect(slow.paused).toBe(false);
+  });
+
+  it('gives the server its proof in a slow CONNACK too (RFC 5802, 3)', async () => {
+    const principal = principalOf('default', 'orchard');
+    const data = Buffer.from('v=proof');
+    const access: Access = {
+      authenticate: () => ({ ok: true, principal }),
+      exchange: () => ({ next: () => ({ do: 'end', decision: { ok: true, principal }, data }) }),
+      onRevoked: () => {},
+    };
+    const fake = fakeBroker({ access });
+    await flap(fake, 6);
+    const properties = { authenticationMethod: 'SCRAM-SHA-256' };
+    const slow = await FakeDevice.connected(fake.broker, { ...apricot, version: 5, properties }, OTHER);
+    expect(slow.received).toEqual([]);
+    fake.wait(4000);
+    await settled();
+    expect(slow.of('connack')).toMatchObject([{ reason: 0, properties: { ...properties, authenticationData: data } }]);
   });
 
   it('keeps nothing of a device that does not wait, nor of one whose right ends while it waits', async () => {
