@@ -148,6 +148,6 @@ export function said(packet: Packet): string {
 /** For the error that tells what differs. */
 export function stateOf({ session, answers, atMostOnce, goodbye }: Link): string {
   const { who, again, queue, searches } = session;
-  const inflight = session.inflight.map(({ entry: _, ...flight }) => flight);
+  const inflight = session.inflight.map((flight) => ({ ...flight, entry: undefined })); // which knows all of its group
   return `to ${who} only this might: ${JSON.stringify({ answers, atMostOnce, goodbye, inflight, again, queue, searches })}`;
 }
