@@ -25,7 +25,7 @@ import { Outgoing } from './outgoing.ts';
 import { advance } from './pump.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
 import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
-import { isReserved, route } from './route.ts';
+import { isReserved, repeated, route } from './route.ts';
 import { wakeGroups } from './share-out.ts';
 import { Counters, newServerCounters, statsOfServer, statsOfWorld, trafficOf } from './stats.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
@@ -117,6 +117,7 @@ export function createBroker(options: BrokerOptions): Broker {
     connect: (connection, packet) => connect(core, connection, packet),
     auth: (connection, packet) => authReceived(core, connection, packet),
     route: (connection, client, bytes, view) => route(core, connection, client, bytes, view),
+    repeated: (connection, client, bytes, view) => repeated(core, connection, client, bytes, view),
     perform: (connection, client, effect) => perform(core, connection, client, effect),
     delivered: (client, entry) => {
       if (entry !== null && isOfGroup(client, entry)) settleGroup(core, client, entry);

@@ -307,6 +307,10 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     return this.#core.route(this, this.client as Client, bytes, view);
   }
 
+  repeated(bytes: Buffer, view: PublishView): void {
+    this.#core.repeated(this, this.client as Client, bytes, view);
+  }
+
   /** Only MQTT 5.0 tells a client how many it may have under way [MQTT-3.3.4-7]. */
   #checkReceived(): void {
     if (this.version < 5 || (this.client as Client).session.receivedCount < this.maxReceived) return;

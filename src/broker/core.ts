@@ -64,6 +64,7 @@ export type BrokerCore = {
   readonly connect: (connection: Connection, packet: Connect) => void;
   readonly auth: (connection: Connection, packet: Auth) => void;
   readonly route: (connection: Connection, client: Client, bytes: Buffer, view: PublishView) => number;
+  readonly repeated: (connection: Connection, client: Client, bytes: Buffer, view: PublishView) => void;
   readonly perform: (connection: Connection, client: Client, effect: Effect) => void;
   readonly delivered: (client: Client, entry: QueueEntry | null) => void;
   readonly windowOpened: (client: Client) => void;

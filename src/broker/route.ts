@@ -25,20 +25,8 @@ export function route(
   bytes: Buffer,
   view: PublishView,
 ): number {
-  connection.counters.messagesIn += 1;
-  connection.counters.payloadBytesIn += view.payloadEnd - view.payloadStart;
-  client.messagesIn += 1;
-
-  const properties =
-    view.propsEnd > view.propsStart
-      ? decodeProperties(bytes, view.propsStart, view.propsEnd, 'publish')
-      : EMPTY_PROPERTIES;
-  if (properties.subscriptionIdentifiers !== undefined) {
-    throw new ProtocolFault(
-      Reason.protocolError,
-      'PUBLISH: a client may not set subscription identifiers [MQTT-3.3.4-6]',
-    );
-  }
+  count(connection, client, view);
+  const properties = propertiesOf(bytes, view);
   const topic = topicOf(core, connection, client, bytes, view, properties);
   if (!mayPublish(core, connection, client, topic.name)) {
     connection.counters.dropped += 1;
@@ -67,6 +55,39 @@ export function route(
   const matched = distribute(core, client, client.world, message);
   if (topic.receivers?.recorded) holdForRecorder(core, connection, client.world);
   return matched ? Reason.success : Reason.noMatchingSubscribers;
+}
+
+/**
+ * A QoS 2 PUBLISH that was routed before came again. All that `route` does before it looks who gets the message: whoever
+ * sends it again counts on its topic alias from now on (MQTT 5.0, 3.3.2.3.4), and may not break the rules either.
+ */
+export function repeated(
+  core: BrokerCore,
+  connection: Connection,
+  client: Client,
+  bytes: Buffer,
+  view: PublishView,
+): void {
+  count(connection, client, view);
+  topicOf(core, connection, client, bytes, view, propertiesOf(bytes, view));
+}
+
+function count(connection: Connection, client: Client, view: PublishView): void {
+  connection.counters.messagesIn += 1;
+  connection.counters.payloadBytesIn += view.payloadEnd - view.payloadStart;
+  client.messagesIn += 1;
+}
+
+function propertiesOf(bytes: Buffer, view: PublishView): Properties {
+  if (view.propsEnd === view.propsStart) return EMPTY_PROPERTIES;
+  const properties = decodeProperties(bytes, view.propsStart, view.propsEnd, 'publish');
+  if (properties.subscriptionIdentifiers !== undefined) {
+    throw new ProtocolFault(
+      Reason.protocolError,
+      'PUBLISH: a client may not set subscription identifiers [MQTT-3.3.4-6]',
+    );
+  }
+  return properties;
 }
 
 function topicOf(

@@ -20,6 +20,7 @@ function recordingSink(reason = 0): SessionSink<string> & { asked: string[] } {
       asked.push(`route ${bytes.subarray(view.payloadStart, view.payloadEnd)}`);
       return reason;
     },
+    repeated: (bytes, view) => void asked.push(`again ${bytes.subarray(view.payloadStart, view.payloadEnd)}`),
     acknowledge: (type, id, code) => void asked.push(`ack ${type} ${id} ${code}`),
     delivered: (entry) => void asked.push(`delivered ${entry}`),
     windowOpened: () => void asked.push('window'),
@@ -51,7 +52,7 @@ describe('the door for PUBLISH', () => {
     publish(session, sink, 'b', 1, 5);
     publish(session, sink, 'c', 2, 6);
     publish(session, sink, 'c', 2, 6);
-    expect(sink.asked).toEqual(['route a', 'route b', 'ack 4 5 0', 'route c', 'ack 5 6 0', 'ack 5 6 0']);
+    expect(sink.asked).toEqual(['route a', 'route b', 'ack 4 5 0', 'route c', 'ack 5 6 0', 'again c', 'ack 5 6 0']);
     expect(session.receivedCount).toBe(1);
     session.acknowledged(PacketType.PUBREL, 6, 0, sink);
     session.acknowledged(PacketType.PUBREL, 6, 0, sink);

@@ -63,6 +63,7 @@ export class Session<E> {
       return;
     }
     if (this.#received?.has(id)) {
+      sink.repeated(bytes, publish);
       sink.acknowledge(PacketType.PUBREC, id, Reason.success); // sent again: not routed again [MQTT-4.3.3-10]
       return;
     }

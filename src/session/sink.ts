@@ -7,6 +7,8 @@ export type SessionSink<E> = {
    * connection was closed over it and nothing is to be acknowledged.
    */
   readonly route: (bytes: Buffer, publish: PublishView) => number;
+  /** A QoS 2 PUBLISH that was routed before came again: it is checked and sets its topic alias as any other. */
+  readonly repeated: (bytes: Buffer, publish: PublishView) => void;
   /** Sends PUBACK, PUBREC, PUBREL or PUBCOMP (a PacketType) as soon as what it depends on is durable, in order. */
   readonly acknowledge: (packetType: number, packetId: number, reason: number) => void;
   /** The receiver has the message; its entry may leave the queue. Null for what was never queued. */
