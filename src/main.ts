@@ -15,6 +15,12 @@ async function main(): Promise<void> {
   }
   const { runCli } = await import('./cli/index.ts');
   const code = await runCli(process.argv.slice(2), contextOfProcess());
+  if (hungUp) {
+    // By the signal, as a program ends whose terminal is gone; `exit` would put that terminal in order and crash (Node 20).
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
+    return;
+  }
   // What was printed may still be on its way to a pipe.
   process.stdout.write('', () => process.exit(code));
 }
@@ -52,6 +58,11 @@ function versionOfPackage(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** Whether a person at a terminal started it. When that terminal is closed, SIGHUP says so. */
+const isAtTerminal = process.platform !== 'win32' && (process.stdin.isTTY === true || process.stdout.isTTY === true);
+
+let hungUp = false;
+
 /** The first Ctrl-C or SIGTERM asks for an orderly end, the second one does not wait for it. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
@@ -61,17 +72,24 @@ function stopSignal(): AbortSignal {
       controller.abort();
     });
   }
+  // The shell may send another one after the kernel's: it asks for nothing more.
+  if (isAtTerminal) {
+    process.on('SIGHUP', () => {
+      hungUp = true;
+      controller.abort();
+    });
+  }
   return controller.signal;
 }
 
-/** SIGHUP asks a service to read its files again. From a terminal it means that the terminal is gone: then it ends Node. */
+/** SIGHUP asks a service to read its files again. At a terminal it is an orderly end: see above. */
 function onReload(reload: () => void): void {
-  if (process.platform === 'win32' || process.stdin.isTTY || process.stdout.isTTY) return;
-  process.on('SIGHUP', reload);
+  if (process.platform !== 'win32' && !isAtTerminal) process.on('SIGHUP', reload);
 }
 
 function outputTo(stream: NodeJS.WriteStream): Output {
   stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EIO' && isAtTerminal) return; // the terminal is gone; SIGHUP ends it in good order
     // The reader has had enough (`sonde sub | head`): no fault.
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
