@@ -1,8 +1,8 @@
 import { type Logger, messageOf } from '../base/index.ts';
 import { type LocalAuthority, openLocalAuthority } from './local-authority.ts';
-import { machineNames } from './machine-names.ts';
+import { machineNames, type Names } from './machine-names.ts';
 import type { TlsSettings } from './settings.ts';
-import { openTlsKeeper, type Repeat, type TlsKeeper } from './tls-keeper.ts';
+import { openTlsKeeper, type Repeat, repeatInBackground, type TlsKeeper } from './tls-keeper.ts';
 
 /** All certificates of a running server. */
 export type Certificates = {
@@ -19,23 +19,25 @@ export type CertificatesOptions = {
   readonly dataFolder: string;
   readonly logger: Logger;
   readonly repeat?: Repeat;
+  /** How this machine can be called now, and `more`; a test gives its own. */
+  readonly names?: (more: readonly string[]) => Names;
 };
 
 /** How often the machine is asked for its names: a laptop changes its network. */
 const NAMES_MS = 30_000;
 
 /** Nothing is made or read before a listener asks for it. */
-export function createCertificates({ dataFolder, logger, ...more }: CertificatesOptions): Certificates {
+export function createCertificates(options: CertificatesOptions): Certificates {
+  const { dataFolder, logger, repeat = repeatInBackground, names: namesNow = machineNames } = options;
   const keepers: TlsKeeper[] = [];
   const names = new Set<string>();
-  const repeat = more.repeat === undefined ? {} : { repeat: more.repeat };
   let authority: LocalAuthority | null = null;
   let stop = (): void => {};
 
   const renew = async (from: LocalAuthority): Promise<void> => {
     try {
       // The keepers see the new file by themselves.
-      if (await from.renew(machineNames([...names]))) {
+      if (await from.renew(namesNow([...names]))) {
         logger.info(
           { file: from.serverFile },
           'a new certificate of the local CA: the names changed, or it ended soon',
@@ -49,13 +51,11 @@ export function createCertificates({ dataFolder, logger, ...more }: Certificates
   const openAuthority = async (wanted: readonly string[]): Promise<LocalAuthority> => {
     for (const name of wanted) names.add(name);
     if (authority !== null) {
-      await authority.renew(machineNames([...names]));
+      await authority.renew(namesNow([...names]));
       return authority;
     }
-    const opened = await openLocalAuthority(dataFolder, machineNames([...names]));
-    const timer = setInterval(() => void renew(opened), NAMES_MS);
-    timer.unref();
-    stop = () => clearInterval(timer);
+    const opened = await openLocalAuthority(dataFolder, namesNow([...names]));
+    stop = repeat(() => void renew(opened), NAMES_MS);
     authority = opened;
     return opened;
   };
@@ -63,7 +63,7 @@ export function createCertificates({ dataFolder, logger, ...more }: Certificates
   return {
     open: async (settings) => {
       const local = settings.cert.length > 0 ? null : (await openAuthority(settings.names)).serverFile;
-      const keeper = openTlsKeeper({ settings, local, logger, ...repeat });
+      const keeper = openTlsKeeper({ settings, local, logger, repeat });
       keepers.push(keeper);
       return keeper;
     },

@@ -134,7 +134,8 @@ function stampOf(files: readonly string[]): string {
     .join();
 }
 
-function repeatInBackground(work: () => void, everyMs: number): () => void {
+/** With a timer that keeps no process alive. */
+export function repeatInBackground(work: () => void, everyMs: number): () => void {
   const timer = setInterval(work, everyMs);
   timer.unref();
   return () => clearInterval(timer);

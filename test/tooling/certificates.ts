@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runTool } from './tools.ts';
 
@@ -9,6 +9,8 @@ export type Pair = { readonly cert: string; readonly key: string };
 export type Issuer = Pair & {
   /** Makes a certificate; the files are called `name`.pem and `name`.key, and replaced when they are there. */
   readonly issue: (name: string, wish: Wish) => Promise<Pair>;
+  /** Withdraws certificates, beside those that it withdrew before, and writes the list of all into a file. */
+  readonly revoke: (crl: string, ...certs: readonly string[]) => Promise<void>;
 };
 
 export type Wish = {
@@ -42,10 +44,10 @@ export async function makeCa(folder: string, name = 'ca'): Promise<Issuer> {
   ]);
   return {
     ...ca,
-    issue: async (name, { subject, algorithm = 'rsa', names, days = 20 }) => {
-      const pair = filesOf(folder, name);
-      const request = join(folder, `${name}.csr`);
-      const extensions = join(folder, `${name}.ext`);
+    issue: async (wanted, { subject, algorithm = 'rsa', names, days = 20 }) => {
+      const pair = filesOf(folder, wanted);
+      const request = join(folder, `${wanted}.csr`);
+      const extensions = join(folder, `${wanted}.ext`);
       writeFileSync(extensions, names === undefined ? 'basicConstraints=CA:FALSE\n' : `subjectAltName=${names}\n`);
       await openssl([
         'req',
@@ -78,6 +80,18 @@ export async function makeCa(folder: string, name = 'ca'): Promise<Issuer> {
         pair.cert,
       ]);
       return pair;
+    },
+    revoke: async (crl, ...certs) => {
+      const config = join(folder, `${name}-crl.conf`);
+      const index = join(folder, `${name}-index.txt`);
+      appendFileSync(index, '');
+      writeFileSync(
+        config,
+        `[ca]\ndefault_ca = one\n[one]\ndatabase = ${index}\ndefault_md = sha256\ndefault_crl_days = 30\n`,
+      );
+      const by = ['ca', '-config', config, '-keyfile', ca.key, '-cert', ca.cert];
+      for (const cert of certs) await openssl([...by, '-revoke', cert]);
+      await openssl([...by, '-gencrl', '-out', crl]);
     },
   };
 }
