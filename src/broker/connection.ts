@@ -58,7 +58,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   counters: Counters;
   tail: Tail | null = null;
   bytesIn = 0;
-  /** Monotonic, in whole milliseconds. */
+  /** When a packet came last, a whole one or a good part of a large one. Monotonic, in whole milliseconds. */
   lastPacketMs: number;
   /** The topic of the last PUBLISH: most devices publish to one. */
   lastTopic: TopicEntry<Receivers> | null = null;
@@ -154,7 +154,8 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       return;
     }
     try {
-      readPackets(this, chunk, length);
+      // Bytes alone keep nothing alive [MQTT-3.1.2-22].
+      if (readPackets(this, chunk, length)) this.lastPacketMs = Math.trunc(this.#core.arrivedMs);
       // Without an answer to it nothing more waits than did before.
       if (this.dirty) this.#checkUnread();
     } catch (error) {
@@ -166,6 +167,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   resumeReading(): void {
     if (this.state !== 'open') return;
     this.#arrived();
+    this.lastPacketMs = Math.trunc(this.#core.arrivedMs);
     try {
       readKept(this);
     } catch (error) {
@@ -178,7 +180,6 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     const core = this.#core;
     core.arrivedMs = core.clock.monotonicMs();
     core.arrivedUs = core.clock.wallMicros(core.arrivedMs);
-    this.lastPacketMs = Math.trunc(core.arrivedMs);
   }
 
   /** Whatever goes wrong with one connection's bytes, also a fault of ours, ends that connection only. */
@@ -441,7 +442,10 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   unhold(): void {
     this.#holds -= 1;
-    if (this.#holds === 0 && this.state !== 'closed') this.wire.resume();
+    if (this.#holds > 0 || this.state === 'closed') return;
+    // It may have sent what we did not read: its keep-alive begins anew.
+    this.lastPacketMs = Math.trunc(this.#core.clock.monotonicMs());
+    this.wire.resume();
   }
 
   // --- the end

@@ -123,7 +123,7 @@ function checkConnection(core: BrokerCore, connection: Connection, nowMs: number
     if (connection.version < 5 && !connection.pinged) tellHint(core, connection, 'neverPinged');
     connection.disconnect(
       Reason.keepAliveTimeout,
-      `nothing came for one and a half times its keep-alive of ${connection.keepAliveMs / 1500} s`,
+      `no packet came for one and a half times its keep-alive of ${connection.keepAliveMs / 1500} s`,
     );
   }
 }

@@ -20,16 +20,14 @@ const frame = newFrame();
 
 /**
  * Gives the whole packets in chunk[0..length) to their handler, however the bytes were split on their way, and keeps what is
- * unfinished; the chunk is not needed afterwards. Throws what the handler throws.
+ * unfinished; the chunk is not needed afterwards. Returns whether a packet came: a whole one, or much of a large one.
+ * Throws what the handler throws.
  */
-export function readPackets(handler: PacketHandler, chunk: Buffer, length: number): void {
+export function readPackets(handler: PacketHandler, chunk: Buffer, length: number): boolean {
   const { tail } = handler;
-  if (tail === null) {
-    cut(handler, chunk, length);
-    return;
-  }
+  if (tail === null) return cut(handler, chunk, length);
   tail.append(chunk, 0, length);
-  if (tail.promising) readKept(handler);
+  return tail.promising ? readKept(handler) : tail.advanced();
 }
 
 /** Keeps chunk[0..length) unread. */
@@ -38,15 +36,15 @@ export function keepUnread(handler: PacketHandler, chunk: Buffer, length: number
   else handler.tail.append(chunk, 0, length);
 }
 
-/** Reads what was kept. */
-export function readKept(handler: PacketHandler): void {
+/** Reads what was kept. Answers as `readPackets` does. */
+export function readKept(handler: PacketHandler): boolean {
   const kept = handler.tail;
-  if (kept === null) return;
+  if (kept === null) return false;
   handler.tail = null;
-  cut(handler, kept.buffer, kept.length);
+  return cut(handler, kept.buffer, kept.length);
 }
 
-function cut(handler: PacketHandler, buffer: Buffer, limit: number): void {
+function cut(handler: PacketHandler, buffer: Buffer, limit: number): boolean {
   let at = 0;
   while (at < limit) {
     let found = readFrame(buffer, at, limit, frame);
@@ -55,8 +53,9 @@ function cut(handler: PacketHandler, buffer: Buffer, limit: number): void {
     const size = frame.bodyEnd === 0 ? 0 : frame.bodyEnd - at;
     if (size > 0) handler.checkHeader(frame.firstByte, size);
     if (found === 0) {
-      handler.tail = new Tail(buffer, at, limit, size);
-      return;
+      const tail = new Tail(buffer, at, limit, size);
+      handler.tail = tail;
+      return at > 0 || tail.advanced();
     }
     const end = frame.bodyEnd;
     handler.packet(buffer, at, frame.firstByte, frame.bodyStart, end);
@@ -64,6 +63,7 @@ function cut(handler: PacketHandler, buffer: Buffer, limit: number): void {
     const next = handler.next();
     if (next === 'read') continue;
     if (next === 'keep' && at < limit) handler.tail = new Tail(buffer, at, limit, 0);
-    return;
+    return true;
   }
+  return at > 0;
 }

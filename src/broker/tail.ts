@@ -4,6 +4,8 @@ export class Tail {
   length: number;
   /** Size of the packet that it begins with, or 0 while that is not known. */
   readonly #wanted: number;
+  /** Bytes that `advanced` has told of. */
+  #told = 0;
 
   /** Of from[start..end); `wholeBytes` is the packet's full size when that is known, else 0. */
   constructor(from: Buffer, start: number, end: number, wholeBytes: number) {
@@ -21,6 +23,13 @@ export class Tail {
     return this.length >= this.#wanted;
   }
 
+  /** Whether a good part more of a large packet has come than when this was true last. */
+  advanced(): boolean {
+    if (this.length - this.#told < GOOD_PART_BYTES) return false;
+    this.#told = this.length;
+    return true;
+  }
+
   append(from: Buffer, start: number, end: number): void {
     const size = this.length + end - start;
     if (size > this.buffer.length) {
@@ -34,3 +43,5 @@ export class Tail {
 }
 
 const FIRST_BYTES = 64 * 1024;
+/** For the keep-alive: who sends a large packet cannot ping before its end. Told in docs/devices.md. */
+const GOOD_PART_BYTES = 4096;
