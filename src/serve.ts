@@ -20,7 +20,7 @@ import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
 import { createMemoryStore } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
-import { createWebSocketTransport, listenTcp, listenTls, listenUnix } from './transport/index.ts';
+import { createWebSocketTransport, listenTcp, listenTls, listenUnix, MAX_HANDSHAKES } from './transport/index.ts';
 
 /** What `serve` needs beside its settings. */
 export type ServeOptions = {
@@ -121,14 +121,16 @@ async function open(
   const websockets = createWebSocketTransport({ broker, logger, maxPayloadBytes: settings.limits.maxPacketBytes });
 
   const handshakeTimeoutMs = settings.limits.connectTimeoutS * 1000;
+  const maxHandshakes = Math.min(settings.limits.maxConnections, MAX_HANDSHAKES);
+  const common = { broker, logger, maxHandshakes };
   for (const { host, port, ...rules } of settings.mqtt) {
-    const listener = await listenTcp({ broker, logger, host, port, rules });
+    const listener = await listenTcp({ ...common, host, port, rules });
     onClose(listener.close);
     mqtt.push({ ...rules, host, port: listener.port });
   }
   for (const { host, port, tls, ...rules } of settings.mqtts) {
     const keeper = await certificates.open(tls);
-    const listener = await listenTls({ broker, logger, host, port, rules, keeper, handshakeTimeoutMs });
+    const listener = await listenTls({ ...common, host, port, rules, keeper, handshakeTimeoutMs });
     onClose(listener.close);
     mqtts.push({ ...rules, host, port: listener.port, tls });
   }
@@ -137,13 +139,18 @@ async function open(
   }
   const http: PlainListener[] = [];
   for (const { host, port, ...rules } of settings.http) {
-    const listener = await api.listen(host ?? '::', port, { onServer: websockets.attach, rules });
+    const listener = await api.listen(host ?? '::', port, { onServer: websockets.attach, rules, maxHandshakes });
     http.push({ ...rules, host, port: listener.port });
   }
   const https: TlsListener[] = [];
   for (const { host, port, tls, ...rules } of settings.https) {
     const keeper = await certificates.open(tls);
-    const listener = await api.listen(host ?? '::', port, { onServer: websockets.attach, rules, keeper });
+    const listener = await api.listen(host ?? '::', port, {
+      onServer: websockets.attach,
+      rules,
+      maxHandshakes,
+      keeper,
+    });
     https.push({ ...rules, host, port: listener.port, tls });
   }
   // Clients are told first; then the ports close.

@@ -93,7 +93,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     listeners: () => [...open],
     inject: async (request) => await app.inject(request),
     close: async () => {
-      await Promise.all(open.splice(0).map(({ server }) => closeListener(server, limits.closeGraceMs)));
+      await Promise.all(open.splice(0).map((listener) => closeListener(listener, limits.closeGraceMs)));
       await app.close();
     },
   };

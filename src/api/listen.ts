@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Logger, messageOf, OperatorError, systemCode } from '../base/index.ts';
 import type { TlsKeeper } from '../certificates/index.ts';
-import { type ListenerRules, putFrontDoor } from '../transport/index.ts';
+import { type FrontDoor, type ListenerRules, MAX_HANDSHAKES, putFrontDoor } from '../transport/index.ts';
 import type { ApiLimits } from './limits.ts';
 import { PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
 
@@ -12,6 +12,8 @@ export type ListenOptions = {
   /** Makes it an HTTPS listener. */
   readonly keeper?: TlsKeeper;
   readonly rules?: ListenerRules;
+  /** Sockets that have not finished the PROXY header and TLS; more are closed at once. */
+  readonly maxHandshakes?: number;
   /** Called before the port opens: the place to attach 'upgrade', so that no early request is missed. */
   readonly onServer?: (server: Server) => void;
 };
@@ -22,6 +24,7 @@ export type HttpListener = {
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
+  readonly door: FrontDoor;
 };
 
 /** Makes a server on a handler that several servers share, bounded in time and size, and opens it. */
@@ -31,7 +34,7 @@ export async function openListener(
   logger: Logger,
   host: string,
   port: number,
-  { keeper, rules = {}, onServer }: ListenOptions,
+  { keeper, rules = {}, maxHandshakes = MAX_HANDSHAKES, onServer }: ListenOptions,
 ): Promise<HttpListener> {
   const bounds = {
     maxHeaderSize: limits.headerBytes,
@@ -45,20 +48,20 @@ export async function openListener(
       ? createServer(bounds, handler)
       : createTlsServer({ ...bounds, ...keeper.options, handshakeTimeout: limits.headersTimeoutMs }, handler);
   const name = `${keeper === undefined ? 'HTTP' : 'HTTPS'} on ${host}:${port}`;
-  putFrontDoor(server, { rules, keeper: keeper ?? null, logger, name });
+  const door = putFrontDoor(server, { rules, keeper: keeper ?? null, logger, name, maxHandshakes });
   server.on('clientError', answerClientError);
   onServer?.(server);
   await bind(server, host, port);
   // A server without this listener would end the process.
   server.on('error', (error) => logger.error({ host, port, error: messageOf(error) }, 'an HTTP listener met a fault'));
   const bound = server.address() as AddressInfo;
-  return { server, host: bound.address, port: bound.port, secure: keeper !== undefined };
+  return { server, host: bound.address, port: bound.port, secure: keeper !== undefined, door };
 }
 
 const SWEEP_MS = 50;
 
 /** Closes a server: no new requests at once, those under way until the grace is over. Upgraded sockets are not its own. */
-export async function closeListener(server: Server, graceMs: number): Promise<void> {
+export async function closeListener({ server, door }: HttpListener, graceMs: number): Promise<void> {
   await new Promise<void>((resolve) => {
     // A connection that has given its last answer is kept alive for more: nobody else closes it.
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
@@ -73,6 +76,7 @@ export async function closeListener(server: Server, graceMs: number): Promise<vo
       resolve();
     };
     server.close(done);
+    door.clear();
     server.closeIdleConnections();
   });
 }

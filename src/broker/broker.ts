@@ -1,5 +1,5 @@
 import type { Access, Principal } from '../access/index.ts';
-import type { Clock, Logger } from '../base/index.ts';
+import { type Clock, type Logger, sparingLogger } from '../base/index.ts';
 import { Reason, reasonText } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
 import { createMemoryStore, type Store } from '../store/index.ts';
@@ -148,12 +148,13 @@ export function createBroker(options: BrokerOptions): Broker {
   access.onRevoked((key, isOver) => expel(core, key, isOver));
   const timer = setInterval(() => tick(core), TICK_MS);
   timer.unref();
+  const doorLog = sparingLogger(logger);
 
   return {
     open(wire) {
       if (core.connections.size >= limits.maxConnections) {
         core.server.connectionsRefused += 1;
-        logger.warn(
+        doorLog.warn(
           { address: wire.remote.address, limit: limits.maxConnections },
           'connection refused: the limit of connections is reached',
         );

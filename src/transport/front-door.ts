@@ -1,9 +1,9 @@
 import net from 'node:net';
 import type { TLSSocket, Server as TlsServer } from 'node:tls';
-import { type Logger, messageOf, systemCode } from '../base/index.ts';
+import { type Logger, messageOf, sparingLogger, systemCode } from '../base/index.ts';
 import { type CertificateIdentity, identityOf, type TlsKeeper } from '../certificates/index.ts';
 import type { ListenerRules } from './listener.ts';
-import { noteArrival, noteProxied, plainAddress } from './peer.ts';
+import { addressesOf, noteArrival, noteProxied, plainAddress } from './peer.ts';
 import { MAX_PROXY_BYTES, readProxyHeader } from './proxy-header.ts';
 import { tlsHint } from './tls-hints.ts';
 
@@ -14,25 +14,55 @@ export type FrontDoorOptions = {
   readonly logger: Logger;
   /** For log lines: `MQTT on 8883`. */
   readonly name: string;
+  /** See `MAX_HANDSHAKES`. */
+  readonly maxHandshakes: number;
 };
+
+/**
+ * Sockets of one listener that have not finished the PROXY header and TLS; more are closed at once. A server does some
+ * hundred handshakes a second, so those of more than these would not be over in time anyway.
+ */
+export const MAX_HANDSHAKES = 5000;
 
 /** A proxy sends its header at once. */
 const PROXY_TIMEOUT_MS = 5000;
 
+/** What the rest of a listener may ask of its front door. */
+export type FrontDoor = {
+  /** Closes those who stand there: for a listener that takes no more. */
+  readonly clear: () => void;
+};
+
 /**
  * What a server of net, tls, http or https does before it takes a connection for its own: counts it, reads its PROXY
- * header, looks at its certificate, and notes how it came (see `remoteOf`).
+ * header, looks at its certificate, and notes how it came (see `remoteOf`). Who is not done with that in time is closed.
  */
-export function putFrontDoor(server: net.Server, options: FrontDoorOptions): void {
-  const { rules, keeper, logger, name } = options;
+export function putFrontDoor(server: net.Server, options: FrontDoorOptions): FrontDoor {
+  const { rules, keeper, name, maxHandshakes } = options;
+  const logger = sparingLogger(options.logger);
   const isTrusted = proxyFilter(rules.proxy);
   let open = 0;
+  /** Who is not through, by its two addresses: TLS makes another socket of the one that was accepted. */
+  const waiting = new Map<string, net.Socket>();
+  const hasToWait = keeper !== null || isTrusted !== null;
+  const wait = (socket: net.Socket): void => {
+    const key = addressesOf(socket);
+    waiting.set(key, socket);
+    socket.once('close', () => waiting.delete(key));
+  };
+  const enter = (socket: net.Socket): void => void waiting.delete(addressesOf(socket));
+  const refusal = (): { readonly limit: number; readonly why: string } | null => {
+    const { maxConnections } = rules;
+    if (maxConnections !== undefined && open >= maxConnections) {
+      return { limit: maxConnections, why: 'the listener is full' };
+    }
+    return waiting.size < maxHandshakes ? null : { limit: maxHandshakes, why: 'too many handshakes are under way' };
+  };
   before(server, (socket, pass) => {
-    if (rules.maxConnections !== undefined && open >= rules.maxConnections) {
-      logger.warn(
-        { address: plainAddress(socket), limit: rules.maxConnections, listener: name },
-        'connection refused: the listener is full',
-      );
+    const refused = refusal();
+    if (refused !== null) {
+      const { limit, why } = refused;
+      logger.warn({ address: plainAddress(socket), limit, listener: name }, `connection refused: ${why}`);
       socket.destroy();
       return;
     }
@@ -40,19 +70,28 @@ export function putFrontDoor(server: net.Server, options: FrontDoorOptions): voi
     socket.once('close', () => {
       open -= 1;
     });
-    const enter = (): void => {
-      if (keeper === null) noteArrival(socket, { rules });
+    if (hasToWait) wait(socket);
+    const goOn = (): void => {
+      if (keeper === null) {
+        if (hasToWait) enter(socket);
+        noteArrival(socket, { rules });
+      }
       pass();
     };
-    if (isTrusted === null) enter();
+    if (isTrusted === null) goOn();
     else
       readProxy(socket, isTrusted, logger, name, () => {
-        enter();
+        goOn();
         // Who took it listens now, and gets what came behind the header. TLS fetches that by itself.
         if (keeper === null) process.nextTick(() => socket.resume());
       });
   });
-  if (keeper !== null) checkCertificates(server as TlsServer, keeper, options);
+  if (keeper !== null) checkCertificates(server as TlsServer, keeper, { rules, logger, name, enter });
+  return {
+    clear() {
+      for (const socket of waiting.values()) socket.destroy();
+    },
+  };
 }
 
 /** Puts `guard` before all that the server does with a new connection. */
@@ -122,15 +161,23 @@ function readProxy(
   socket.on('close', stop);
 }
 
-function checkCertificates(server: TlsServer, keeper: TlsKeeper, { rules, logger, name }: FrontDoorOptions): void {
+type TlsDoor = Pick<FrontDoorOptions, 'rules' | 'logger' | 'name'> & {
+  /** To be called with each socket that is through. */
+  readonly enter: (socket: net.Socket) => void;
+};
+
+function checkCertificates(server: TlsServer, keeper: TlsKeeper, { rules, logger, name, enter }: TlsDoor): void {
   keeper.keep(server);
-  server.on('tlsClientError', (error, socket) => {
+  // Before that of https, which closes the socket: then its address is gone.
+  server.prependListener('tlsClientError', (error, socket) => {
     const unbelieved = socket.authorizationError as Error | string | null | undefined;
     const hint = unbelieved ? `its client certificate is not believed (${String(unbelieved)})` : tlsHint(error);
     logger[hint === null ? 'debug' : 'info'](
       { address: plainAddress(socket), listener: name, error: systemCode(error) ?? messageOf(error) },
       hint === null ? 'TLS failed' : `TLS failed: ${hint}`,
     );
+    // tls leaves it open, most of all when the time for the handshake is over.
+    socket.destroy();
   });
   // Before the listener that takes the connection: what is refused here never reaches it.
   const own = server.listeners('secureConnection');
@@ -146,6 +193,7 @@ function checkCertificates(server: TlsServer, keeper: TlsKeeper, { rules, logger
       socket.destroy();
       return;
     }
+    enter(socket);
     noteArrival(socket, { rules, ...(found.certificate === undefined ? {} : { certificate: found.certificate }) });
     for (const listener of own) listener.call(server, socket);
   });

@@ -1,4 +1,5 @@
-export { putFrontDoor } from './front-door.ts';
+export type { FrontDoor } from './front-door.ts';
+export { MAX_HANDSHAKES, putFrontDoor } from './front-door.ts';
 export type { Listener } from './listen.ts';
 export type { ListenerRules } from './listener.ts';
 export type { MqttOptions, MqttTlsOptions } from './mqtt.ts';

@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import { OperatorError, systemCode } from '../base/index.ts';
+import type { FrontDoor } from './front-door.ts';
 
 /** A listener that is open. */
 export type Listener = {
@@ -17,20 +18,23 @@ export function placeOf({ host, port }: Place): string {
   return host === null ? `port ${port}` : `${host}:${port}`;
 }
 
-/** Binds a server; a port that cannot be had is an OperatorError of one line. */
-export function listen(server: net.Server, place: Place, what: string): Promise<Listener> {
+/** Binds a server; a port that cannot be had is an OperatorError of one line. `door`: what stands before it. */
+export function listen(server: net.Server, place: Place, what: string, door?: FrontDoor): Promise<Listener> {
   const { host, port } = place;
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(listenError(error, placeOf(place), what)));
     server.listen({ port, ...(host === null ? {} : { host }), backlog: 4096 }, () => {
       const address = server.address() as net.AddressInfo;
-      resolve({ host, port: address.port, close: () => closed(server) });
+      resolve({ host, port: address.port, close: () => closed(server, door) });
     });
   });
 }
 
-function closed(server: net.Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()));
+function closed(server: net.Server, door: FrontDoor | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    door?.clear(); // nobody else knows of them, and `close` waits for all
+  });
 }
 
 function listenError(error: Error, where: string, what: string): Error {

@@ -1,10 +1,10 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Remote } from '../access/index.ts';
-import type { Logger } from '../base/index.ts';
+import { type Logger, sparingLogger } from '../base/index.ts';
 import type { Broker } from '../broker/index.ts';
 import type { TlsKeeper } from '../certificates/index.ts';
-import { putFrontDoor } from './front-door.ts';
+import { MAX_HANDSHAKES, putFrontDoor } from './front-door.ts';
 import { type Listener, listen, placeOf } from './listen.ts';
 import type { ListenerRules } from './listener.ts';
 import { remoteOf } from './peer.ts';
@@ -18,6 +18,8 @@ export type MqttOptions = {
   /** 0: one that the system picks. */
   readonly port: number;
   readonly rules?: ListenerRules;
+  /** Sockets that have not finished the PROXY header and TLS; more are closed at once. `MAX_HANDSHAKES` unless said. */
+  readonly maxHandshakes?: number;
 };
 
 export type MqttTlsOptions = MqttOptions & {
@@ -47,11 +49,12 @@ export function receiver(
   remoteOfSocket: (socket: net.Socket, rules: ListenerRules) => Remote | null,
 ): (accepted: net.Socket) => void {
   const { maxConnections } = rules;
+  const doorLog = sparingLogger(logger);
   let open = 0;
   return (accepted) => {
     const remote = remoteOfSocket(accepted, rules);
     if (remote === null || (maxConnections !== undefined && open >= maxConnections)) {
-      if (remote !== null) logger.warn({ address: remote.address, limit: maxConnections }, FULL);
+      if (remote !== null) doorLog.warn({ address: remote.address, limit: maxConnections }, FULL);
       accepted.destroy();
       return;
     }
@@ -66,12 +69,18 @@ export function receiver(
 
 const FULL = 'connection refused: the listener is full';
 
-function listenBehindProxy({ broker, logger, host, port }: MqttOptions, rules: ListenerRules): Promise<Listener> {
+function listenBehindProxy(options: MqttOptions, rules: ListenerRules): Promise<Listener> {
+  const { broker, logger, host, port } = options;
   const server = net.createServer({ noDelay: true }, (socket) => {
     openSocket(broker, logger, socket, remoteOf(socket, 'mqtt', null), rules, 'read');
   });
-  putFrontDoor(server, { rules, keeper: null, logger, name: `MQTT on ${placeOf({ host, port })}` });
-  return listen(server, { host, port }, 'MQTT');
+  const door = putFrontDoor(server, {
+    ...doorOf(options),
+    rules,
+    keeper: null,
+    name: `MQTT on ${placeOf({ host, port })}`,
+  });
+  return listen(server, { host, port }, 'MQTT', door);
 }
 
 /** Opens a listener for MQTT over TLS. */
@@ -83,6 +92,15 @@ export function listenTls(options: MqttTlsOptions): Promise<Listener> {
       openSocket(broker, logger, socket, remoteOf(socket, 'mqtt', null), rules, 'stream');
     },
   );
-  putFrontDoor(server, { rules, keeper, logger, name: `MQTT over TLS on ${placeOf({ host, port })}` });
-  return listen(server, { host, port }, 'MQTT over TLS');
+  const door = putFrontDoor(server, {
+    ...doorOf(options),
+    rules,
+    keeper,
+    name: `MQTT over TLS on ${placeOf({ host, port })}`,
+  });
+  return listen(server, { host, port }, 'MQTT over TLS', door);
+}
+
+function doorOf({ logger, maxHandshakes = MAX_HANDSHAKES }: MqttOptions) {
+  return { logger, maxHandshakes };
 }

@@ -31,7 +31,8 @@ export function noteProxied(socket: net.Socket, source: ProxySource): void {
   socket.once('close', () => proxied.delete(key));
 }
 
-function addressesOf({ localAddress, localPort, remoteAddress, remotePort }: net.Socket): string {
+/** The connection's own two addresses, as one name; no other open one has it. */
+export function addressesOf({ localAddress, localPort, remoteAddress, remotePort }: net.Socket): string {
   return `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;
 }
 
