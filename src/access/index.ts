@@ -15,7 +15,7 @@ export type {
   TopicRules,
 } from './port.ts';
 export { ALL_TOPICS, compileRules, READ_ONLY_TOPICS, type RuleSubject, substitute, type TopicRule } from './rules.ts';
-export { isSamePrincipal } from './same-principal.ts';
+export { isOfToken, isSamePrincipal } from './same-principal.ts';
 export { type ScramClient, scramClient } from './scram/client.ts';
 export { SCRAM_MECHANISMS, SCRAM_SHA_256, type ScramMechanism, scramMechanism } from './scram/mechanism.ts';
 export {

@@ -9,3 +9,8 @@ export function isSamePrincipal(one: Principal, other: Principal): boolean {
   if (one === other) return true;
   return one.kind === other.kind && one.name === other.name && one.world === other.world && one.since === other.since;
 }
+
+/** Whether somebody signed in by the token of this key: others may have its name, by a certificate for one. */
+export function isOfToken({ kind, name }: Principal, key: string): boolean {
+  return kind === 'token' && name === key;
+}

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { Access } from '../access/index.ts';
+import { type Access, isOfToken, type Principal } from '../access/index.ts';
 import type { Logger } from '../base/index.ts';
 import type { ByteSource } from '../history/index.ts';
 import { sendBytes } from './send-bytes.ts';
@@ -11,7 +11,7 @@ export type Downloads = {
   /** Asks for the bytes, waits for the first of them (so that a fault still gets its own status), then sends them. */
   readonly send: (
     reply: FastifyReply,
-    principalName: string,
+    reader: Principal,
     headers: Readonly<Record<string, string>>,
     open: () => Promise<ByteSource>,
   ) => Promise<FastifyReply>;
@@ -19,16 +19,16 @@ export type Downloads = {
 
 export function createDownloads(access: Access, logger: Logger, max: number, stallMs: number): Downloads {
   const slots: Slots = createSlots(max, 'places for downloads', 5);
-  /** Each with its reader's name. */
-  const running = new Map<FastifyReply, string>();
+  /** Each with its reader. */
+  const running = new Map<FastifyReply, Principal>();
 
-  access.onRevoked((name) => {
-    for (const [reply, owner] of running) if (owner === name) reply.raw.destroy();
+  access.onRevoked((key) => {
+    for (const [reply, reader] of running) if (isOfToken(reader, key)) reply.raw.destroy();
   });
 
-  const send: Downloads['send'] = async (reply, principalName, headers, open) => {
+  const send: Downloads['send'] = async (reply, reader, headers, open) => {
     const release = slots.take();
-    running.set(reply, principalName);
+    running.set(reply, reader);
     let source: ByteSource | null = null;
     const leave = (): void => source?.close();
     reply.raw.once('close', leave);

@@ -211,11 +211,23 @@ describe('a download over a socket', () => {
   it('ends when the right of its reader ends', async () => {
     const { history, access, url } = await start();
     history.exportStream = () => Readable.from(endless());
-    const answer = await fetch(`${url}/api/v1/points?topic=t&format=csv`);
+    const headers = { authorization: `Basic ${Buffer.from('owner:right').toString('base64')}` };
+    const answer = await fetch(`${url}/api/v1/points?topic=t&format=csv`, { headers });
     expect(answer.status).toBe(200);
     access.revoke('somebody-else');
-    access.revoke('anonymous');
+    access.revoke('owner');
     await expect(answer.arrayBuffer()).rejects.toThrow(/terminated|fetch failed/);
+  });
+
+  it('goes on when the right of a token ends whose key is the name of its reader, who came without it', async () => {
+    const { history, access, url } = await start();
+    const rows = new Readable({ read() {} });
+    rows.push('time,value\n');
+    history.exportStream = () => rows;
+    const answer = await fetch(`${url}/api/v1/points?topic=t&format=csv`);
+    access.revoke('anonymous');
+    rows.push(null);
+    expect(await answer.text()).toBe('time,value\n');
   });
 
   it('that breaks is cut, so that nobody takes it for whole', async () => {

@@ -1,4 +1,4 @@
-import type { Access, Principal } from '../access/index.ts';
+import { type Access, isOfToken, type Principal } from '../access/index.ts';
 import { type Clock, type Logger, sparingLogger } from '../base/index.ts';
 import { Reason, reasonText } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
@@ -295,13 +295,12 @@ async function publishInside(
 
 /** The right of a token has ended or changed. `isOver`: nobody may go on with its sessions any more. */
 function expel(core: BrokerCore, key: string, isOver: boolean): void {
-  const isIts = ({ kind, name }: Principal): boolean => kind === 'token' && name === key;
   const why = `the right of ${key} has ended`;
   for (const [connection, { principal }] of core.slowedDown) {
-    if (isIts(principal)) connection.refuse(Reason.notAuthorized, why);
+    if (isOfToken(principal, key)) connection.refuse(Reason.notAuthorized, why);
   }
   const clients = [...core.worlds.values()].flatMap((world) => [...world.clients.values()]);
-  for (const client of clients.filter(({ principal }) => isIts(principal))) {
+  for (const client of clients.filter(({ principal }) => isOfToken(principal, key))) {
     client.will = null; // its last word neither, whether it is here or its will waits
     if (isOver) client.expiryS = 0; // ends with its connection
     client.connection?.disconnect(Reason.administrativeAction, why);

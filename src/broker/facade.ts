@@ -1,3 +1,5 @@
+import type { Principal } from '../access/index.ts';
+
 /** What the rooms above the broker (live, api, main) may ask of it. Worlds are named by their namespace. */
 
 export type QoS = 0 | 1 | 2;
@@ -25,6 +27,8 @@ export type ClientInfo = {
   readonly address: string;
   readonly transport: string;
   readonly principal: string;
+  /** A token and a certificate may have one name. */
+  readonly principalKind: Principal['kind'];
   readonly connectedAtUs: number;
   readonly disconnectedAtUs: number | null;
   readonly keepAliveS: number;

@@ -14,6 +14,7 @@ export function clientInfo(client: Client, nowMs: number): ClientInfo {
     address: remote?.address ?? '',
     transport: remote?.transport ?? '',
     principal: client.principal.name,
+    principalKind: client.principal.kind,
     connectedAtUs: client.connectedAtUs,
     disconnectedAtUs: client.disconnectedAtUs,
     keepAliveS: client.keepAliveS,

@@ -63,7 +63,7 @@ export function addPointsRoute(app: App, context: ApiContext): void {
         // HEAD must not cost what GET does.
         if (request.method === 'HEAD') return reply.headers(headers).send();
         const open = () => history.export({ ...span, field: field ?? null, format });
-        return context.downloads.send(reply, principal.name, headers, open);
+        return context.downloads.send(reply, principal, headers, open);
       }
 
       const query = { ...span, field: field ?? 'value' };

@@ -164,6 +164,7 @@ export const CLIENT: ClientInfo = {
   address: '192.168.1.20',
   transport: 'tcp',
   principal: 'lab',
+  principalKind: 'token',
   connectedAtUs: START_US,
   disconnectedAtUs: START_US + 5,
   keepAliveS: 60,
