@@ -48,7 +48,8 @@ export async function openListener(
       ? createServer(bounds, handler)
       : createTlsServer({ ...bounds, ...keeper.options, handshakeTimeout: limits.headersTimeoutMs }, handler);
   const name = `${keeper === undefined ? 'HTTP' : 'HTTPS'} on ${host}:${port}`;
-  const door = putFrontDoor(server, { rules, keeper: keeper ?? null, logger, name, maxHandshakes });
+  const handshakeTimeoutMs = limits.headersTimeoutMs;
+  const door = putFrontDoor(server, { rules, keeper: keeper ?? null, logger, name, maxHandshakes, handshakeTimeoutMs });
   server.on('clientError', answerClientError);
   onServer?.(server);
   await bind(server, host, port);

@@ -5,8 +5,14 @@ import { CIPHERS, type TlsSettings } from './settings.ts';
 /** What a TLS server is given: its first certificate, and others by the name that a client asks for (SNI, RFC 6066). */
 export type Contexts = {
   readonly fallback: SecureContextOptions;
-  /** Undefined: the first certificate will do. */
+  /** For SNICallback. Undefined: the first certificate will do. */
   readonly forName: (serverName: string) => SecureContext | undefined;
+  /**
+   * Whether names have certificates of other kinds of keys than the first ones: then SNICallback cannot serve them, and
+   * TLS has to be begun with `optionsFor`. Null there: the fallback will do.
+   */
+  readonly mixed: boolean;
+  readonly optionsFor: (serverName: string) => SecureContextOptions | null;
 };
 
 /** How long a client may take up its session again without a full handshake: devices that sleep wake within a day. */
@@ -24,18 +30,25 @@ export function buildContexts(settings: TlsSettings, loaded: Loaded, ticketKeys:
     ...(loaded.clientCa === null ? {} : { ca: loaded.clientCa }),
     ...(loaded.clientCrl === null ? {} : { crl: loaded.clientCrl }),
   };
-  const groups = withOneKindOfKey(groupByNames(loaded.servers)).map((servers) => {
+  const groups = groupByNames(loaded.servers).map((servers) => {
     const options = { ...common, cert: servers.map(({ cert }) => cert), key: servers.map(({ key }) => key) };
     return { servers, options, context: createSecureContext(options) };
   });
   const [first] = groups;
   if (first === undefined) throw new Error('a TLS listener without a certificate');
 
-  const find = (name: string, wildcards: boolean) =>
+  const match = (name: string, wildcards: boolean) =>
     groups.find(({ servers }) => servers.some(({ x509 }) => x509.checkHost(name, { wildcards }) !== undefined));
+  const find = (name: string) => match(name, false) ?? match(name, true);
+  const mixed = new Set(groups.map(({ servers }) => kindsOf(servers))).size > 1 || first.servers.length > 1;
   return {
     fallback: first.options,
-    forName: (name) => (groups.length === 1 ? undefined : (find(name, false) ?? find(name, true))?.context),
+    forName: (name) => (groups.length === 1 || mixed ? undefined : find(name)?.context),
+    mixed: groups.length > 1 && mixed,
+    optionsFor: (name) => {
+      const found = find(name);
+      return found === undefined || found === first ? null : found.options;
+    },
   };
 }
 
@@ -53,17 +66,12 @@ function groupByNames(servers: readonly ServerCertificate[]): readonly (readonly
 }
 
 /**
- * Where a name decides, Node changes one certificate and leaves those of other kinds of keys as they were: a client that asks
- * for a name could get the ECDSA certificate of another one. So with several names all have certificates of one kind.
+ * SNICallback changes the certificate of one kind of key and leaves those of other kinds as they were: a client that asks for
+ * a name could get the ECDSA certificate of another one. It will do only where each name has one certificate, all of one kind.
  */
-function withOneKindOfKey(
-  groups: readonly (readonly ServerCertificate[])[],
-): readonly (readonly ServerCertificate[])[] {
-  if (groups.length === 1) return groups;
-  const kindOf = ({ x509 }: ServerCertificate) => x509.publicKey.asymmetricKeyType;
-  // RSA first: every device knows it.
-  const kinds = ['rsa', ...new Set(groups.flat().map(kindOf))];
-  const kind = kinds.find((one) => groups.every((servers) => servers.some((server) => kindOf(server) === one)));
-  if (kind !== undefined) return groups.map((servers) => servers.filter((server) => kindOf(server) === kind));
-  throw new Error('certificates for several names need keys of one kind: all of RSA, or all of ECDSA');
+function kindsOf(servers: readonly ServerCertificate[]): string {
+  return servers
+    .map(({ x509 }) => x509.publicKey.asymmetricKeyType)
+    .sort()
+    .join();
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import type { Server, TlsOptions } from 'node:tls';
+import type { SecureContextOptions, Server, TlsOptions } from 'node:tls';
 import { type Logger, messageOf, OperatorError, systemCode } from '../base/index.ts';
 import { buildContexts, type Contexts } from './contexts.ts';
 import { filesOf, type Loaded, loadCertificates } from './load.ts';
@@ -11,6 +11,10 @@ export type TlsKeeper = {
   readonly settings: TlsSettings;
   /** For `tls.createServer` and `https.createServer`. */
   readonly options: TlsOptions;
+  /** Whether TLS has to be begun with the options of the name that a client asks for: see `contexts.ts`. */
+  readonly namesDiffer: () => boolean;
+  /** Null: those of `options`. The same object until the certificates are read again. */
+  readonly optionsFor: (serverName: string) => SecureContextOptions | null;
   /** From now on the server gets every new certificate. */
   readonly keep: (server: Server) => void;
   /** Reads the files now. What is broken is said, and the old certificates stay. */
@@ -91,6 +95,8 @@ export function openTlsKeeper({ settings, local, logger, ...more }: KeeperOption
       requestCert: settings.clientCertificates !== 'none',
       rejectUnauthorized: settings.clientCertificates === 'require',
     },
+    namesDiffer: () => contexts.mixed,
+    optionsFor: (serverName) => contexts.optionsFor(serverName),
     keep: (server) => {
       servers.push(server);
       server.setSecureContext(contexts.fallback);

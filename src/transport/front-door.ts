@@ -2,6 +2,7 @@ import net from 'node:net';
 import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import { type Logger, messageOf, sparingLogger, systemCode } from '../base/index.ts';
 import { type CertificateIdentity, identityOf, type TlsKeeper } from '../certificates/index.ts';
+import { byServerName } from './by-server-name.ts';
 import type { ListenerRules } from './listener.ts';
 import { addressesOf, noteArrival, noteProxied, plainAddress } from './peer.ts';
 import { MAX_PROXY_BYTES, readProxyHeader } from './proxy-header.ts';
@@ -16,6 +17,8 @@ export type FrontDoorOptions = {
   readonly name: string;
   /** See `MAX_HANDSHAKES`. */
   readonly maxHandshakes: number;
+  /** Of a TLS listener. */
+  readonly handshakeTimeoutMs?: number;
 };
 
 /**
@@ -41,6 +44,7 @@ export function putFrontDoor(server: net.Server, options: FrontDoorOptions): Fro
   const { rules, keeper, name, maxHandshakes } = options;
   const logger = sparingLogger(options.logger);
   const isTrusted = proxyFilter(rules.proxy);
+  const begin = keeper === null ? null : byServerName(server as TlsServer, keeper, options.handshakeTimeoutMs);
   let open = 0;
   /** Who is not through, by its two addresses: TLS makes another socket of the one that was accepted. */
   const waiting = new Map<string, net.Socket>();
@@ -72,10 +76,12 @@ export function putFrontDoor(server: net.Server, options: FrontDoorOptions): Fro
     });
     if (hasToWait) wait(socket);
     const goOn = (): void => {
-      if (keeper === null) {
-        if (hasToWait) enter(socket);
-        noteArrival(socket, { rules });
+      if (begin !== null) {
+        begin(socket, pass);
+        return;
       }
+      if (hasToWait) enter(socket);
+      noteArrival(socket, { rules });
       pass();
     };
     if (isTrusted === null) goOn();

@@ -97,6 +97,7 @@ export function listenTls(options: MqttTlsOptions): Promise<Listener> {
     rules,
     keeper,
     name: `MQTT over TLS on ${placeOf({ host, port })}`,
+    handshakeTimeoutMs,
   });
   return listen(server, { host, port }, 'MQTT over TLS', door);
 }

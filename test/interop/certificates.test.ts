@@ -1,7 +1,8 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
+import { connect, connectAsync, type IClientOptions } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   freePort,
@@ -26,7 +27,7 @@ describe('given certificates', () => {
   let other: Issuer;
   let device: Pair;
   let sonde: RunningSonde;
-  const ports = { open: 0, both: 0, required: 0, optional: 0, https: 0 };
+  const ports = { open: 0, both: 0, kinds: 0, kindsHttps: 0, required: 0, optional: 0, https: 0 };
 
   beforeAll(async () => {
     if (!hasTool('openssl')) return;
@@ -35,6 +36,8 @@ describe('given certificates', () => {
     await ca.issue('rsa', { subject: '/CN=localhost', names: 'DNS:localhost,IP:127.0.0.1' });
     await ca.issue('ecdsa', { subject: '/CN=localhost', names: 'DNS:localhost,IP:127.0.0.1', algorithm: 'ecdsa' });
     await ca.issue('lab', { subject: '/CN=lab.example', names: 'DNS:lab.example' });
+    await ca.issue('lab-ecdsa', { subject: '/CN=lab.example', names: 'DNS:lab.example', algorithm: 'ecdsa' });
+    await ca.issue('modern', { subject: '/CN=modern.example', names: 'DNS:modern.example', algorithm: 'ecdsa' });
     await ca.issue('wild', { subject: '/CN=wild', names: 'DNS:*.lab.example' });
     device = await ca.issue('device', { subject: '/O=Lab/CN=esp-1' });
     for (const name of Object.keys(ports) as (keyof typeof ports)[]) ports[name] = await freePort();
@@ -46,6 +49,10 @@ describe('given certificates', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  /** RSA and ECDSA for localhost and lab.example; RSA only for *.lab.example; ECDSA only for modern.example. */
+  const ALL = ['rsa', 'ecdsa', 'lab', 'lab-ecdsa', 'modern', 'wild'];
+  const KINDS = `{ clientCertificates: optional, clientCa: ca.pem, cert: [${ALL.map((name) => `${name}.pem`)}], key: [${ALL.map((name) => `${name}.key`)}] }`;
+
   function configuration(): string {
     return `
 mqtts:
@@ -53,16 +60,18 @@ mqtts:
     anonymous: all
   - address: 127.0.0.1:${ports.both}
     tls: { cert: [rsa.pem, ecdsa.pem], key: [rsa.key, ecdsa.key] }
+  - { address: "127.0.0.1:${ports.kinds}", anonymous: all, tls: ${KINDS} }
   - address: 127.0.0.1:${ports.required}
     tls: { clientCertificates: require, clientCa: ca.pem }
   - address: 127.0.0.1:${ports.optional}
     tls: { clientCertificates: optional, clientCa: ca.pem, certificateUser: subject }
 https:
+  - { address: "127.0.0.1:${ports.kindsHttps}", anonymous: all, tls: ${KINDS} }
   - address: 127.0.0.1:${ports.https}
     tls: { clientCertificates: optional, clientCa: ca.pem }
 tls:
-  cert: [rsa.pem, ecdsa.pem, lab.pem, wild.pem]
-  key: [rsa.key, ecdsa.key, lab.key, wild.key]
+  cert: [rsa.pem, lab.pem, wild.pem]
+  key: [rsa.key, lab.key, wild.key]
 rules:
   - { certificate: "*", publish: ["devices/%u/#"], subscribe: ["devices/%u/#"] }
 `;
@@ -112,6 +121,90 @@ rules:
     ['unknown.example', 'localhost'],
   ])('shows %s the certificate of %s (SNI)', async (name, expected) => {
     expect(await handshake(ports.open, '-servername', name)).toMatch(new RegExp(`subject=CN = ${expected}\n`));
+  });
+
+  describe.each(['kinds', 'kindsHttps'] as const)('of several kinds of keys for several names (%s)', (listener) => {
+    const RSA = { '-tls1_2': ['-cipher', 'aRSA'], '-tls1_3': ['-sigalgs', 'rsa_pss_rsae_sha256'] };
+    const ECDSA = { '-tls1_2': ['-cipher', 'aECDSA'], '-tls1_3': ['-sigalgs', 'ecdsa_secp256r1_sha256'] };
+    const MODERN = {
+      '-tls1_2': ['-cipher', 'aECDSA:aRSA'],
+      '-tls1_3': ['-sigalgs', 'ECDSA+SHA256:rsa_pss_rsae_sha256'],
+    };
+
+    it.each([
+      ['localhost', 'localhost', 'localhost'],
+      ['lab.example', 'lab.example', 'lab.example'],
+      ['a.lab.example', 'wild', null],
+      ['modern.example', null, 'modern.example'],
+      ['unknown.example', 'localhost', 'localhost'],
+    ])('show %s the RSA certificate of %s and the ECDSA one of %s', async (name, rsa, ecdsa) => {
+      const shown = async (version: '-tls1_2' | '-tls1_3', kind: typeof RSA) => {
+        const said = await handshake(ports[listener], '-servername', name, version, ...kind[version]);
+        const subject = /subject=CN = (.*)\n/.exec(said)?.[1] ?? null;
+        return [subject, /Peer signature type: (RSA|ECDSA)/.exec(said)?.[1] ?? null];
+      };
+      for (const version of ['-tls1_2', '-tls1_3'] as const) {
+        expect(await shown(version, RSA)).toEqual([rsa, rsa && 'RSA']);
+        expect(await shown(version, ECDSA)).toEqual([ecdsa, ecdsa && 'ECDSA']);
+        // Who can check both never gets the certificate of another name for the sake of its kind.
+        expect((await shown(version, MODERN))[0]).toBe(ecdsa ?? rsa);
+      }
+    });
+  });
+
+  it('of several kinds serve mosquitto and a secure WebSocket by name', async () => {
+    for (const name of ['localhost', 'lab.example', 'modern.example', 'x.lab.example']) {
+      const trust = { ca: readFileSync(ca.cert), servername: name };
+      const over = {
+        mqtts: { ...trust, host: '127.0.0.1', port: ports.kinds },
+        wss: { wsOptions: trust },
+      };
+      for (const scheme of ['mqtts', 'wss'] as const) {
+        const port = scheme === 'mqtts' ? ports.kinds : ports.kindsHttps;
+        const client = await connectAsync(`${scheme}://127.0.0.1:${port}/mqtt`, {
+          reconnectPeriod: 0,
+          ...(over[scheme] as IClientOptions),
+        });
+        await client.publishAsync('kinds', name, { qos: 1 });
+        await client.endAsync();
+      }
+    }
+    expect((await publish(ports.kinds, '-t', 'kinds', '-m', 'x', '-q', '1')).code).toBe(0);
+  });
+
+  it('of several kinds ask clients for theirs, whatever name they come by', async () => {
+    const stranger = await other.issue('stranger', { subject: '/CN=esp-1' });
+    const send = async (servername: string, { cert, key }: Pair, topic: string) => {
+      const client = connect(`mqtts://127.0.0.1:${ports.kinds}`, {
+        protocolVersion: 5,
+        reconnectPeriod: 0,
+        servername,
+        ca: readFileSync(ca.cert),
+        cert: readFileSync(cert),
+        key: readFileSync(key),
+      });
+      try {
+        await new Promise<void>((resolve, reject) => {
+          client.once('connect', () => resolve());
+          client.once('error', reject);
+          client.once('close', () => reject(new Error('closed before CONNACK')));
+        });
+        return (await client.publishAsync(topic, 'x', { qos: 1 }))?.cmd;
+      } finally {
+        await client.endAsync(true);
+      }
+    };
+    for (const name of ['localhost', 'modern.example', 'lab.example']) {
+      expect(await send(name, device, 'devices/esp-1/kinds')).toBe('publish');
+      await expect(send(name, device, 'devices/esp-2/kinds')).rejects.toThrow(/Not authorized/);
+      await expect(send(name, stranger, 'devices/esp-1/kinds')).rejects.toThrow(/closed before CONNACK|ECONNRESET/);
+    }
+  });
+
+  it('of several kinds: what is no TLS is told and dropped as elsewhere', async () => {
+    const plain = await runTool('mosquitto_pub', ['-p', String(ports.kinds), '-t', 'a', '-m', 'b']);
+    expect(plain.code).not.toBe(0);
+    await waitFor('the hint', () => /what came is no TLS/.test(sonde.log()));
   });
 
   it.each(['-tls1_2', '-tls1_3'])('takes up a session without a full handshake (%s)', async (version) => {
@@ -253,10 +346,10 @@ rules:
       await waitFor('the fault', () => /lab\.key cannot be used: it is not the key of/.test(sonde.log()));
       expect(await serialOf(ports.open)).toBe(first);
 
-      // Its key comes later: each of the four listeners that have it takes both.
+      // Its key comes later: each of the six listeners that have it takes both.
       const before = reads();
       copyFileSync(renewed.key, file('lab.key'));
-      await waitFor('the files to be read', () => reads() >= before + 4);
+      await waitFor('the files to be read', () => reads() >= before + 6);
       const second = await serialOf(ports.open);
       expect(second).not.toBe(first);
 
