@@ -203,7 +203,7 @@ describe('a token', () => {
     const access = open();
     const decision = access.authenticate(credentials(key, secret));
     // At once, so that the secret cannot be computed before.
-    fs.rmSync(tokenFile);
+    fs.writeFileSync(tokenFile, JSON.stringify({ ...JSON.parse(fs.readFileSync(tokenFile, 'utf8')), tokens: [] }));
     lookAtFile();
     expect(outcome(await decision)).toBe('bad-credentials');
   });
@@ -320,16 +320,26 @@ describe('class 12: a token file that cannot be used', () => {
     expect(logged.join()).toContain('other users may read the token file');
   });
 
-  it('that is removed ends every token', async () => {
-    const { key, secret } = await createToken(tokenFile);
+  it('that is gone, as while it is restored, ends no token and lets nobody new in', async () => {
+    const known = await createToken(tokenFile);
+    const other = await createToken(tokenFile);
     const access = open();
     const revoked: string[] = [];
     access.onRevoked((name) => revoked.push(name));
-    await ask(access, key, secret);
+    await ask(access, known.key, known.secret);
+    const good = fs.readFileSync(tokenFile);
     fs.rmSync(tokenFile);
     lookAtFile();
-    expect(revoked).toEqual([key]);
-    expect(await ask(access, key, secret)).toBe('bad-credentials');
+    lookAtFile();
+    expect(revoked).toEqual([]);
+    expect(logged.filter((text) => text.includes('is gone'))).toHaveLength(1);
+    expect(await ask(access, known.key, known.secret)).toBe(known.key);
+    expect(await ask(access, other.key, other.secret)).toBe('unavailable');
+
+    fs.writeFileSync(tokenFile, good);
+    lookAtFile();
+    expect(revoked).toEqual([]);
+    expect(await ask(access, other.key, other.secret)).toBe(other.key);
   });
 });
 

@@ -42,6 +42,8 @@ export function openTokenReader(
     if (seen === stamp) return false;
     stamp = seen;
     try {
+      // Somebody is restoring or moving it, or it is lost: no token was revoked by that.
+      if (seen === 'ENOENT' && tokens.size > 0) throw new Error(`the token file ${file} is gone`);
       const found = read(file);
       const next = keepSame(tokens, found.tokens);
       decoySecret = found.decoySecret;
