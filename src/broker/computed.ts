@@ -26,7 +26,7 @@ export function resumeComputed(core: BrokerCore, connection: Connection, client:
   if (client.computed === null) return;
   const viewer = viewerOf(core, connection, client);
   for (const filter of client.computed.keys()) {
-    if (!computedFor(core, filter)?.subscribe(viewer, filter, false)) client.computed.delete(filter);
+    if (computedFor(core, filter)?.subscribe(viewer, filter, false) !== 'granted') client.computed.delete(filter);
   }
 }
 

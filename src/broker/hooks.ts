@@ -30,6 +30,9 @@ export type Viewer = {
   readonly send: (topic: string, payload: Uint8Array, retained?: boolean) => boolean;
 };
 
+/** `refused`: there is no such topic, or the viewer may not see it. `full`: a bound of such subscriptions is reached. */
+export type ComputedOutcome = 'granted' | 'refused' | 'full';
+
 /** Topics under a `$` prefix that are made while somebody is subscribed, never stored, never published to by clients. */
 export type ComputedTopics = {
   /** E.g. `$sonde/`. */
@@ -37,10 +40,10 @@ export type ComputedTopics = {
   /** Filters with wildcards match as for ordinary topics; else a topic is subscribed to by its name alone. */
   readonly wildcards?: true;
   /**
-   * Returns false when there is no such topic, or the viewer may not see it. Subscribing again sends the whole again.
+   * Subscribing again sends the whole again.
    * `wantsRetained` (default true) false: what stands already is not asked for (MQTT 5.0, 3.8.3.1, Retain Handling).
    */
-  readonly subscribe: (viewer: Viewer, filter: string, wantsRetained?: boolean) => boolean;
+  readonly subscribe: (viewer: Viewer, filter: string, wantsRetained?: boolean) => ComputedOutcome;
   readonly unsubscribe: (viewer: Viewer, filter: string) => boolean;
   /** The connection is gone. */
   readonly forget: (viewer: Viewer) => void;

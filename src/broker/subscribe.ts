@@ -6,7 +6,7 @@ import { computedFor, viewerOf } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { detach, join } from './groups.ts';
-import type { ComputedTopics } from './hooks.ts';
+import type { ComputedOutcome, ComputedTopics } from './hooks.ts';
 import { depthFault } from './names.ts';
 import { refusalInWords } from './problem-information.ts';
 import { tellRefusal } from './refusals.ts';
@@ -60,8 +60,10 @@ function subscribeOne(
   const computed = computedFor(core, parsed.filter);
   if (computed) {
     if (shared) return refused(core, connection, filter, Reason.sharedSubscriptionsNotSupported, NOT_COMPUTED);
-    return subscribeComputed(core, computed, connection, client, entry, identifiers)
-      ? Reason.success
+    const outcome = subscribeComputed(core, computed, connection, client, entry, identifiers);
+    if (outcome === 'granted') return Reason.success;
+    return outcome === 'full'
+      ? refused(core, connection, filter, Reason.quotaExceeded, `too many subscriptions to ${computed.prefix}`)
       : refused(core, connection, filter, Reason.notAuthorized, 'no such computed topic for it');
   }
   const { rules } = client.principal;
@@ -121,13 +123,14 @@ function subscribeComputed(
   client: Client,
   entry: SubscribeEntry,
   identifiers: readonly number[],
-): boolean {
+): ComputedOutcome {
   const isNew = client.computed?.has(entry.filter) !== true;
   const viewer = viewerOf(core, connection, client);
-  if (!computed.subscribe(viewer, entry.filter, wantsRetained(entry, isNew))) return false;
+  const outcome = computed.subscribe(viewer, entry.filter, wantsRetained(entry, isNew));
+  if (outcome !== 'granted') return outcome;
   client.computed ??= new Map();
   client.computed.set(entry.filter, identifiers[0] ?? null);
-  return true;
+  return 'granted';
 }
 
 function filterFault(core: BrokerCore, subscription: SubscriptionFilter): string | null {

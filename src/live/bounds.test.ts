@@ -57,12 +57,17 @@ describe('the bounds', () => {
     const rig = makeRig({ limits: { digestsPerViewer: 2, digestsPerWorld: 3 } });
     const { subscribe, unsubscribe, forget } = rig.live.computed;
     const [a, b] = [rig.viewer(), rig.viewer(rulesFor(() => true))];
-    expect(['x', 'y', 'x', 'z'].map((name) => subscribe(a, `$sonde/tree/${name}`))).toEqual([true, true, true, false]);
-    expect(['x', 'y'].map((name) => subscribe(b, `$sonde/tree/${name}`))).toEqual([true, false]);
+    expect(['x', 'y', 'x', 'z'].map((name) => subscribe(a, `$sonde/tree/${name}`))).toEqual([
+      'granted',
+      'granted',
+      'granted',
+      'full',
+    ]);
+    expect(['x', 'y'].map((name) => subscribe(b, `$sonde/tree/${name}`))).toEqual(['granted', 'full']);
     expect(unsubscribe(a, '$sonde/tree/x')).toBe(true);
-    expect(subscribe(b, '$sonde/values/y')).toBe(true);
+    expect(subscribe(b, '$sonde/values/y')).toBe('granted');
     forget(b);
-    expect(subscribe(a, '$sonde/tree/z')).toBe(true);
+    expect(subscribe(a, '$sonde/tree/z')).toBe('granted');
   });
 
   it('of a turn hold with 20,000 changed topics: the work is cut into many turns', () => {

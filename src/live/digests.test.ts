@@ -115,7 +115,7 @@ describe('a digest', () => {
     '$SYS/x',
   ])('that does not exist is refused: %s', (digest) => {
     const rig = makeRig();
-    expect(rig.live.computed.subscribe(rig.viewer(), digest)).toBe(false);
+    expect(rig.live.computed.subscribe(rig.viewer(), digest)).toBe('refused');
     expect(rig.timers()).toBe(0);
   });
 

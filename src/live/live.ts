@@ -79,11 +79,11 @@ export function createLive(options: LiveOptions): Live {
     prefix: DIGEST_PREFIX,
     subscribe: (viewer, topic) => {
       const wanted = parseDigestTopic(topic);
-      if (!wanted) return false;
+      if (!wanted) return 'refused';
       const state = states.get(viewer) ?? new ViewerState(viewer, clock, logger, limits.framesPerSecond);
-      if (!state.watches.has(topic) && state.watches.size >= limits.digestsPerViewer) return false;
+      if (!state.watches.has(topic) && state.watches.size >= limits.digestsPerViewer) return 'full';
       const digest = worldOf(viewer.world).open(wanted, viewer.principal.rules);
-      if (!digest) return false;
+      if (!digest) return 'full';
       // The new watch joins before the old one leaves, so that the digest stays open.
       const watch: Watch = { viewer: state, topic, digest, started: false };
       digest.join(watch);
@@ -92,7 +92,7 @@ export function createLive(options: LiveOptions): Live {
       viewers.set(viewer, state);
       states.set(viewer, state);
       ticker.wake();
-      return true;
+      return 'granted';
     },
     unsubscribe: (viewer, topic) => {
       const state = viewers.get(viewer);

@@ -93,14 +93,14 @@ export function createSys(options: SysOptions): Sys {
     subscribe(viewer, filter, wantsRetained = true) {
       const { rules } = viewer.principal;
       const right = rules.all ? 'yes' : rules.maySubscribe(filter);
-      if (right === 'no' || right === 'denied') return false;
+      if (right === 'no' || right === 'denied') return 'refused';
       const before = readers.get(viewer)?.reader.filters;
-      if (before && !before.has(filter) && before.size >= MAX_FILTERS) return false;
+      if (before && !before.has(filter) && before.size >= MAX_FILTERS) return 'full';
       const { board, reader } = enter(viewer);
       reader.filters.add(filter);
       // After the SUBACK, which is sent when this returns.
       if (wantsRetained) queueMicrotask(() => reader.filters.has(filter) && board.welcome(reader, filter));
-      return true;
+      return 'granted';
     },
     unsubscribe(viewer, filter) {
       const reader = readers.get(viewer)?.reader;

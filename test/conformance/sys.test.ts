@@ -133,6 +133,14 @@ describe('$SYS', () => {
     expect(await values(afresh)).toEqual([]);
   });
 
+  it('has room for 64 filters of a connection; one more is told so: 0x97 (MQTT 5.0, 3.9.3)', async () => {
+    here();
+    const client = await clients.connect({ id: 'sys-many' });
+    for (let n = 0; n < 64; n++) expect(await client.subscribe(`$SYS/many/${n}`)).toBe(0);
+    expect(await client.subscribe('$SYS/many/64')).toBe(0x97);
+    expect(await client.subscribe('$SYS/many/3')).toBe(0);
+  });
+
   it('SUBSCRIBE and DISCONNECT in one write harm nobody', async () => {
     here();
     const hasty = await clients.connect({ level: 4 });

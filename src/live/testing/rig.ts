@@ -161,7 +161,7 @@ export const namesOf = (viewer: TestViewer, digest: string): unknown[] =>
   rowsOf(viewer, digest).map((row) => row['name']);
 /** A viewer that has subscribed and got its first frame. */
 export const watching = (rig: Rig, digest: string, viewer = rig.viewer()): TestViewer => {
-  expect(rig.live.computed.subscribe(viewer, digest)).toBe(true);
+  expect(rig.live.computed.subscribe(viewer, digest)).toBe('granted');
   rig.advance(100);
   return viewer;
 };
