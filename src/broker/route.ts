@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Properties, PublishView } from '../codec/index.ts';
 import { decodeProperties, EMPTY_PROPERTIES, encodeProperties, ProtocolFault, Reason } from '../codec/index.ts';
-import { isTopic, type TopicEntry, TopicNameError } from '../topics/index.ts';
+import { isShared, isTopic, type TopicEntry, TopicNameError } from '../topics/index.ts';
 import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
@@ -171,7 +171,7 @@ export function isAsItSays(
 
 /** Topics that are the server's own to publish. */
 export function isReserved(core: BrokerCore, topic: string): boolean {
-  if (topic.startsWith('$SYS/') || topic === '$SYS' || topic.startsWith('$share/')) return true;
+  if (topic.startsWith('$SYS/') || topic === '$SYS' || isShared(topic)) return true;
   return core.computed.some(({ prefix }) => topic.startsWith(prefix) || topic === prefix.slice(0, -1));
 }
 

@@ -34,15 +34,21 @@ export function unsubscribe(core: BrokerCore, connection: Connection, client: Cl
     if (computed) {
       client.computed?.delete(filter);
       const known = connection.viewer !== null && computed.unsubscribe(connection.viewer, filter);
-      return known ? Reason.success : Reason.noSubscriptionExisted;
+      return unsubscribed(core, filter, known);
     }
     const known = client.session.subscriptions.delete(filter);
     detach(core, client, filter); // [MQTT-3.10.4-2]; what is in flight stays [MQTT-3.10.4-3]
     client.retainedToSend.delete(filter);
-    return known ? Reason.success : Reason.noSubscriptionExisted;
+    return unsubscribed(core, filter, known);
   });
   // [MQTT-3.10.4-5] [MQTT-3.10.4-6]
   connection.send({ type: 'unsuback', packetId: packet.packetId, reasons, properties: EMPTY_PROPERTIES });
+}
+
+/** The answer to one filter of an UNSUBSCRIBE (MQTT 5.0, 3.11.3). */
+function unsubscribed(core: BrokerCore, filter: string, known: boolean): number {
+  if (known) return Reason.success;
+  return filterFault(core, parseSubscription(filter)) ? Reason.topicFilterInvalid : Reason.noSubscriptionExisted;
 }
 
 function subscribeOne(

@@ -1,6 +1,7 @@
 import { type TopicFault, topicFilterFault } from './filter.ts';
 
-const PREFIX = '$share/';
+const WORD = '$share';
+const PREFIX = `${WORD}/`;
 
 /** What a client subscribes to: an ordinary filter, or `$share/{name}/{filter}` (MQTT 5.0, 4.8.2). */
 export type SubscriptionFilter = {
@@ -10,9 +11,9 @@ export type SubscriptionFilter = {
   readonly filter: string;
 };
 
-/** Whether it asks for a shared subscription [MQTT-4.8.2-1]. */
+/** Whether it asks for a shared subscription [MQTT-4.8.2-1]. `$share` alone does, too, and lacks the rest. */
 export function isShared(text: string): boolean {
-  return text.startsWith(PREFIX);
+  return text.startsWith(PREFIX) || text === WORD;
 }
 
 /** Takes the text of a SUBSCRIBE apart; what is not valid has an empty name or filter. */
