@@ -137,8 +137,10 @@ function lookup(core: BrokerCore, client: Client, bytes: Buffer, view: PublishVi
     if (fault) throw new TopicNameError(fault);
     return entry;
   } catch (error) {
-    if (error instanceof TopicNameError) throw new ProtocolFault(Reason.topicNameInvalid, `PUBLISH: ${error.message}`);
-    throw error;
+    if (!(error instanceof TopicNameError)) throw error;
+    // Neither name nor alias is a Protocol Error, and not a name that is not valid (MQTT 5.0, 3.3.2.1).
+    const isEmpty = view.topicEnd === view.topicStart;
+    throw new ProtocolFault(isEmpty ? Reason.protocolError : Reason.topicNameInvalid, `PUBLISH: ${error.message}`);
   }
 }
 
