@@ -36,6 +36,6 @@ export { EMPTY_PROPERTIES } from './properties.ts';
 export { ProtocolFault } from './protocol-fault.ts';
 export type { PublishView } from './publish-view.ts';
 export { newPublishView, publishRemaining, publishSize, readPublish, writePublishHeader } from './publish-view.ts';
-export { connackReturnCode, Reason, reasonText } from './reason.ts';
+export { connackReturnCode, mayClientDisconnect, Reason, reasonText } from './reason.ts';
 export { readUtf8 } from './utf8.ts';
 export { MAX_VARINT, varintLength, writeVarint } from './varint.ts';

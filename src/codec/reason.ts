@@ -10,6 +10,7 @@ const SUBACK = 8;
 const UNSUBACK = 16;
 const DISCONNECT = 32;
 const AUTH = 64;
+const BY_SERVER = 128; // in a DISCONNECT from a server alone
 
 // biome-ignore format: a table is read by its columns
 const table = {
@@ -28,15 +29,15 @@ const table = {
   unsupportedProtocolVersion:          [0x84, 'Unsupported Protocol Version', CONNACK],
   clientIdentifierNotValid:            [0x85, 'Client Identifier not valid', CONNACK],
   badUserNameOrPassword:               [0x86, 'Bad User Name or Password', CONNACK],
-  notAuthorized:                       [0x87, 'Not authorized', CONNACK | PUBACK | SUBACK | UNSUBACK | DISCONNECT],
+  notAuthorized:                       [0x87, 'Not authorized', CONNACK | PUBACK | SUBACK | UNSUBACK | DISCONNECT | BY_SERVER],
   serverUnavailable:                   [0x88, 'Server unavailable', CONNACK],
-  serverBusy:                          [0x89, 'Server busy', CONNACK | DISCONNECT],
+  serverBusy:                          [0x89, 'Server busy', CONNACK | DISCONNECT | BY_SERVER],
   banned:                              [0x8a, 'Banned', CONNACK],
-  serverShuttingDown:                  [0x8b, 'Server shutting down', DISCONNECT],
+  serverShuttingDown:                  [0x8b, 'Server shutting down', DISCONNECT | BY_SERVER],
   badAuthenticationMethod:             [0x8c, 'Bad authentication method', CONNACK | DISCONNECT],
-  keepAliveTimeout:                    [0x8d, 'Keep Alive timeout', DISCONNECT],
-  sessionTakenOver:                    [0x8e, 'Session taken over', DISCONNECT],
-  topicFilterInvalid:                  [0x8f, 'Topic Filter invalid', SUBACK | UNSUBACK | DISCONNECT],
+  keepAliveTimeout:                    [0x8d, 'Keep Alive timeout', DISCONNECT | BY_SERVER],
+  sessionTakenOver:                    [0x8e, 'Session taken over', DISCONNECT | BY_SERVER],
+  topicFilterInvalid:                  [0x8f, 'Topic Filter invalid', SUBACK | UNSUBACK | DISCONNECT | BY_SERVER],
   topicNameInvalid:                    [0x90, 'Topic Name invalid', CONNACK | PUBACK | DISCONNECT],
   packetIdentifierInUse:               [0x91, 'Packet Identifier in use', PUBACK | SUBACK | UNSUBACK],
   packetIdentifierNotFound:            [0x92, 'Packet Identifier not found', PUBREL],
@@ -47,15 +48,15 @@ const table = {
   quotaExceeded:                       [0x97, 'Quota exceeded', CONNACK | PUBACK | SUBACK | DISCONNECT],
   administrativeAction:                [0x98, 'Administrative action', DISCONNECT],
   payloadFormatInvalid:                [0x99, 'Payload format invalid', CONNACK | PUBACK | DISCONNECT],
-  retainNotSupported:                  [0x9a, 'Retain not supported', CONNACK | DISCONNECT],
-  qosNotSupported:                     [0x9b, 'QoS not supported', CONNACK | DISCONNECT],
-  useAnotherServer:                    [0x9c, 'Use another server', CONNACK | DISCONNECT],
-  serverMoved:                         [0x9d, 'Server moved', CONNACK | DISCONNECT],
-  sharedSubscriptionsNotSupported:     [0x9e, 'Shared Subscriptions not supported', SUBACK | DISCONNECT],
-  connectionRateExceeded:              [0x9f, 'Connection rate exceeded', CONNACK | DISCONNECT],
-  maximumConnectTime:                  [0xa0, 'Maximum connect time', DISCONNECT],
-  subscriptionIdentifiersNotSupported: [0xa1, 'Subscription Identifiers not supported', SUBACK | DISCONNECT],
-  wildcardSubscriptionsNotSupported:   [0xa2, 'Wildcard Subscriptions not supported', SUBACK | DISCONNECT],
+  retainNotSupported:                  [0x9a, 'Retain not supported', CONNACK | DISCONNECT | BY_SERVER],
+  qosNotSupported:                     [0x9b, 'QoS not supported', CONNACK | DISCONNECT | BY_SERVER],
+  useAnotherServer:                    [0x9c, 'Use another server', CONNACK | DISCONNECT | BY_SERVER],
+  serverMoved:                         [0x9d, 'Server moved', CONNACK | DISCONNECT | BY_SERVER],
+  sharedSubscriptionsNotSupported:     [0x9e, 'Shared Subscriptions not supported', SUBACK | DISCONNECT | BY_SERVER],
+  connectionRateExceeded:              [0x9f, 'Connection rate exceeded', CONNACK | DISCONNECT | BY_SERVER],
+  maximumConnectTime:                  [0xa0, 'Maximum connect time', DISCONNECT | BY_SERVER],
+  subscriptionIdentifiersNotSupported: [0xa1, 'Subscription Identifiers not supported', SUBACK | DISCONNECT | BY_SERVER],
+  wildcardSubscriptionsNotSupported:   [0xa2, 'Wildcard Subscriptions not supported', SUBACK | DISCONNECT | BY_SERVER],
 } as const;
 
 /** Every reason code by name, such as `Reason.malformedPacket` (0x81). 0 also stands for Granted QoS 0 and Normal disconnection. */
@@ -80,6 +81,11 @@ const carrierOfType = new Uint8Array([0, 0, CONNACK, 0, PUBACK, PUBACK, PUBREL, 
 /** Whether a packet of this type (first byte >> 4) may carry the reason code. */
 export function mayCarryReason(type: number, code: number): boolean {
   return (carriers[code]! & carrierOfType[type]!) !== 0;
+}
+
+/** Whether a client may say good-bye with this reason: many are a server's alone (3.14.2.1). */
+export function mayClientDisconnect(code: number): boolean {
+  return (carriers[code]! & (DISCONNECT | BY_SERVER)) === DISCONNECT;
 }
 
 /**

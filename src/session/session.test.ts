@@ -139,6 +139,19 @@ describe('the door for rare packets', () => {
     expect(bye(4)).toMatchObject({ do: 'disconnect', publishWill: true });
   });
 
+  it.each([
+    ['the reason that its session was taken over', 0x8e, {}],
+    ['the reason that it was silent', 0x8d, {}],
+    ['a reference to another server', 0, { serverReference: 'other.example' }],
+    ['another server to use', 0x9c, { serverReference: 'other.example' }],
+  ])('faults a DISCONNECT with %s, which only a server may send [MQTT-3.14.2-1]', (_, reason, properties) => {
+    expect(session.receive({ type: 'disconnect', reason, properties })).toMatchObject({
+      do: 'fault',
+      reason: Reason.protocolError,
+      text: expect.stringMatching(/^DISCONNECT from a client with/),
+    });
+  });
+
   it('faults what a client may not send', () => {
     expect(session.receive({ type: 'pingresp' }).do).toBe('fault');
   });

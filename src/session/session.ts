@@ -1,5 +1,5 @@
 import type { Packet, PublishView, Version } from '../codec/index.ts';
-import { PacketType, packetName, Reason } from '../codec/index.ts';
+import { mayClientDisconnect, PacketType, packetName, Reason, reasonText } from '../codec/index.ts';
 import { Inflight, InflightState } from './inflight.ts';
 import type { SessionSink } from './sink.ts';
 
@@ -106,6 +106,12 @@ export class Session<E> {
       case 'unsubscribe':
         return { do: 'unsubscribe', packet };
       case 'disconnect':
+        if (!mayClientDisconnect(packet.reason)) {
+          return fault(`DISCONNECT from a client with "${reasonText(packet.reason)}", a server's word [MQTT-3.14.2-1]`);
+        }
+        if (packet.properties.serverReference !== undefined) {
+          return fault('DISCONNECT from a client with a server reference (MQTT 5.0, 3.14.2.2.5)');
+        }
         return {
           do: 'disconnect',
           publishWill: packet.reason !== Reason.success, // only the normal good-bye takes the will back [MQTT-3.14.4-3]

@@ -88,6 +88,8 @@ const faultsOf5: readonly Fault[] = [
     () => packet(0x82, [0, 1, 0], text('a'), [0xc0]),
     [0x81, 0x82],
   ],
+  ["DISCONNECT with a server's reason [MQTT-3.14.2-1]", () => packet(0xe0, [0x8e]), [0x82]],
+  ['DISCONNECT with a server reference', () => packet(0xe0, [0, 4, 0x1c], text('a')), [0x82]],
   ['DISCONNECT with an unknown reason [MQTT-3.14.2-1]', () => packet(0xe0, [0x55]), [0x81, 0x82]],
 ];
 

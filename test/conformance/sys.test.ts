@@ -51,7 +51,9 @@ describe('$SYS', () => {
       here();
       const client = await clients.connect({ level, id: `reader-${level}` });
       expect(await client.subscribe('$SYS/#', 1)).toBe(0);
-      const found = await values(client);
+      const all = await values(client);
+      // A round may come between: what stood at once is what came first of each topic.
+      const found = all.filter(({ topic }, at) => all.findIndex((other) => other.topic === topic) === at);
       expect(found.every(({ topic, retain }) => retain && topic.startsWith('$SYS/broker/'))).toBe(true);
       const by = new Map(found.map(({ topic, value }) => [topic.slice('$SYS/broker/'.length), value]));
       expect(by.get('version')).toMatch(/^sonde version \d+\.\d+\.\d+/);
@@ -59,7 +61,7 @@ describe('$SYS', () => {
       expect(Number(by.get('clients/connected'))).toBeGreaterThanOrEqual(1);
       expect(by.get('load/bytes/received/15min')).toMatch(/^\d+\.\d\d$/);
       expect(Number(by.get('heap/current'))).toBeGreaterThan(1e6);
-      expect(new Set(by.keys()).size).toBe(found.length);
+      expect(all.filter(({ retain }) => retain)).toHaveLength(found.length);
     },
   );
 
