@@ -32,7 +32,6 @@ function decode(bytes: Buffer, version: Version): Packet {
 /** What their generator refuses or writes wrongly, though the standard allows it. */
 function isBeyondThem(packet: Packet, version: Version): boolean {
   if (packet.type !== 'connect') return false;
-  if (packet.bridge && version === 5) return true; // they write level 3
   if (packet.password !== null && packet.username === null) return true;
   return packet.clientId === '' && (version === 3 || !packet.clean);
 }

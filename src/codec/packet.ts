@@ -37,7 +37,7 @@ export type Will = {
 export type Connect = {
   readonly type: 'connect';
   readonly version: Version;
-  /** The peer is a bridge: it set bit 0x80 of the protocol level, as Mosquitto's bridges do. */
+  /** The peer is a bridge: it set bit 0x80 of the protocol level, as Mosquitto's bridges do. Not in 5.0. */
   readonly bridge: boolean;
   /** May be empty; what that means is the session's business (MQTT 3.1.3.1). */
   readonly clientId: string;

@@ -191,6 +191,15 @@ describe('a packet that breaks the protocol', () => {
     expect([0x01, 0x84]).toContain(answer[3]);
   });
 
+  it("is a CONNECT of 5.0 with the bit of 3.x's bridges: reason 0x84 in the form of 5.0 [MQTT-3.1.2-2]", async () => {
+    const client = await raw();
+    client.send(packet(0x10, text('MQTT'), [0x85, 2, 0, 0], [0], text('bridge')));
+    await client.closed();
+    const answer = client.pending();
+    expect([answer[0], answer[1], answer[3]]).toEqual([0x20, answer.length - 2, 0x84]);
+    expect(answer.length).toBeGreaterThan(4);
+  });
+
   it.each([
     ['another protocol name [MQTT3-3.1.2-1]', packet(0x10, text('MQTX'), [4, 2, 0, 0], text('x'))],
     ['the reserved flag [MQTT3-3.1.2-3]', packet(0x10, text('MQTT'), [4, 3, 0, 0], text('x'))],

@@ -15,7 +15,7 @@ const WILL_QOS = 0x18;
 const WILL_RETAIN = 0x20;
 const PASSWORD = 0x40;
 const USERNAME = 0x80;
-/** Set in the protocol level by a bridge; outside the standard, but Mosquitto's bridges to 3.x do so. */
+/** Set in the protocol level by a bridge of 3.x; outside the standard, but Mosquitto's do so. 5.0 has options instead. */
 const BRIDGE = 0x80;
 
 /** Decodes the body of a CONNECT, which says itself which version it speaks. */
@@ -63,7 +63,9 @@ export function connectVersion(buf: Buffer, start: number, end: number): Version
   if (end - start < 7) return null;
   const nameEnd = start + 2 + buf.readUInt16BE(start);
   if (nameEnd - start > 8 || nameEnd >= end) return null;
-  return versionOf(buf.toString('latin1', start + 2, nameEnd), buf[nameEnd]!);
+  const level = buf[nameEnd]!;
+  if (level === (5 | BRIDGE)) return 5; // refused, in the form of 5.0
+  return versionOf(buf.toString('latin1', start + 2, nameEnd), level);
 }
 
 export function encodeConnect(packet: Connect): Buffer {
@@ -72,6 +74,7 @@ export function encodeConnect(packet: Connect): Buffer {
   if (version < 5 && password !== null && username === null) {
     throw writer.refusal('a password without a user name'); // 3.1.1 [MQTT-3.1.2-22]
   }
+  if (version === 5 && packet.bridge) throw writer.refusal("a bridge's bit in 5.0 [MQTT-3.1.2-2]");
   writer.utf8(version === 3 ? 'MQIsdp' : 'MQTT', 'the protocol name');
   writer.u8(version | (packet.bridge ? BRIDGE : 0), 'the protocol level');
   let flags = packet.clean ? CLEAN : 0;
@@ -93,8 +96,9 @@ export function encodeConnect(packet: Connect): Buffer {
 }
 
 function versionOf(name: string, level: number): Version | null {
+  if (name === 'MQTT' && level === 5) return 5; // [MQTT-3.1.2-1], [MQTT-3.1.2-2]
   const version = level & ~BRIDGE;
-  if (name === 'MQTT' && (version === 4 || version === 5)) return version; // [MQTT-3.1.2-1], [MQTT-3.1.2-2]
+  if (name === 'MQTT' && version === 4) return 4;
   return name === 'MQIsdp' && version === 3 ? 3 : null;
 }
 

@@ -91,7 +91,7 @@ function connect(version: Version): fc.Arbitrary<Packet> {
       {
         type: fc.constant('connect' as const),
         version: fc.constant(version),
-        bridge: fc.boolean(),
+        bridge: version === 5 ? fc.constant(false) : fc.boolean(),
         clientId: text,
         clean: fc.boolean(),
         keepAlive: u16,
