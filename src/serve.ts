@@ -118,7 +118,7 @@ async function open(
     mqttPort: () => mqtt[0]?.port ?? null,
     caPem: () => certificates.local()?.caPem() ?? null,
   });
-  const websockets = createWebSocketTransport({ broker, logger, maxPayloadBytes: settings.limits.maxPacketBytes });
+  const websockets = createWebSocketTransport({ broker, logger, maxPacketBytes: settings.limits.maxPacketBytes });
 
   const handshakeTimeoutMs = settings.limits.connectTimeoutS * 1000;
   const maxHandshakes = Math.min(settings.limits.maxConnections, MAX_HANDSHAKES);

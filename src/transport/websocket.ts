@@ -12,12 +12,14 @@ import { remoteOf, rulesOf } from './peer.ts';
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
 const PATH = '/mqtt';
 const CLOSE_GRACE_MS = 2000;
+/** What one read of a TCP socket brings. */
+const MIN_MESSAGE_BYTES = 64 * 1024;
 
 export type WebSocketOptions = {
   readonly broker: Broker;
   readonly logger: Logger;
-  /** Largest frame or message that is taken, in bytes. */
-  readonly maxPayloadBytes: number;
+  /** Largest packet that is taken, in bytes. */
+  readonly maxPacketBytes: number;
 };
 
 /** Takes MQTT over WebSocket from the HTTP servers that it is attached to. */
@@ -26,12 +28,21 @@ export type WebSocketTransport = {
   readonly close: () => void;
 };
 
+/**
+ * Largest message that is taken, all its fragments together, in bytes. A message may hold many packets [MQTT-6.0.0-2], and one that is
+ * too large is the broker's to refuse in MQTT's own words. `ws` hands out a message only when it is whole: so much waits
+ * in memory for a connection at the most.
+ */
+function maxMessageBytes(maxPacketBytes: number): number {
+  return Math.max(2 * maxPacketBytes, MIN_MESSAGE_BYTES);
+}
+
 /** Answers upgrades on `/mqtt`, and on any path whose subprotocol is MQTT [MQTT-6.0.0-3, MQTT-6.0.0-4]. */
 export function createWebSocketTransport(options: WebSocketOptions): WebSocketTransport {
-  const { broker, logger, maxPayloadBytes } = options;
+  const { broker, logger, maxPacketBytes } = options;
   const upgrades = new WebSocketServer({
     noServer: true,
-    maxPayload: maxPayloadBytes,
+    maxPayload: maxMessageBytes(maxPacketBytes),
     perMessageDeflate: false,
     clientTracking: false,
     handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,

@@ -3,6 +3,8 @@ import { WebSocket } from 'ws';
 import { type RunningSonde, startSonde, waitFor } from '../tooling/index.ts';
 import { clientsOf, connectBytes, DISCONNECT, PINGREQ, packet, publishBytes, subscribeBytes, text } from './client.ts';
 
+const MIB = 1024 * 1024;
+
 /** MQTT over WebSocket: frames and packets need not match (MQTT 6.0), and a lying frame harms nobody. */
 describe('over WebSocket', () => {
   let sonde: RunningSonde;
@@ -120,9 +122,33 @@ describe('over WebSocket', () => {
     await waitFor('the log line', () => /WebSocket text frame/.test(sonde.log()));
   });
 
-  it('a frame beyond the maximum packet size is the end, with the code that says so', async () => {
+  it('a message of many packets may be larger than the largest packet [MQTT-6.0.0-2, MQTT3-6.0.0-2]', async () => {
+    const one = await signedIn('ws-many');
+    const pings = 20;
+    const publish = publishBytes(4, 'ws-nobody', Buffer.alloc(300_000));
+    one.send(Buffer.concat(Array.from({ length: pings }, () => [publish, PINGREQ]).flat())); // 6 MB
+    await waitFor('the answers', () => one.received().length >= 4 + 2 * pings);
+    expect(one.received().subarray(4)).toEqual(Buffer.from('d000'.repeat(pings), 'hex'));
+    expect(one.closed()).toBeUndefined();
+  });
+
+  it.each([4 * MIB + 1, 8 * MIB - 1000])(
+    'a packet with %i bytes of payload, above the largest, is refused in the words of MQTT: 0x95',
+    async (bytes) => {
+      const one = await browser();
+      one.send(connectBytes({ level: 5, id: 'ws-too-large' }));
+      await waitFor('CONNACK', () => one.received()[0] === 0x20);
+      const before = one.received().length;
+      one.send(publishBytes(5, 'ws', Buffer.alloc(bytes)));
+      await waitFor('the end', () => one.closed() !== undefined);
+      const [type, , reason] = one.received().subarray(before);
+      expect([type, reason]).toEqual([0xe0, 0x95]);
+    },
+  );
+
+  it('a message beyond twice the largest packet is the end, with the code that says so', async () => {
     const one = await signedIn('ws-large');
-    one.send(Buffer.alloc(5 * 1024 * 1024));
+    one.send(Buffer.alloc(8 * MIB + 1));
     await waitFor('the end', () => one.closed() !== undefined);
     expect([1006, 1009]).toContain(one.closed());
   });
