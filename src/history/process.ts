@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import { messageOf, OperatorError } from '../base/index.ts';
+import { leaveIdleClass } from './child/priority.ts';
 import { plainMessage } from './duckdb/rows.ts';
 import { type Engine, openEngine, WriterLost } from './engine.ts';
 import { PIPE_FD } from './frames.ts';
@@ -104,6 +105,7 @@ process.on('message', (message: ToProcess) => {
 
 // The broker is gone: what it sent is committed, then the database is free for the next one.
 process.on('disconnect', () => {
+  leaveIdleClass();
   setTimeout(() => process.exit(1), 10_000).unref();
   void end(false);
 });

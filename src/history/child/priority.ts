@@ -11,7 +11,8 @@ const CALM_MS = 30_000;
  * History's place in line for the processor. Linux lets a thread that was just woken wait for another's slice to end (some
  * milliseconds, whatever their nice values are) unless the other is of the `idle` class. So that year-long queries do not hold
  * PUBACKs up, history is of that class; but the class gets next to nothing on a machine that others keep busy, so that it
- * leaves it when batches come late. Without Linux or its `chrt`, the nice value alone says who goes first.
+ * leaves it when batches come late. Without Linux or its `chrt`, and for a user who may not leave the class again (on most
+ * systems all but root, see `RLIMIT_NICE`), the nice value alone says who goes first.
  */
 export type Priority = {
   readonly started: (pid: number) => void;
@@ -60,10 +61,28 @@ export function createPriority({ inFlightMs, logger }: PriorityOptions): Priorit
       pid = started;
       idle = false;
       calmMs = CALM_MS;
-      schedule(true);
-      timer = setInterval(check, CHECK_MS);
-      timer.unref();
+      // Nobody is to be shut into the class for good: a child that does nothing tries the way in and out.
+      execFile('chrt', ['-i', '0', 'chrt', '-o', '0', 'true'], (error) => {
+        if (pid !== started) return;
+        if (error !== null) {
+          logger.debug(
+            { error: messageOf(error) },
+            'history keeps its nice value alone: it may not leave the idle class',
+          );
+          stop();
+          return;
+        }
+        schedule(true);
+        timer = setInterval(check, CHECK_MS);
+        timer.unref();
+      });
     },
     gone: stop,
   };
+}
+
+/** Called in the history process when its broker is gone: the next one waits for it, so it is behind nobody any more. */
+export function leaveIdleClass(): void {
+  if (process.platform !== 'linux') return;
+  execFile('chrt', ['-a', '-o', '-p', '0', String(process.pid)], () => {}); // or it just takes longer
 }
