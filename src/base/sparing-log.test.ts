@@ -10,7 +10,10 @@ function setUp() {
     { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
     { lines: 2, spanMs: 60_000, later: (work) => void waiting.push(work) },
   );
-  return { logger, lines, waiting, endSpan: () => waiting.splice(0).forEach((work) => void work()) };
+  const endSpan = (): void => {
+    for (const work of waiting.splice(0)) work();
+  };
+  return { logger, lines, waiting, endSpan };
 }
 
 describe('a sparing log', () => {

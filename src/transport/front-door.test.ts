@@ -44,7 +44,7 @@ async function serve(server: net.Server, more: Partial<FrontDoorOptions> = {}) {
   return {
     lines,
     door,
-    raw(bytes?: Buffer): net.Socket {
+    raw: (bytes?: Buffer): net.Socket => {
       const socket = net.connect(port, '127.0.0.1');
       socket.on('error', () => {}).resume();
       if (bytes !== undefined) socket.write(bytes);
@@ -52,7 +52,7 @@ async function serve(server: net.Server, more: Partial<FrontDoorOptions> = {}) {
       return socket;
     },
     /** Resolves when the server has taken it; rejects when it closes before. */
-    async secure(): Promise<tls.TLSSocket> {
+    secure: async (): Promise<tls.TLSSocket> => {
       const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
       open.push(socket);
       await once(socket, 'data'); // in TLS 1.3 the client is ready before the server is
@@ -86,7 +86,7 @@ describe('class 13: who does not finish the handshake', () => {
     for (let n = 0; n < 3; n++) await secure();
     const silent = [raw(), raw(HALF_A_HELLO)];
     await Promise.all(silent.map((socket) => once(socket, 'connect')));
-    await expect(secure()).rejects.toThrow();
+    await expect(secure()).rejects.toThrow(/ECONNRESET|disconnected before secure/);
     expect(lines).toMatchObject([
       { text: 'connection refused: too many handshakes are under way', fields: { limit: 2, address: '127.0.0.1' } },
     ]);
