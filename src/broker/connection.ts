@@ -1,6 +1,5 @@
 import type { Frame, Packet, Properties, PublishView, Version } from '../codec/index.ts';
 import {
-  connectVersion,
   decodePacket,
   EMPTY_PROPERTIES,
   newAckView,
@@ -17,16 +16,17 @@ import {
 import type { SessionSink } from '../session/index.ts';
 import type { QueueEntry } from '../store/index.ts';
 import type { TopicEntry } from '../topics/index.ts';
+import { isAnsweredByConnack, limitBeforeConnack, packetBeforeConnack } from './before-connack.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import type { EnhancedAuth } from './enhanced-auth.ts';
-import { mistakenFor, TOO_LONG_FOR_ONE_BYTE, tellHint } from './hints.ts';
+import { checkReceived } from './flow.ts';
+import { tellHint } from './hints.ts';
 import type { Viewer } from './hooks.ts';
-import { MAX_AUTH_BYTES } from './limits.ts';
 import type { OutgoingAliases } from './outgoing-aliases.ts';
 import { Output } from './output.ts';
 import { keepUnread, type PacketHandler, readKept, readPackets } from './packet-reader.ts';
-import { ackInWords, encodeFor, inWords } from './problem-information.ts';
+import { ackWithReason, encodeFor, inWords } from './problem-information.ts';
 import type { Receivers } from './receivers.ts';
 import { readShortLength } from './short-length.ts';
 import type { Counters } from './stats.ts';
@@ -114,9 +114,9 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   /** Monotonic time of the last progress of its output while it is behind. */
   behindSinceMs = 0;
   /** The length of its CONNECT was not as the standard wants it. */
-  #shortConnect = false;
+  shortConnect = false;
   /** A CONNECT came, whole: its sender understands a CONNACK. */
-  #sawConnect = false;
+  sawConnect = false;
 
   constructor(core: BrokerCore, wire: Wire) {
     this.#core = core;
@@ -196,7 +196,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   // --- the reader's packets
 
   checkHeader(firstByte: number, size: number): void {
-    const limit = this.state === 'open' ? this.maxReceivedBytes : this.#limitBeforeConnack(firstByte, size);
+    const limit = this.state === 'open' ? this.maxReceivedBytes : limitBeforeConnack(this.#core, this, firstByte, size);
     if (size > limit) {
       throw new ProtocolFault(
         Reason.packetTooLarge,
@@ -211,29 +211,9 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     const isSubscribe = this.state === 'open' && this.version < 5 && firstByte === SUBSCRIBE_BYTE;
     if (!isConnect && !isSubscribe) return -1;
     const found = readShortLength(buffer, at, limit, frame);
-    if (isConnect) this.#shortConnect = found === 1;
+    if (isConnect) this.shortConnect = found === 1;
     else if (found === 1) tellHint(this.#core, this, 'shortSubscribe');
     return found;
-  }
-
-  /** The largest packet of this type before the client is known; throws a ProtocolFault for one that may not come yet. */
-  #limitBeforeConnack(firstByte: number, size: number): number {
-    const type = firstByte >> 4;
-    if (this.state === 'exchanging') {
-      if (type === PacketType.AUTH || type === PacketType.DISCONNECT) return MAX_AUTH_BYTES;
-      throw new ProtocolFault(
-        Reason.protocolError,
-        `${packetName(type)} before CONNACK, while the client is asked who it is [MQTT-3.1.2-30]`,
-      );
-    }
-    const mistaken = mistakenFor(firstByte, size);
-    if (type === PacketType.CONNECT && mistaken === '') {
-      return Math.min(this.#core.limits.maxConnectBytes, this.maxReceivedBytes);
-    }
-    throw new ProtocolFault(
-      Reason.protocolError,
-      `the first packet is ${packetName(type)}, not CONNECT [MQTT-3.1.0-1]${mistaken}`,
-    );
   }
 
   next(): 'read' | 'keep' | 'stop' {
@@ -243,7 +223,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   packet(buffer: Buffer, at: number, firstByte: number, bodyStart: number, bodyEnd: number): void {
     if (this.state !== 'open') {
-      this.#connectPacket(buffer, firstByte, bodyStart, bodyEnd);
+      packetBeforeConnack(this.#core, this, buffer, firstByte, bodyStart, bodyEnd);
       return;
     }
     const client = this.client as Client;
@@ -269,56 +249,15 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     }
   }
 
-  #connectPacket(buffer: Buffer, firstByte: number, bodyStart: number, bodyEnd: number): void {
-    if (this.state === 'exchanging') {
-      this.counters.otherPacketsIn += 1;
-      const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
-      if (packet.type === 'auth') this.#core.auth(this, packet);
-      else this.finish(); // DISCONNECT: it gives up
-      return;
-    }
-    this.counters.connects += 1;
-    this.counters.otherPacketsIn += 1;
-    this.#sawConnect = firstByte >> 4 === PacketType.CONNECT;
-    // Known before the rest is read, so that a refusal is in the form that the client understands.
-    this.version = connectVersion(buffer, bodyStart, bodyEnd) ?? 4;
-    const packet = this.#decodeConnect(buffer, firstByte, bodyStart, bodyEnd);
-    if (packet.type !== 'connect') throw new ProtocolFault(Reason.protocolError, 'the first packet is not CONNECT');
-    this.version = packet.version;
-    this.state = 'authenticating';
-    this.#core.connect(this, packet);
-  }
-
-  #decodeConnect(buffer: Buffer, firstByte: number, bodyStart: number, bodyEnd: number): Packet {
-    if (!this.#shortConnect) return decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
-    try {
-      const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
-      tellHint(this.#core, this, 'shortConnect', packet.type === 'connect' ? packet.clientId : this.name);
-      return packet;
-    } catch (error) {
-      if (!(error instanceof ProtocolFault)) throw error;
-      throw new ProtocolFault(error.reason, `${error.message}; ${TOO_LONG_FOR_ONE_BYTE}`);
-    }
-  }
-
   // --- the session's sink
 
   route(bytes: Buffer, view: PublishView): number {
-    if (view.qos === 2) this.#checkReceived();
+    if (view.qos === 2) checkReceived(this.#core, this);
     return this.#core.route(this, this.client as Client, bytes, view);
   }
 
   repeated(bytes: Buffer, view: PublishView): void {
     this.#core.repeated(this, this.client as Client, bytes, view);
-  }
-
-  /** Only MQTT 5.0 tells a client how many it may have under way [MQTT-3.3.4-7]. */
-  #checkReceived(): void {
-    if (this.version < 5 || (this.client as Client).session.receivedCount < this.maxReceived) return;
-    throw new ProtocolFault(
-      Reason.receiveMaximumExceeded,
-      `PUBLISH: more than ${this.#core.limits.receiveMaximum} messages at QoS 2 wait for their PUBREL [MQTT-3.3.4-7]`,
-    );
   }
 
   acknowledge(packetType: number, packetId: number, reason: number): void {
@@ -368,8 +307,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   writeAck(packetType: number, packetId: number, reason: number): void {
     if (this.state === 'closed') return;
     if (reason !== 0 && this.version === 5) {
-      const type = ACK_KINDS[packetType] as 'puback' | 'pubrec' | 'pubrel' | 'pubcomp';
-      this.send({ type, packetId, reason, properties: ackInWords(reason) });
+      this.send(ackWithReason(packetType, packetId, reason));
       return;
     }
     this.counters.otherPacketsOut += 1;
@@ -489,7 +427,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     if (this.state === 'closed') return;
     this.#core.protocolFault(this, reason, text);
     if (this.state === 'open') this.#sendDisconnect(reason, inWords(text));
-    else if (this.#sawConnect && (this.version === 5 || REFUSED_BY_CONNACK.has(reason))) {
+    else if (isAnsweredByConnack(this, reason)) {
       this.send({ type: 'connack', sessionPresent: false, reason, properties: inWords(text) });
     }
     this.#end();
@@ -518,18 +456,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
 /** Of all connections that nobody waits for, so that looking costs no memory of each. Never written to. */
 export const NOBODY: Set<Connection> = new Set();
-/** Faults of a CONNECT that 3.x has a return code for; any other ends the connection without a word [MQTT-3.1.4-1]. */
-const REFUSED_BY_CONNACK: ReadonlySet<number> = new Set([
-  Reason.unsupportedProtocolVersion,
-  Reason.clientIdentifierNotValid,
-]);
 const CONNECT_BYTE = 0x10;
 const SUBSCRIBE_BYTE = 0x82;
 /** Packet identifier, reason and property length of an acknowledgement without properties. */
 const SHORT_ACK_BYTES = 4;
-const ACK_KINDS = {
-  [PacketType.PUBACK]: 'puback',
-  [PacketType.PUBREC]: 'pubrec',
-  [PacketType.PUBREL]: 'pubrel',
-  [PacketType.PUBCOMP]: 'pubcomp',
-} as Readonly<Record<number, string>>;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compileRules } from '../access/index.ts';
-import { decodePacket, newFrame, type Packet, type Properties, Reason, readFrame } from '../codec/index.ts';
-import { ackInWords, encodeFor, inWords, refusalInWords } from './problem-information.ts';
+import { decodePacket, newFrame, type Packet, PacketType, type Properties, Reason, readFrame } from '../codec/index.ts';
+import { ackWithReason, encodeFor, inWords, refusalInWords } from './problem-information.ts';
 import { fakeBroker, openDoor, principalOf } from './testing/fake-broker.ts';
 import { FakeDevice, settled } from './testing/fake-device.ts';
 
@@ -52,7 +52,7 @@ describe('a reason string', () => {
   });
 
   it('says nothing about a success, nor about what is denied without a reason', () => {
-    expect(ackInWords(Reason.noMatchingSubscribers)).toEqual({});
+    expect(ackWithReason(PacketType.PUBACK, 1, Reason.noMatchingSubscribers)).toMatchObject({ properties: {} });
     expect(refusalInWords([{ filter: 'a' }, { filter: 'b' }], [0, 0x80])).toEqual({});
     expect(refusalInWords([{ filter: 'a' }, { filter: 'b' }], [1, 0x87])).toEqual({
       reasonString: 'Not authorized: b',

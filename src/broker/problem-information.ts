@@ -1,5 +1,5 @@
 import type { Packet, Properties, Version } from '../codec/index.ts';
-import { EMPTY_PROPERTIES, encodePacket, Reason, reasonText } from '../codec/index.ts';
+import { EMPTY_PROPERTIES, encodePacket, PacketType, Reason, reasonText } from '../codec/index.ts';
 
 /*
  * Reason strings (MQTT 5.0, 2.2.2.2): what went wrong in words, for who reads the log of a device. They never say more
@@ -25,10 +25,18 @@ export function inWords(text: string): Properties {
   return { reasonString };
 }
 
-/** What is said with the reason of a PUBACK or PUBREC, PUBREL or PUBCOMP. */
-export function ackInWords(reason: number): Properties {
-  return inWords(ACKS[reason] ?? '');
+/** A PUBACK, PUBREC, PUBREL or PUBCOMP that says more than success. */
+export function ackWithReason(packetType: number, packetId: number, reason: number): Packet {
+  const type = ACK_KINDS[packetType] as 'puback' | 'pubrec' | 'pubrel' | 'pubcomp';
+  return { type, packetId, reason, properties: inWords(ACKS[reason] ?? '') };
 }
+
+const ACK_KINDS = {
+  [PacketType.PUBACK]: 'puback',
+  [PacketType.PUBREC]: 'pubrec',
+  [PacketType.PUBREL]: 'pubrel',
+  [PacketType.PUBCOMP]: 'pubcomp',
+} as Readonly<Record<number, string>>;
 
 const ACKS: Readonly<Record<number, string>> = {
   [Reason.notAuthorized]: 'may not publish to this topic',
