@@ -20,13 +20,13 @@ import { isAnsweredByConnack, limitBeforeConnack, packetBeforeConnack } from './
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import type { EnhancedAuth } from './enhanced-auth.ts';
-import { checkReceived } from './flow.ts';
 import { tellHint } from './hints.ts';
 import type { Viewer } from './hooks.ts';
 import type { OutgoingAliases } from './outgoing-aliases.ts';
 import { Output } from './output.ts';
 import { keepUnread, type PacketHandler, readKept, readPackets } from './packet-reader.ts';
 import { ackWithReason, encodeFor, inWords } from './problem-information.ts';
+import { checkReceived } from './receive-maximum.ts';
 import type { Receivers } from './receivers.ts';
 import { readShortLength } from './short-length.ts';
 import type { Counters } from './stats.ts';

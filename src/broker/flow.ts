@@ -1,5 +1,3 @@
-import { ProtocolFault, Reason } from '../codec/index.ts';
-import type { Client } from './client.ts';
 import { type Connection, NOBODY } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import type { World } from './world.ts';
@@ -72,14 +70,4 @@ export function holdForRecorder(core: BrokerCore, connection: Connection, world:
 export function releaseForRecorder(core: BrokerCore): void {
   for (const connection of core.waitingForRecorder) connection.unhold();
   core.waitingForRecorder.clear();
-}
-
-/** A QoS 2 PUBLISH more: only MQTT 5.0 tells a client how many it may have under way [MQTT-3.3.4-7]. Throws a ProtocolFault. */
-export function checkReceived(core: BrokerCore, connection: Connection): void {
-  if (connection.version < 5) return;
-  if ((connection.client as Client).session.receivedCount < connection.maxReceived) return;
-  throw new ProtocolFault(
-    Reason.receiveMaximumExceeded,
-    `PUBLISH: more than ${core.limits.receiveMaximum} messages at QoS 2 wait for their PUBREL [MQTT-3.3.4-7]`,
-  );
 }
