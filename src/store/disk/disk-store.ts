@@ -1,0 +1,203 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, type Logger, messageOf } from '../../base/index.ts';
+import type { QueueId, Store, TableName } from '../port.ts';
+import { openFormat } from './format.ts';
+import { cleanSegment, freeSegments, segmentToClean } from './log/cleaner.ts';
+import { DiskLog, TABLES } from './log/disk-log.ts';
+import { LogWriter } from './log/log-writer.ts';
+import type { ExpiryClock } from './log/message-record.ts';
+import { type Damage, readLog } from './log/open-log.ts';
+import { QueueIndex } from './log/queue-index.ts';
+import { type StoredTable, Table } from './table/table.ts';
+
+export type DiskStoreOptions = {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** `sync`: a commit is done when it is on disk. `async`: at once, and it is on disk soon. */
+  readonly durability: 'sync' | 'async';
+};
+
+/** A store on disk, with what was found when it was opened. */
+export type DiskStore = Store & {
+  readonly damage: readonly Damage[];
+  /** Writes are failing: nothing is acknowledged until they succeed. */
+  readonly failing: () => boolean;
+};
+
+/** The table follows the log at least so often, while it has changed. */
+const TABLE_MS = 1000;
+
+/** Opens the store in a folder, or makes a new one there. */
+export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
+  const { folder, clock, logger } = options;
+  const { incarnation } = await openFormat(folder);
+  const logFolder = join(folder, 'log');
+  await mkdir(logFolder, { recursive: true, mode: 0o700 });
+  const read = await readLog(logFolder, incarnation);
+  const table = await Table.open(join(folder, 'table'));
+  await table.apply(read.replay.changes);
+  const names = new Map<string, QueueId>();
+  for (const [name, value] of table.entries('queue', (damaged) => logger.error(damaged, 'a queue is damaged'))) {
+    names.set(name, value.readUInt32LE(0));
+  }
+  let log: DiskLog | null = null;
+  const writer = new LogWriter({
+    files: read.files,
+    clock,
+    incarnation,
+    firstSequence: read.nextSequence,
+    nextNumber: () => (log?.lastNumber ?? read.replay.lastNumber) + 1,
+    events: {
+      failed: (error) =>
+        logger.error({ error: messageOf(error) }, 'the store cannot be written: nothing is acknowledged'),
+      recovered: () => logger.info({}, 'the store can be written again'),
+    },
+  });
+  log = new DiskLog({
+    files: read.files,
+    writer,
+    segments: read.replay.segments,
+    queues: read.replay.queues,
+    clock: expiryClock(clock),
+    lastNumber: read.replay.lastNumber,
+  });
+  const known = new Set(names.values());
+  for (const queue of log.queues.keys()) if (!known.has(queue)) log.dropQueue(queue);
+  for (const queue of known) if (!log.queues.has(queue)) log.queues.set(queue, new QueueIndex());
+  return storeOf(options, incarnation, log, table, names, read.damage, read.nextSequence);
+}
+
+function storeOf(
+  { logger, durability }: DiskStoreOptions,
+  incarnation: string,
+  log: DiskLog,
+  table: Table,
+  names: Map<string, QueueId>,
+  damage: readonly Damage[],
+  firstSequence: number,
+): DiskStore {
+  const byId = new Map([...names].map(([name, id]) => [id, name]));
+  let lastQueue = Math.max(0, ...byId.keys());
+  let pending = noChanges();
+  /** Changes of the table in segments before this one are in the table. */
+  let tableHas = firstSequence;
+  let following: Promise<void> | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let closed = false;
+
+  function change(name: StoredTable, key: string, value: Uint8Array | null): void {
+    log.change(TABLES.indexOf(name), key, value);
+    pending.get(name)?.set(key, value);
+    later();
+  }
+
+  /** The table follows, and segments become free. */
+  function later(): void {
+    if (timer !== null || following !== null || closed) return;
+    timer = setTimeout(() => {
+      timer = null;
+      following = follow().finally(() => {
+        following = null;
+      });
+    }, TABLE_MS);
+  }
+
+  async function follow(): Promise<void> {
+    const changes = pending;
+    const upTo = log.writer.sequence;
+    pending = noChanges();
+    try {
+      await log.commit();
+      await table.apply(changes);
+      tableHas = upTo;
+      await freeSegments(log, tableHas);
+      const oldest = segmentToClean(log);
+      if (oldest === null) return;
+      await cleanSegment(log, oldest, () => new Promise((resolve) => setImmediate(resolve)));
+      await log.commit();
+      await freeSegments(log, tableHas);
+      later();
+    } catch (error) {
+      // What is newer counts.
+      for (const [name, entries] of pending) for (const [key, value] of entries) changes.get(name)?.set(key, value);
+      pending = changes;
+      logger.error({ error: messageOf(error) }, 'the table of the store cannot be written; the log has what it lacks');
+      later();
+    }
+  }
+
+  return {
+    incarnation,
+    engine: 'disk',
+    damage,
+    failing: () => log.writer.failing,
+    openQueue(name) {
+      const known = names.get(name);
+      if (known !== undefined) return known;
+      lastQueue += 1;
+      const value = Buffer.alloc(4);
+      value.writeUInt32LE(lastQueue);
+      names.set(name, lastQueue);
+      byId.set(lastQueue, name);
+      log.queues.set(lastQueue, new QueueIndex());
+      change('queue', name, value);
+      return lastQueue;
+    },
+    dropQueue(queue) {
+      const name = byId.get(queue);
+      if (name === undefined) return;
+      names.delete(name);
+      byId.delete(queue);
+      log.dropQueue(queue);
+      change('queue', name, null);
+    },
+    append: (message, targets) => log.append(message, targets),
+    ack(queue, number) {
+      log.ack(queue, number);
+      later();
+    },
+    ackThrough(queue, number) {
+      log.ackThrough(queue, number);
+      later();
+    },
+    read: (queue, after, limit, maxBytes) => log.read(queue, after, limit, maxBytes),
+    depth(queue) {
+      const found = log.queues.get(queue);
+      return { entries: found?.entries ?? 0, bytes: found?.bytes ?? 0 };
+    },
+    put: (name, key, value) => change(name, key, value),
+    remove: (name, key) => change(name, key, null),
+    async *entries(name: TableName) {
+      await following;
+      await log.commit();
+      await table.apply(pending);
+      yield* table.entries(name, (damaged) => logger.error(damaged, 'a value in the store is damaged'));
+    },
+    commit() {
+      const done = log.commit();
+      return durability === 'sync' ? done : null;
+    },
+    async close() {
+      closed = true;
+      if (timer !== null) clearTimeout(timer);
+      await following;
+      await log.writer.close();
+      await table.apply(pending);
+      await table.close();
+      await log.files.close();
+    },
+  };
+}
+
+function noChanges(): Map<StoredTable, Map<string, Uint8Array | null>> {
+  return new Map(TABLES.map((table) => [table, new Map()]));
+}
+
+function expiryClock(clock: Clock): ExpiryClock {
+  return {
+    toWallUs: (expiresAtMs) => clock.wallMicros() + (expiresAtMs - clock.monotonicMs()) * 1000,
+    toMonotonicMs: (wallUs) => clock.monotonicMs() + (wallUs - clock.wallMicros()) / 1000,
+  };
+}

@@ -1,0 +1,57 @@
+import { readNumber, sequenceSeed } from './batch.ts';
+import type { DiskLog } from './disk-log.ts';
+import { FIRST_RECORD, RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
+import { readMessage } from './message-record.ts';
+import { goodBody } from './segment-reader.ts';
+
+/** Fewer segments are never worth the work. */
+const MIN_SEGMENTS = 4;
+/** Bytes that are looked through before others have their turn. */
+const STEP_BYTES = 256 * 1024;
+
+/**
+ * Frees segments, from the oldest on. `tableHas`: changes of the table in segments before this one are in the table. What
+ * frees them must be synced: called after a commit, with the log as it was before.
+ */
+export async function freeSegments(log: DiskLog, tableHas: number): Promise<void> {
+  for (const sequence of log.files.sequences) {
+    if (sequence >= Math.min(tableHas, log.writer.sequence) || log.segments.entriesIn(sequence) > 0) return;
+    log.segments.forget(sequence);
+    await log.files.release(sequence);
+  }
+}
+
+/** The oldest segment, when it keeps the log from shrinking; else null. */
+export function segmentToClean(log: DiskLog): number | null {
+  const { sequences } = log.files;
+  const oldest = sequences[0];
+  if (oldest === undefined || sequences.length <= MIN_SEGMENTS || oldest >= log.writer.sequence) return null;
+  return log.segments.entriesIn(oldest) > 0 && log.segments.sparse ? oldest : null;
+}
+
+/** Copies all that is wanted of a segment to the end of the log. The caller commits. */
+export async function cleanSegment(log: DiskLog, sequence: number, turn: () => Promise<void>): Promise<void> {
+  const file = log.files.fileOf(sequence);
+  if (file === undefined) return;
+  const bytes = Buffer.allocUnsafe(file.bytes);
+  const { bytesRead } = await file.handle.read(bytes, 0, bytes.length, 0);
+  const seed = sequenceSeed(sequence);
+  let pause = STEP_BYTES;
+  for (let at = FIRST_RECORD; at < bytesRead; ) {
+    const bodyBytes = goodBody(bytes, at, seed);
+    if (bodyBytes < 0) {
+      at += 8; // a gap that was there at start
+      continue;
+    }
+    const kind = bytes[at + 8];
+    if (kind === RecordKind.segmentEnd) return;
+    if (kind === RecordKind.message) {
+      const body = at + RECORD_HEADER;
+      log.copyForward(sequence, readNumber(bytes, at + 9), bytes, body, () => readMessage(bytes, body, log.clock));
+    }
+    at += recordBytes(bodyBytes);
+    if (at < pause) continue;
+    pause = at + STEP_BYTES;
+    await turn();
+  }
+}

@@ -1,0 +1,143 @@
+import type { QueueEntry, QueueId, QueueTarget, StoredMessage, TableName } from '../../port.ts';
+import { storedBytes } from '../../stored-bytes.ts';
+import { readEntries } from './entry-reader.ts';
+import { RecordKind } from './layout.ts';
+import type { LogWriter } from './log-writer.ts';
+import { type ExpiryClock, messageBodyBytes, readTargets, writeMessage } from './message-record.ts';
+import type { QueueIndex } from './queue-index.ts';
+import type { SegmentFiles } from './segment-files.ts';
+import type { Segments } from './segments.ts';
+
+/** Acks of one batch go in records of so many. */
+const ACKS_A_RECORD = 1000;
+const ACK_BYTES = 12;
+
+export type DiskLogParts = {
+  readonly files: SegmentFiles;
+  readonly writer: LogWriter;
+  readonly segments: Segments;
+  readonly queues: Map<QueueId, QueueIndex>;
+  readonly clock: ExpiryClock;
+  /** Of the last message. */
+  readonly lastNumber: number;
+};
+
+/** The log with what is known of it in memory: where the entries of each queue lie, and what each segment is still wanted for. */
+export class DiskLog {
+  readonly files: SegmentFiles;
+  readonly writer: LogWriter;
+  readonly segments: Segments;
+  readonly queues: Map<QueueId, QueueIndex>;
+  readonly clock: ExpiryClock;
+  #lastNumber: number;
+  /** Acks that the open batch has not yet in a record: queue and number in turn. */
+  #acks: number[] = [];
+
+  constructor(parts: DiskLogParts) {
+    this.files = parts.files;
+    this.writer = parts.writer;
+    this.segments = parts.segments;
+    this.queues = parts.queues;
+    this.clock = parts.clock;
+    this.#lastNumber = parts.lastNumber;
+  }
+
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
+  append(message: StoredMessage, targets: readonly QueueTarget[]): number {
+    this.#lastNumber += 1;
+    this.#append(this.#lastNumber, message, targets, storedBytes(message));
+    return this.#lastNumber;
+  }
+
+  #append(number: number, message: StoredMessage, targets: readonly QueueTarget[], bytes: number): void {
+    const known = targets.filter(({ queue }) => this.queues.has(queue));
+    if (known.length === 0) return;
+    const batch = this.writer.room(messageBodyBytes(message, Buffer.byteLength(message.topic), known));
+    const offset = writeMessage(batch, number, message, known, this.clock);
+    for (const { queue } of known) this.queues.get(queue)?.append(number, batch.sequence, offset, bytes);
+    this.segments.wanted(batch.sequence, known.length);
+  }
+
+  ack(queue: QueueId, number: number): void {
+    const sequence = this.queues.get(queue)?.ack(number) ?? 0;
+    if (sequence === 0) return;
+    this.segments.done(sequence);
+    this.#acks.push(queue, number);
+    if (this.#acks.length >= ACKS_A_RECORD * 2) this.#writeAcks();
+  }
+
+  ackThrough(queue: QueueId, number: number): void {
+    const index = this.queues.get(queue);
+    if (index === undefined) return;
+    index.ackThrough(number, (sequence) => this.segments.done(sequence));
+    const batch = this.writer.room(ACK_BYTES);
+    const at = batch.open(RecordKind.ackThrough, 0, ACK_BYTES);
+    batch.bytes.writeUInt32LE(queue, at);
+    batch.bytes.writeDoubleLE(number, at + 4);
+    batch.close(at, ACK_BYTES);
+  }
+
+  /** A queue ends with all that it holds; that it is gone is in the table. */
+  dropQueue(queue: QueueId): void {
+    this.queues.get(queue)?.forEachSequence((sequence) => this.segments.done(sequence));
+    this.queues.delete(queue);
+  }
+
+  /** A change of the table. `value` null: removed. */
+  change(table: number, key: string, value: Uint8Array | null): void {
+    const keyBytes = Buffer.byteLength(key);
+    const size = 3 + keyBytes + (value?.length ?? 0);
+    const batch = this.writer.room(size);
+    const at = batch.open(value === null ? RecordKind.remove : RecordKind.put, 0, size);
+    batch.bytes[at] = table;
+    batch.bytes.writeUInt16LE(keyBytes, at + 1);
+    batch.bytes.write(key, at + 3);
+    if (value !== null) batch.bytes.set(value, at + 3 + keyBytes);
+    batch.close(at, size);
+  }
+
+  commit(): Promise<void> | null {
+    this.#writeAcks();
+    return this.writer.commit();
+  }
+
+  async read(queue: QueueId, after: number, limit: number, maxBytes: number): Promise<readonly QueueEntry[]> {
+    const places = this.queues.get(queue)?.page(after, limit, maxBytes) ?? [];
+    return places.length === 0 ? [] : readEntries(this, queue, places);
+  }
+
+  /** Copies what is still wanted of a message in `sequence` to the end of the log; `body` begins at bytes[at]. */
+  copyForward(sequence: number, number: number, bytes: Buffer, at: number, message: () => StoredMessage): void {
+    const wanted = readTargets(bytes, at).filter(({ queue }) => this.queues.get(queue)?.isAt(number, sequence));
+    if (wanted.length === 0) return;
+    const copied = message();
+    const batch = this.writer.room(messageBodyBytes(copied, Buffer.byteLength(copied.topic), wanted));
+    const offset = writeMessage(batch, number, copied, wanted, this.clock);
+    for (const { queue } of wanted) {
+      this.queues.get(queue)?.move(number, batch.sequence, offset);
+      this.segments.done(sequence);
+    }
+    this.segments.wanted(batch.sequence, wanted.length);
+  }
+
+  #writeAcks(): void {
+    const acks = this.#acks;
+    if (acks.length === 0) return;
+    const size = (acks.length / 2) * ACK_BYTES;
+    const batch = this.writer.room(size);
+    let at = batch.open(RecordKind.acks, acks.length / 2, size);
+    const body = at;
+    for (let i = 0; i < acks.length; i += 2) {
+      at = batch.bytes.writeUInt32LE(acks[i] as number, at);
+      at = batch.bytes.writeDoubleLE(acks[i + 1] as number, at);
+    }
+    batch.close(body, size);
+    acks.length = 0;
+  }
+}
+
+/** Tables as they are numbered in the log. `queue`: name -> id. */
+export const TABLES: readonly (TableName | 'queue')[] = ['queue', 'session', 'subscription', 'retained'];

@@ -1,0 +1,28 @@
+/** The shape of segments and records; drawn in docs/storage.md. */
+export const MAGIC = Buffer.from('SONDELOG');
+export const VERSION = 1;
+/** Records begin here. */
+export const FIRST_RECORD = 4096;
+export const SEGMENT_BYTES = 16 * 1024 * 1024;
+export const RECORD_HEADER = 16;
+/** Of a message's body before its topic. */
+export const MESSAGE_HEAD = 36;
+
+export const RecordKind = {
+  message: 1,
+  acks: 2,
+  ackThrough: 3,
+  put: 4,
+  remove: 5,
+  batchEnd: 6,
+  segmentEnd: 7,
+} as const;
+export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** A record of this body takes so many bytes. */
+export function recordBytes(bodyBytes: number): number {
+  return (RECORD_HEADER + bodyBytes + 7) & ~7;
+}
+
+/** Where a record lies: its segment's sequence and its offset there. */
+export type Place = { readonly sequence: number; readonly offset: number };

@@ -1,0 +1,158 @@
+import type { Place } from './layout.ts';
+
+const FIRST = 8;
+const COMPACT_AT = 1024;
+
+/**
+ * The entries of one queue, as places in the log: parallel columns with a moving head. A hole (sequence 0) is an entry that
+ * was taken off out of order. 20 bytes an entry.
+ */
+export class QueueIndex {
+  #numbers = new Float64Array(FIRST);
+  #sequences = new Uint32Array(FIRST);
+  #offsets = new Uint32Array(FIRST);
+  #sizes = new Uint32Array(FIRST);
+  #head = 0;
+  #end = 0;
+  #sorted = true;
+  entries = 0;
+  bytes = 0;
+
+  /** `bytes`: what the entry counts for. Numbers only grow, but while the log is read at start. */
+  append(number: number, sequence: number, offset: number, bytes: number): void {
+    if (this.#end === this.#numbers.length) this.#makeRoom();
+    const at = this.#end;
+    if (at > this.#head && number <= (this.#numbers[at - 1] as number)) this.#sorted = false;
+    this.#numbers[at] = number;
+    this.#sequences[at] = sequence;
+    this.#offsets[at] = offset;
+    this.#sizes[at] = bytes;
+    this.#end = at + 1;
+    this.entries += 1;
+    this.bytes += bytes;
+  }
+
+  /** Takes an entry off; returns the sequence of the segment that its message is in, 0 when there is no such entry. */
+  ack(number: number): number {
+    const at = this.#find(number);
+    if (at < 0) return 0;
+    const sequence = this.#take(at);
+    this.#advance();
+    return sequence;
+  }
+
+  /** Takes off all up to and with `number`; `taken` is told the segment of each. */
+  ackThrough(number: number, taken: (sequence: number) => void): void {
+    this.#sort();
+    const end = this.#firstAfter(number);
+    for (let at = this.#head; at < end; at++) if (this.#sequences[at] !== 0) taken(this.#take(at));
+    this.#advance();
+  }
+
+  /** Its message was copied; returns the segment that it was in before, 0 when there is no such entry. */
+  move(number: number, sequence: number, offset: number): number {
+    const at = this.#find(number);
+    if (at < 0) return 0;
+    const before = this.#sequences[at] as number;
+    this.#sequences[at] = sequence;
+    this.#offsets[at] = offset;
+    return before;
+  }
+
+  /** Whether the entry is there, in this segment. */
+  isAt(number: number, sequence: number): boolean {
+    const at = this.#find(number);
+    return at >= 0 && this.#sequences[at] === sequence;
+  }
+
+  /** Entries after `after`, in order, at most `limit` and `maxBytes` but one at least. */
+  page(after: number, limit: number, maxBytes: number): (Place & { readonly number: number })[] {
+    this.#sort();
+    const page: (Place & { readonly number: number })[] = [];
+    let bytes = 0;
+    for (let at = this.#firstAfter(after); at < this.#end && page.length < limit; at++) {
+      const sequence = this.#sequences[at] as number;
+      if (sequence === 0) continue;
+      bytes += this.#sizes[at] as number;
+      if (page.length > 0 && bytes > maxBytes) break;
+      page.push({ number: this.#numbers[at] as number, sequence, offset: this.#offsets[at] as number });
+    }
+    return page;
+  }
+
+  forEachSequence(visit: (sequence: number) => void): void {
+    for (let at = this.#head; at < this.#end; at++) {
+      const sequence = this.#sequences[at] as number;
+      if (sequence !== 0) visit(sequence);
+    }
+  }
+
+  #take(at: number): number {
+    const sequence = this.#sequences[at] as number;
+    this.#sequences[at] = 0;
+    this.entries -= 1;
+    this.bytes -= this.#sizes[at] as number;
+    return sequence;
+  }
+
+  #advance(): void {
+    while (this.#head < this.#end && this.#sequences[this.#head] === 0) this.#head += 1;
+    if (this.#head === this.#end) {
+      this.#head = 0;
+      this.#end = 0;
+      this.#sorted = true;
+      if (this.#numbers.length > COMPACT_AT) this.#resize(FIRST);
+    }
+  }
+
+  #makeRoom(): void {
+    if (this.#head * 2 >= this.#end) this.#resize(this.#numbers.length);
+    else this.#resize(Math.max(FIRST, this.#numbers.length * 2));
+  }
+
+  #resize(capacity: number): void {
+    const moved = <T extends Float64Array | Uint32Array>(from: T, to: T): T => {
+      to.set(from.subarray(this.#head, this.#end));
+      return to;
+    };
+    this.#numbers = moved(this.#numbers, new Float64Array(capacity));
+    this.#sequences = moved(this.#sequences, new Uint32Array(capacity));
+    this.#offsets = moved(this.#offsets, new Uint32Array(capacity));
+    this.#sizes = moved(this.#sizes, new Uint32Array(capacity));
+    this.#end -= this.#head;
+    this.#head = 0;
+  }
+
+  #find(number: number): number {
+    this.#sort();
+    const at = this.#firstAfter(number - 1);
+    return at < this.#end && this.#numbers[at] === number && this.#sequences[at] !== 0 ? at : -1;
+  }
+
+  /** After reading copied messages from the log, which keep their numbers. */
+  #sort(): void {
+    if (this.#sorted) return;
+    const order = Array.from({ length: this.#end - this.#head }, (_, i) => this.#head + i);
+    order.sort((a, b) => (this.#numbers[a] as number) - (this.#numbers[b] as number));
+    this.#numbers = Float64Array.from(order, (at) => this.#numbers[at] as number);
+    this.#sequences = Uint32Array.from(order, (at) => this.#sequences[at] as number);
+    this.#offsets = Uint32Array.from(order, (at) => this.#offsets[at] as number);
+    this.#sizes = Uint32Array.from(order, (at) => this.#sizes[at] as number);
+    this.#head = 0;
+    this.#end = order.length;
+    this.#sorted = true;
+  }
+
+  /** Index of the first entry whose number is greater. */
+  #firstAfter(number: number): number {
+    let low = this.#head;
+    let high = this.#end;
+    if (low < high && (this.#numbers[low] as number) > number) return low;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#numbers[middle] as number) <= number) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,87 @@
+import type { QueueId, TableName } from '../../port.ts';
+import { TABLES } from './disk-log.ts';
+import { RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
+import { countedBytes, forEachTarget } from './message-record.ts';
+import { QueueIndex } from './queue-index.ts';
+import { Segments } from './segments.ts';
+
+/** The last word of the log on the table. `null`: removed. */
+export type TableChanges = ReadonlyMap<TableName | 'queue', Map<string, Uint8Array | null>>;
+
+/** What the records of the log come to, taken in their order. */
+export class Replay {
+  readonly queues = new Map<QueueId, QueueIndex>();
+  readonly segments = new Segments();
+  readonly changes: TableChanges = new Map(TABLES.map((table) => [table, new Map()]));
+  lastNumber = 0;
+  messages = 0;
+
+  /** Takes the records of bytes[start..end), which are good and end with a batch. */
+  take(bytes: Buffer, start: number, end: number, sequence: number): void {
+    for (let at = start; at < end; ) {
+      const bodyBytes = bytes.readUInt32LE(at);
+      this.#record(bytes, at, bodyBytes, sequence);
+      at += recordBytes(bodyBytes);
+    }
+  }
+
+  #record(bytes: Buffer, at: number, bodyBytes: number, sequence: number): void {
+    const body = at + RECORD_HEADER;
+    switch (bytes[at + 8] as RecordKind) {
+      case RecordKind.message:
+        this.#message(bytes, at, body, sequence);
+        break;
+      case RecordKind.acks:
+        for (let i = body; i < body + bodyBytes; i += 12) this.#ack(bytes.readUInt32LE(i), bytes.readDoubleLE(i + 4));
+        break;
+      case RecordKind.ackThrough:
+        this.#queue(bytes.readUInt32LE(body)).ackThrough(bytes.readDoubleLE(body + 4), (from) =>
+          this.segments.done(from),
+        );
+        break;
+      case RecordKind.put:
+      case RecordKind.remove:
+        this.#change(bytes, at, body, bodyBytes);
+        break;
+      default: // ends of batches and segments
+    }
+  }
+
+  #message(bytes: Buffer, at: number, body: number, sequence: number): void {
+    const number = bytes.readUInt32LE(at + 9) + bytes.readUIntLE(at + 13, 3) * 0x1_0000_0000;
+    this.lastNumber = Math.max(this.lastNumber, number);
+    this.messages += 1;
+    const counted = countedBytes(bytes, body);
+    forEachTarget(bytes, body, (queue) => {
+      const index = this.#queue(queue);
+      // A message that was copied, or written again after a write that failed.
+      const before = index.move(number, sequence, at);
+      if (before === 0) index.append(number, sequence, at, counted);
+      else this.segments.done(before);
+      this.segments.wanted(sequence, 1);
+    });
+  }
+
+  #ack(queue: QueueId, number: number): void {
+    const from = this.#queue(queue).ack(number);
+    if (from !== 0) this.segments.done(from);
+  }
+
+  #change(bytes: Buffer, at: number, body: number, bodyBytes: number): void {
+    const table = TABLES[bytes[body] as number];
+    if (table === undefined) return;
+    const keyEnd = body + 3 + bytes.readUInt16LE(body + 1);
+    const key = bytes.toString('utf8', body + 3, keyEnd);
+    const isPut = bytes[at + 8] === RecordKind.put;
+    this.changes.get(table)?.set(key, isPut ? Buffer.from(bytes.subarray(keyEnd, body + bodyBytes)) : null);
+  }
+
+  #queue(id: QueueId): QueueIndex {
+    let queue = this.queues.get(id);
+    if (queue === undefined) {
+      queue = new QueueIndex();
+      this.queues.set(id, queue);
+    }
+    return queue;
+  }
+}

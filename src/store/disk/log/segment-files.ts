@@ -1,0 +1,135 @@
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SEGMENT_BYTES } from './layout.ts';
+import { encodeHeader, type SegmentHeader } from './segment-header.ts';
+
+/** A file of the log. Its name is a slot's; which segment it holds is in its header. */
+export type SegmentFile = { readonly path: string; readonly handle: FileHandle; readonly bytes: number };
+
+const ZEROES = Buffer.alloc(1024 * 1024);
+/** Free files that are kept for the next segments. */
+const SPARES = 2;
+
+/**
+ * The files of one log: made of zeroes, bound to a segment when the writer comes to it, free again when nothing in them is
+ * wanted. One spare is made ahead, so that a writer seldom waits for zeroes.
+ */
+export class SegmentFiles {
+  readonly #folder: string;
+  readonly #bySequence = new Map<number, SegmentFile>();
+  readonly #spares: SegmentFile[] = [];
+  #lastSlot = 0;
+  #making: Promise<void> | null = null;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  get sequences(): readonly number[] {
+    return [...this.#bySequence.keys()].sort((a, b) => a - b);
+  }
+
+  /** A file that was found at start: `sequence` null for one that holds nothing. */
+  adopt(slot: number, file: SegmentFile, sequence: number | null): void {
+    this.#lastSlot = Math.max(this.#lastSlot, slot);
+    if (sequence === null) this.#spares.push(file);
+    else this.#bySequence.set(sequence, file);
+  }
+
+  fileOf(sequence: number): SegmentFile | undefined {
+    return this.#bySequence.get(sequence);
+  }
+
+  /** Binds a file to a segment and writes its header, which is synced with the first records. */
+  async begin(header: SegmentHeader): Promise<SegmentFile> {
+    const known = this.#bySequence.get(header.sequence);
+    if (known !== undefined) return known;
+    const file = header.bytes === SEGMENT_BYTES ? await this.#takeSpare() : await this.#make(header.bytes);
+    const block = encodeHeader(header);
+    await file.handle.write(block, 0, block.length, 0);
+    this.#bySequence.set(header.sequence, file);
+    return file;
+  }
+
+  /** After a failed write or sync: the files of these segments get new handles. */
+  async reopen(sequences: readonly number[]): Promise<void> {
+    for (const sequence of new Set(sequences)) {
+      const file = this.#bySequence.get(sequence);
+      if (file === undefined) continue;
+      const handle = await open(file.path, 'r+');
+      this.#bySequence.set(sequence, { ...file, handle });
+      await file.handle.close().catch(() => {});
+    }
+  }
+
+  /** Nothing in the segment is wanted any more. */
+  async release(sequence: number): Promise<void> {
+    const file = this.#bySequence.get(sequence);
+    if (file === undefined) return;
+    this.#bySequence.delete(sequence);
+    if (file.bytes === SEGMENT_BYTES && this.#spares.length < SPARES) {
+      this.#spares.push(file);
+      return;
+    }
+    await file.handle.close();
+    await unlink(file.path);
+  }
+
+  /** Makes a spare if there is none, beside other work. */
+  prepare(): void {
+    if (this.#spares.length > 0 || this.#making !== null) return;
+    this.#making = this.#make(SEGMENT_BYTES).then(
+      (file) => {
+        this.#spares.push(file);
+        this.#making = null;
+      },
+      () => {
+        this.#making = null; // who needs it finds out why
+      },
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#making;
+    const files = [...this.#bySequence.values(), ...this.#spares];
+    await Promise.all(files.map(({ handle }) => handle.close()));
+  }
+
+  async #takeSpare(): Promise<SegmentFile> {
+    await this.#making;
+    return this.#spares.pop() ?? (await this.#make(SEGMENT_BYTES));
+  }
+
+  async #make(bytes: number): Promise<SegmentFile> {
+    this.#lastSlot += 1;
+    const path = join(this.#folder, slotName(this.#lastSlot));
+    const handle = await open(path, 'wx+', 0o600);
+    try {
+      for (let at = 0; at < bytes; at += ZEROES.length) {
+        await handle.write(ZEROES, 0, Math.min(ZEROES.length, bytes - at), at);
+      }
+      await handle.sync();
+      await syncFolder(this.#folder);
+      return { path, handle, bytes };
+    } catch (error) {
+      await handle.close();
+      await unlink(path).catch(() => {});
+      throw error;
+    }
+  }
+}
+
+export function slotName(slot: number): string {
+  return `${String(slot).padStart(4, '0')}.seg`;
+}
+
+/** Makes the names in a folder durable. Windows has no such call and needs none. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,47 @@
+import { crc32c } from '../crc32c.ts';
+import { FIRST_RECORD, MAGIC, VERSION } from './layout.ts';
+
+/** What a segment says of itself. */
+export type SegmentHeader = {
+  readonly sequence: number;
+  /** A UUID. */
+  readonly incarnation: string;
+  /** The number that the next message will have at least. */
+  readonly nextNumber: number;
+  readonly bytes: number;
+  /** Sonde was started anew: what was unfinished in the segment before is void. */
+  readonly anew: boolean;
+};
+
+const SUMMED_FROM = 16;
+const HEADER_BYTES = 64;
+
+/** The whole first block of a segment. */
+export function encodeHeader(header: SegmentHeader): Buffer {
+  const block = Buffer.alloc(FIRST_RECORD);
+  MAGIC.copy(block);
+  block.writeUInt32LE(VERSION, 8);
+  block.writeUInt32LE(header.sequence, 16);
+  Buffer.from(header.incarnation.replaceAll('-', ''), 'hex').copy(block, 24);
+  block.writeDoubleLE(header.nextNumber, 40);
+  block.writeDoubleLE(header.bytes, 48);
+  block.writeUInt32LE(header.anew ? 1 : 0, 56);
+  block.writeUInt32LE(crc32c(block, SUMMED_FROM, HEADER_BYTES), 12);
+  return block;
+}
+
+/** Null: this is no header, or a damaged one. A number: a version that this Sonde does not know. */
+export function decodeHeader(block: Buffer): SegmentHeader | number | null {
+  if (block.length < HEADER_BYTES || !block.subarray(0, MAGIC.length).equals(MAGIC)) return null;
+  const version = block.readUInt32LE(8);
+  if (version !== VERSION) return version;
+  if (block.readUInt32LE(12) !== crc32c(block, SUMMED_FROM, HEADER_BYTES)) return null;
+  const uuid = block.toString('hex', 24, 40);
+  return {
+    sequence: block.readUInt32LE(16),
+    incarnation: [8, 12, 16, 20, 32].map((end, i, ends) => uuid.slice(ends[i - 1] ?? 0, end)).join('-'),
+    nextNumber: block.readDoubleLE(40),
+    bytes: block.readDoubleLE(48),
+    anew: block.readUInt32LE(56) === 1,
+  };
+}

@@ -1,0 +1,74 @@
+import { readNumber, recordSum, sequenceSeed } from './batch.ts';
+import {
+  FIRST_RECORD,
+  RecordKind as Kinds,
+  type Place,
+  RECORD_HEADER,
+  type RecordKind,
+  recordBytes,
+} from './layout.ts';
+
+/** Sees the records of a segment in their order. `bodyAt`: where the body begins in `bytes`. */
+export type OnRecord = (
+  kind: RecordKind,
+  number: number,
+  bytes: Buffer,
+  bodyAt: number,
+  bodyBytes: number,
+  offset: number,
+) => void;
+
+/** How reading a segment ended. */
+export type SegmentEnd = {
+  /** It has its own end: the log goes on in the next one. */
+  readonly whole: boolean;
+  /** Where no more records were found. */
+  readonly end: number;
+  /** Broken stretches between good records. */
+  readonly gaps: readonly { readonly from: number; readonly to: number }[];
+  /** The greatest place that a good record says was synced. */
+  readonly synced: Place | null;
+};
+
+/** Reads a whole segment, `bytes` being all of its file. Goes on behind broken records as far as there are good ones. */
+export function readSegment(bytes: Buffer, sequence: number, onRecord: OnRecord): SegmentEnd {
+  const seed = sequenceSeed(sequence);
+  const gaps: { from: number; to: number }[] = [];
+  let synced: Place | null = null;
+  let at = FIRST_RECORD;
+  for (;;) {
+    const bodyBytes = goodBody(bytes, at, seed);
+    if (bodyBytes < 0) {
+      const next = nextGood(bytes, at + 8, seed);
+      if (next < 0) return { whole: false, end: at, gaps, synced };
+      gaps.push({ from: at, to: next });
+      at = next;
+      continue;
+    }
+    const kind = bytes[at + 8] as RecordKind;
+    const bodyAt = at + RECORD_HEADER;
+    if (kind === Kinds.segmentEnd) return { whole: true, end: at + recordBytes(bodyBytes), gaps, synced };
+    if (kind === Kinds.batchEnd)
+      synced = { sequence: bytes.readUInt32LE(bodyAt), offset: bytes.readUInt32LE(bodyAt + 4) };
+    onRecord(kind, readNumber(bytes, at + 9), bytes, bodyAt, bodyBytes, at);
+    at += recordBytes(bodyBytes);
+  }
+}
+
+/** Length of the body of the record at `at`, or -1 when there is no good one. */
+export function goodBody(bytes: Buffer, at: number, seed: number): number {
+  if (at + RECORD_HEADER > bytes.length) return -1;
+  const bodyBytes = bytes.readUInt32LE(at);
+  if (bodyBytes === 0 || at + RECORD_HEADER + bodyBytes > bytes.length) return -1;
+  const kind = bytes[at + 8] as number;
+  if (kind < Kinds.message || kind > Kinds.segmentEnd) return -1;
+  return bytes.readUInt32LE(at + 4) === recordSum(bytes, at, bodyBytes, seed) ? bodyBytes : -1;
+}
+
+/** The next good record from `from` on, or -1. */
+function nextGood(bytes: Buffer, from: number, seed: number): number {
+  for (let at = from; at + RECORD_HEADER <= bytes.length; at += 8) {
+    if (goodBody(bytes, at, seed) >= 0) return at;
+  }
+  return -1;
+}
