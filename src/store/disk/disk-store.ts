@@ -17,6 +17,10 @@ export type DiskStoreOptions = {
   readonly logger: Logger;
   /** `sync`: a commit is done when it is on disk. `async`: at once, and it is on disk soon. */
   readonly durability: 'sync' | 'async';
+  /** Of a segment of the log; tests take small ones. */
+  readonly segmentBytes?: number;
+  /** The table follows the log so long after a change, in ms; 1000 when not given. */
+  readonly tableMs?: number;
 };
 
 /** A store on disk, with what was found when it was opened. */
@@ -35,7 +39,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   const { incarnation } = await openFormat(folder);
   const logFolder = join(folder, 'log');
   await mkdir(logFolder, { recursive: true, mode: 0o700 });
-  const read = await readLog(logFolder, incarnation);
+  const read = await readLog(logFolder, incarnation, options.segmentBytes);
   const table = await Table.open(join(folder, 'table'));
   await table.apply(read.replay.changes);
   const names = new Map<string, QueueId>();
@@ -70,7 +74,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
 }
 
 function storeOf(
-  { logger, durability }: DiskStoreOptions,
+  { logger, durability, tableMs = TABLE_MS }: DiskStoreOptions,
   incarnation: string,
   log: DiskLog,
   table: Table,
@@ -101,7 +105,7 @@ function storeOf(
       following = follow().finally(() => {
         following = null;
       });
-    }, TABLE_MS);
+    }, tableMs);
   }
 
   async function follow(): Promise<void> {

@@ -105,8 +105,17 @@ export class DiskLog {
   }
 
   async read(queue: QueueId, after: number, limit: number, maxBytes: number): Promise<readonly QueueEntry[]> {
-    const places = this.queues.get(queue)?.page(after, limit, maxBytes) ?? [];
-    return places.length === 0 ? [] : readEntries(this, queue, places);
+    for (;;) {
+      const places = this.queues.get(queue)?.page(after, limit, maxBytes) ?? [];
+      if (places.length === 0) return [];
+      try {
+        return await readEntries(this, queue, places);
+      } catch (error) {
+        // While it was read an entry may have been taken off, or its message copied, and its segment used again.
+        const index = this.queues.get(queue);
+        if (places.every(({ number, sequence }) => index?.isAt(number, sequence))) throw error;
+      }
+    }
   }
 
   /** Copies what is still wanted of a message in `sequence` to the end of the log; `body` begins at bytes[at]. */

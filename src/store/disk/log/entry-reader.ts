@@ -32,11 +32,20 @@ export async function readEntries(
       continue;
     }
     let end = i + 1;
-    while (end < places.length && isNear(places[end - 1] as Place, places[end] as Place, place)) end += 1;
+    while (
+      end < places.length &&
+      isNear(places[end - 1] as Place, places[end] as Place, place) &&
+      isWritten(log, places[end] as Place)
+    )
+      end += 1;
     await readRun(log, queue, places.slice(i, end), entries);
     i = end;
   }
   return entries;
+}
+
+function isWritten(log: DiskLog, { sequence, offset }: Place): boolean {
+  return log.writer.inMemory(sequence, offset) === null;
 }
 
 function isNear(before: Place, next: Place, first: Place): boolean {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../base/index.ts';
 import { Batch } from './batch.ts';
-import { FIRST_RECORD, type Place, RecordKind, recordBytes, SEGMENT_BYTES } from './layout.ts';
+import { FIRST_RECORD, type Place, RecordKind, recordBytes } from './layout.ts';
 import type { SegmentFile, SegmentFiles } from './segment-files.ts';
 
 /** What the writer tells of its state. */
@@ -25,6 +25,8 @@ export type LogWriterOptions = {
 
 const PAUSE_MS = 1;
 const RETRY_MS = 1000;
+/** Larger buffers are not kept. */
+const MAX_FREE_BYTES = 4 * 1024 * 1024;
 /** Kept free at the end of each segment for the record that ends it. */
 const END_BYTES = recordBytes(8);
 
@@ -40,7 +42,7 @@ export class LogWriter {
   #underWay: Batch[] = [];
   readonly #free: Batch[] = [];
   #open: Batch;
-  #segmentBytes = SEGMENT_BYTES;
+  #segmentBytes: number;
   /** Sizes of segments that are not the usual ones. */
   readonly #odd = new Map<number, number>();
   readonly #numbers = new Map<number, number>();
@@ -59,9 +61,10 @@ export class LogWriter {
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
+    this.#segmentBytes = options.files.segmentBytes;
     this.#open = new Batch();
     this.#synced = { sequence: options.firstSequence, offset: FIRST_RECORD };
-    this.#beginSegment(options.firstSequence, SEGMENT_BYTES);
+    this.#beginSegment(options.firstSequence, this.#segmentBytes);
   }
 
   /** Bytes that are in memory only. */
@@ -130,7 +133,7 @@ export class LogWriter {
 
   #beginSegment(sequence: number, bytes: number): void {
     this.#segmentBytes = bytes;
-    if (bytes !== SEGMENT_BYTES) this.#odd.set(sequence, bytes);
+    if (bytes !== this.#options.files.segmentBytes) this.#odd.set(sequence, bytes);
     this.#numbers.set(sequence, this.#options.nextNumber());
     this.#open = this.#newStretch(sequence, FIRST_RECORD);
   }
@@ -140,7 +143,8 @@ export class LogWriter {
     this.#open.bytes.fill(0, at, at + 8);
     this.#open.close(at, 8);
     const wanted = FIRST_RECORD + recordSize + 4 * END_BYTES;
-    const bytes = wanted <= SEGMENT_BYTES ? SEGMENT_BYTES : Math.ceil(wanted / FIRST_RECORD) * FIRST_RECORD;
+    const { segmentBytes } = this.#options.files;
+    const bytes = wanted <= segmentBytes ? segmentBytes : Math.ceil(wanted / FIRST_RECORD) * FIRST_RECORD;
     this.#beginSegment(this.#open.sequence + 1, bytes);
   }
 
@@ -197,7 +201,7 @@ export class LogWriter {
   }
 
   #recycle(batch: Batch): void {
-    if (this.#free.length < 4 && batch.bytes.length <= SEGMENT_BYTES / 4) this.#free.push(batch);
+    if (this.#free.length < 4 && batch.bytes.length <= MAX_FREE_BYTES) this.#free.push(batch);
   }
 
   async #writeUntilDone(batches: readonly Batch[]): Promise<void> {
@@ -246,7 +250,7 @@ export class LogWriter {
       sequence,
       incarnation,
       nextNumber: this.#numbers.get(sequence) ?? 1,
-      bytes: this.#odd.get(sequence) ?? SEGMENT_BYTES,
+      bytes: this.#odd.get(sequence) ?? this.#options.files.segmentBytes,
       anew: sequence === firstSequence,
     });
     this.#odd.delete(sequence);

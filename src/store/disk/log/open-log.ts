@@ -1,7 +1,7 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../../../base/index.ts';
-import { FIRST_RECORD, type Place, RecordKind, recordBytes } from './layout.ts';
+import { FIRST_RECORD, type Place, RecordKind, recordBytes, SEGMENT_BYTES } from './layout.ts';
 import { Replay } from './replay.ts';
 import { type SegmentFile, SegmentFiles } from './segment-files.ts';
 import { decodeHeader, type SegmentHeader } from './segment-header.ts';
@@ -23,8 +23,8 @@ export type ReadLog = {
 type Found = { readonly slot: number; readonly file: SegmentFile; readonly header: SegmentHeader };
 
 /** Reads all of a log. Throws an OperatorError for one of a newer version or of another store. */
-export async function readLog(folder: string, incarnation: string): Promise<ReadLog> {
-  const files = new SegmentFiles(folder);
+export async function readLog(folder: string, incarnation: string, segmentBytes = SEGMENT_BYTES): Promise<ReadLog> {
+  const files = new SegmentFiles(folder, segmentBytes);
   const found = await findSegments(folder, files, incarnation);
   const reader = new LogReader();
   for (const { file, header } of found) {

@@ -1,6 +1,5 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SEGMENT_BYTES } from './layout.ts';
 import { encodeHeader, type SegmentHeader } from './segment-header.ts';
 
 /** A file of the log. Its name is a slot's; which segment it holds is in its header. */
@@ -16,13 +15,16 @@ const SPARES = 2;
  */
 export class SegmentFiles {
   readonly #folder: string;
+  /** Of all but those for a record that needs more. */
+  readonly segmentBytes: number;
   readonly #bySequence = new Map<number, SegmentFile>();
   readonly #spares: SegmentFile[] = [];
   #lastSlot = 0;
   #making: Promise<void> | null = null;
 
-  constructor(folder: string) {
+  constructor(folder: string, segmentBytes: number) {
     this.#folder = folder;
+    this.segmentBytes = segmentBytes;
   }
 
   get sequences(): readonly number[] {
@@ -44,7 +46,7 @@ export class SegmentFiles {
   async begin(header: SegmentHeader): Promise<SegmentFile> {
     const known = this.#bySequence.get(header.sequence);
     if (known !== undefined) return known;
-    const file = header.bytes === SEGMENT_BYTES ? await this.#takeSpare() : await this.#make(header.bytes);
+    const file = header.bytes === this.segmentBytes ? await this.#takeSpare() : await this.#make(header.bytes);
     const block = encodeHeader(header);
     await file.handle.write(block, 0, block.length, 0);
     this.#bySequence.set(header.sequence, file);
@@ -67,7 +69,7 @@ export class SegmentFiles {
     const file = this.#bySequence.get(sequence);
     if (file === undefined) return;
     this.#bySequence.delete(sequence);
-    if (file.bytes === SEGMENT_BYTES && this.#spares.length < SPARES) {
+    if (file.bytes === this.segmentBytes && this.#spares.length < SPARES) {
       this.#spares.push(file);
       return;
     }
@@ -78,7 +80,7 @@ export class SegmentFiles {
   /** Makes a spare if there is none, beside other work. */
   prepare(): void {
     if (this.#spares.length > 0 || this.#making !== null) return;
-    this.#making = this.#make(SEGMENT_BYTES).then(
+    this.#making = this.#make(this.segmentBytes).then(
       (file) => {
         this.#spares.push(file);
         this.#making = null;
@@ -97,7 +99,7 @@ export class SegmentFiles {
 
   async #takeSpare(): Promise<SegmentFile> {
     await this.#making;
-    return this.#spares.pop() ?? (await this.#make(SEGMENT_BYTES));
+    return this.#spares.pop() ?? (await this.#make(this.segmentBytes));
   }
 
   async #make(bytes: number): Promise<SegmentFile> {
