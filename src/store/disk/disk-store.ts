@@ -68,9 +68,11 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     lastNumber: read.replay.lastNumber,
   });
   const known = new Set(names.values());
+  // Also of queues that are gone: the log may still have messages for them.
+  const lastQueue = Math.max(0, ...known, ...log.queues.keys());
   for (const queue of log.queues.keys()) if (!known.has(queue)) log.dropQueue(queue);
   for (const queue of known) if (!log.queues.has(queue)) log.queues.set(queue, new QueueIndex());
-  return storeOf(options, incarnation, log, table, names, read.damage, read.nextSequence);
+  return storeOf(options, incarnation, log, table, { names, lastQueue }, read.damage, read.nextSequence);
 }
 
 function storeOf(
@@ -78,12 +80,12 @@ function storeOf(
   incarnation: string,
   log: DiskLog,
   table: Table,
-  names: Map<string, QueueId>,
+  { names, lastQueue: last }: { readonly names: Map<string, QueueId>; readonly lastQueue: QueueId },
   damage: readonly Damage[],
   firstSequence: number,
 ): DiskStore {
   const byId = new Map([...names].map(([name, id]) => [id, name]));
-  let lastQueue = Math.max(0, ...byId.keys());
+  let lastQueue = last;
   let pending = noChanges();
   /** Changes of the table in segments before this one are in the table. */
   let tableHas = firstSequence;
