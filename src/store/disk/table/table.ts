@@ -67,6 +67,7 @@ export class Table {
 
   /** All of one table; `damaged` is told what cannot be believed. */
   *entries(name: StoredTable, damaged: (value: DamagedValue) => void): Iterable<readonly [string, Buffer]> {
+    this.#root.resetReadTxn(); // else it may show what was before the last commit
     for (const { key, value } of (this.#values.get(name) as Values).getRange({ snapshot: true })) {
       const decoded = decodeValue(value);
       if (decoded === null || !storedKey(decoded.key).equals(key)) damaged({ table: name, key: key.toString() });
