@@ -231,12 +231,14 @@ export class LogWriter {
   /** An earlier segment is synced before a later one is written: a batch's end is never there without its beginning. */
   async #write(batches: readonly Batch[]): Promise<void> {
     let before: SegmentFile | null = null;
+    let segment = 0;
     for (const { bytes, length, sequence, offset } of batches) {
       if (length === 0) continue;
-      const file = await this.#fileOf(sequence);
-      if (before !== null && before !== file) await before.handle.datasync();
-      await writeAll(file, bytes, length, offset);
-      before = file;
+      // Its header, too, is written only then.
+      if (before !== null && sequence !== segment) await before.handle.datasync();
+      before = await this.#fileOf(sequence);
+      segment = sequence;
+      await writeAll(before, bytes, length, offset);
     }
     if (before !== null) await before.handle.datasync();
     this.#options.files.prepare();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { OperatorError } from '../../../base/index.ts';
 import { FIRST_RECORD, type Place, RecordKind, recordBytes, SEGMENT_BYTES } from './layout.ts';
 import { Replay } from './replay.ts';
-import { type SegmentFile, SegmentFiles } from './segment-files.ts';
+import { type LogFolder, type SegmentFile, SegmentFiles } from './segment-files.ts';
 import { decodeHeader, type SegmentHeader } from './segment-header.ts';
 import { readSegment, type SegmentEnd } from './segment-reader.ts';
 
@@ -23,9 +23,15 @@ export type ReadLog = {
 type Found = { readonly slot: number; readonly file: SegmentFile; readonly header: SegmentHeader };
 
 /** Reads all of a log. Throws an OperatorError for one of a newer version or of another store. */
-export async function readLog(folder: string, incarnation: string, segmentBytes = SEGMENT_BYTES): Promise<ReadLog> {
-  const files = new SegmentFiles(folder, segmentBytes);
-  const found = await findSegments(folder, files, incarnation);
+export async function readLog(
+  folder: string,
+  incarnation: string,
+  segmentBytes = SEGMENT_BYTES,
+  on?: LogFolder,
+): Promise<ReadLog> {
+  const files = new SegmentFiles(folder, segmentBytes, on);
+  const broken: Damage[] = [];
+  const found = await findSegments(folder, files, incarnation, broken);
   const reader = new LogReader();
   for (const { file, header } of found) {
     const bytes = Buffer.allocUnsafe(file.bytes);
@@ -35,10 +41,15 @@ export async function readLog(folder: string, incarnation: string, segmentBytes 
   const { replay } = reader;
   replay.lastNumber = Math.max(replay.lastNumber, ...found.map(({ header }) => header.nextNumber - 1));
   const nextSequence = (found.at(-1)?.header.sequence ?? 0) + 1;
-  return { files, replay, damage: reader.damage(), nextSequence, unfinishedBytes: reader.carriedBytes };
+  return { files, replay, damage: [...broken, ...reader.damage()], nextSequence, unfinishedBytes: reader.carriedBytes };
 }
 
-async function findSegments(folder: string, files: SegmentFiles, incarnation: string): Promise<Found[]> {
+async function findSegments(
+  folder: string,
+  files: SegmentFiles,
+  incarnation: string,
+  broken: Damage[],
+): Promise<Found[]> {
   const found: Found[] = [];
   for (const name of await readdir(folder)) {
     const slot = Number(/^(\d+)\.seg$/.exec(name)?.[1] ?? Number.NaN);
@@ -55,12 +66,21 @@ async function findSegments(folder: string, files: SegmentFiles, incarnation: st
         'Start a newer Sonde.',
       );
     }
+    if (header === null && !block.equals(NOTHING)) {
+      // Whatever it was, it is kept.
+      broken.push({ file: path, from: 0, to: FIRST_RECORD, what: 'its header cannot be read' });
+      files.leave(slot);
+      await handle.close();
+      continue;
+    }
     const file = { path, handle, bytes: header?.bytes ?? size };
     if (header !== null && header.incarnation === incarnation) found.push({ slot, file, header });
     files.adopt(slot, file, header === null || header.incarnation !== incarnation ? null : header.sequence);
   }
   return found.sort((a, b) => a.header.sequence - b.header.sequence);
 }
+
+const NOTHING = Buffer.alloc(FIRST_RECORD);
 
 /** Takes segments in their order, and gives what whole batches say to the replay. */
 class LogReader {

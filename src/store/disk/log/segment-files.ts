@@ -1,9 +1,27 @@
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { FIRST_RECORD } from './layout.ts';
 import { encodeHeader, type SegmentHeader } from './segment-header.ts';
 
+/** What the log does with a file. */
+export type LogHandle = Pick<fs.FileHandle, 'write' | 'read' | 'datasync' | 'sync' | 'close' | 'stat'>;
+
+/** What the log does with a folder; tests watch and disturb it. */
+export type LogFolder = {
+  readonly open: (path: string, flags: 'r+' | 'wx+') => Promise<LogHandle>;
+  readonly unlink: (path: string) => Promise<void>;
+  /** Makes the names in it durable. */
+  readonly sync: (folder: string) => Promise<void>;
+};
+
 /** A file of the log. Its name is a slot's; which segment it holds is in its header. */
-export type SegmentFile = { readonly path: string; readonly handle: FileHandle; readonly bytes: number };
+export type SegmentFile = { readonly path: string; readonly handle: LogHandle; readonly bytes: number };
+
+const disk: LogFolder = {
+  open: (path, flags) => fs.open(path, flags, 0o600),
+  unlink: fs.unlink,
+  sync: syncFolder,
+};
 
 const ZEROES = Buffer.alloc(1024 * 1024);
 /** Free files that are kept for the next segments. */
@@ -15,6 +33,7 @@ const SPARES = 2;
  */
 export class SegmentFiles {
   readonly #folder: string;
+  readonly #on: LogFolder;
   /** Of all but those for a record that needs more. */
   readonly segmentBytes: number;
   readonly #bySequence = new Map<number, SegmentFile>();
@@ -22,8 +41,9 @@ export class SegmentFiles {
   #lastSlot = 0;
   #making: Promise<void> | null = null;
 
-  constructor(folder: string, segmentBytes: number) {
+  constructor(folder: string, segmentBytes: number, on: LogFolder = disk) {
     this.#folder = folder;
+    this.#on = on;
     this.segmentBytes = segmentBytes;
   }
 
@@ -36,6 +56,11 @@ export class SegmentFiles {
     this.#lastSlot = Math.max(this.#lastSlot, slot);
     if (sequence === null) this.#spares.push(file);
     else this.#bySequence.set(sequence, file);
+  }
+
+  /** A file that is not to be touched. */
+  leave(slot: number): void {
+    this.#lastSlot = Math.max(this.#lastSlot, slot);
   }
 
   fileOf(sequence: number): SegmentFile | undefined {
@@ -58,23 +83,28 @@ export class SegmentFiles {
     for (const sequence of new Set(sequences)) {
       const file = this.#bySequence.get(sequence);
       if (file === undefined) continue;
-      const handle = await open(file.path, 'r+');
+      const handle = await this.#on.open(file.path, 'r+');
       this.#bySequence.set(sequence, { ...file, handle });
       await file.handle.close().catch(() => {});
     }
   }
 
-  /** Nothing in the segment is wanted any more. */
+  /**
+   * Nothing in the segment is wanted any more. Its header goes, on disk, before a later segment may: else it would be read
+   * again without the acknowledgements that came after it.
+   */
   async release(sequence: number): Promise<void> {
     const file = this.#bySequence.get(sequence);
     if (file === undefined) return;
+    await file.handle.write(ZEROES, 0, FIRST_RECORD, 0);
+    await file.handle.datasync();
     this.#bySequence.delete(sequence);
     if (file.bytes === this.segmentBytes && this.#spares.length < SPARES) {
       this.#spares.push(file);
       return;
     }
     await file.handle.close();
-    await unlink(file.path);
+    await this.#on.unlink(file.path);
   }
 
   /** Makes a spare if there is none, beside other work. */
@@ -105,17 +135,17 @@ export class SegmentFiles {
   async #make(bytes: number): Promise<SegmentFile> {
     this.#lastSlot += 1;
     const path = join(this.#folder, slotName(this.#lastSlot));
-    const handle = await open(path, 'wx+', 0o600);
+    const handle = await this.#on.open(path, 'wx+');
     try {
       for (let at = 0; at < bytes; at += ZEROES.length) {
         await handle.write(ZEROES, 0, Math.min(ZEROES.length, bytes - at), at);
       }
       await handle.sync();
-      await syncFolder(this.#folder);
+      await this.#on.sync(this.#folder);
       return { path, handle, bytes };
     } catch (error) {
       await handle.close();
-      await unlink(path).catch(() => {});
+      await this.#on.unlink(path).catch(() => {});
       throw error;
     }
   }
@@ -128,7 +158,7 @@ export function slotName(slot: number): string {
 /** Makes the names in a folder durable. Windows has no such call and needs none. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
+  const handle = await fs.open(folder, 'r');
   try {
     await handle.sync();
   } finally {
