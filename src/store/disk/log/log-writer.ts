@@ -123,7 +123,7 @@ export class LogWriter {
   /** Resolves when everything is written that was committed. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.commit();
+    void this.commit();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#wake?.();
