@@ -104,10 +104,17 @@ function storeOf(
     if (timer !== null || following !== null || closed) return;
     timer = setTimeout(() => {
       timer = null;
-      following = follow().finally(() => {
-        following = null;
-      });
+      void catchUp();
     }, tableMs);
+  }
+
+  /** Resolves when the table has all that was changed until now. */
+  async function catchUp(): Promise<void> {
+    while (following !== null) await following;
+    following = follow().finally(() => {
+      following = null;
+    });
+    await following;
   }
 
   async function follow(): Promise<void> {
@@ -176,9 +183,7 @@ function storeOf(
     put: (name, key, value) => change(name, key, value),
     remove: (name, key) => change(name, key, null),
     async *entries(name: TableName) {
-      await following;
-      await log.commit();
-      await table.apply(pending);
+      await catchUp();
       yield* table.entries(name, (damaged) => logger.error(damaged, 'a value in the store is damaged'));
     },
     commit() {
@@ -188,9 +193,8 @@ function storeOf(
     async close() {
       closed = true;
       if (timer !== null) clearTimeout(timer);
-      await following;
+      await catchUp();
       await log.writer.close();
-      await table.apply(pending);
       await table.close();
       await log.files.close();
     },
