@@ -1,4 +1,4 @@
-import type { Frame, Packet, Properties, PublishView, Version } from '../codec/index.ts';
+import type { Frame, Packet, Properties, PublishView } from '../codec/index.ts';
 import {
   decodePacket,
   EMPTY_PROPERTIES,
@@ -15,29 +15,14 @@ import {
 } from '../codec/index.ts';
 import type { SessionSink } from '../session/index.ts';
 import type { QueueEntry } from '../store/index.ts';
-import type { TopicEntry } from '../topics/index.ts';
 import { isAnsweredByConnack, limitBeforeConnack, packetBeforeConnack } from './before-connack.ts';
 import type { Client } from './client.ts';
-import type { BrokerCore } from './core.ts';
-import type { EnhancedAuth } from './enhanced-auth.ts';
+import { ConnectionFields } from './connection-fields.ts';
 import { tellHint } from './hints.ts';
-import type { Viewer } from './hooks.ts';
-import type { OutgoingAliases } from './outgoing-aliases.ts';
-import { Output } from './output.ts';
 import { keepUnread, type PacketHandler, readKept, readPackets } from './packet-reader.ts';
 import { ackWithReason, encodeFor, inWords } from './problem-information.ts';
 import { checkReceived } from './receive-maximum.ts';
-import type { Receivers } from './receivers.ts';
 import { readShortLength } from './short-length.ts';
-import type { Counters } from './stats.ts';
-import type { Tail } from './tail.ts';
-import type { Wire } from './wire.ts';
-
-/**
- * Where a connection stands: `authenticating` keeps what comes until the sign-in is decided, `exchanging` takes the AUTH
- * packets of enhanced authentication. Moved on only by the methods of Connection.
- */
-export type ConnectionState = 'new' | 'authenticating' | 'exchanging' | 'open' | 'closed';
 
 // One thread, and no packet is read within the reading of another: these are made once.
 const publish = newPublishView();
@@ -47,85 +32,9 @@ const ack = newAckView();
  * One network connection: cuts what comes into packets, gives them to the session's two doors, and holds what is to be
  * sent until the turn's end.
  */
-export class Connection implements SessionSink<QueueEntry>, PacketHandler {
-  // What each message needs comes first: V8 keeps the fields in this order, and a thousand connections that take turns
-  // find each line of it in memory anew.
-  state: ConnectionState = 'new';
-  version: Version = 4;
-  client: Client | null = null;
-  readonly #core: BrokerCore;
-  /** What it counts in: its world's, once it has one. */
-  counters: Counters;
-  tail: Tail | null = null;
-  bytesIn = 0;
-  /** When a packet came last, a whole one or a good part of a large one. Monotonic, in whole milliseconds. */
-  lastPacketMs: number;
-  /** The topic of the last PUBLISH: most devices publish to one. */
-  lastTopic: TopicEntry<Receivers> | null = null;
-  /** In the list of those to flush at the end of the turn. */
-  dirty = false;
-  readonly output = new Output();
-  readonly wire: Wire;
-  /** It took no byte for too long: nobody waits for it any more. */
-  stalled = false;
-  /** Towards a client that allows them; null: none. */
-  outgoingAliases: OutgoingAliases | null = null;
-  /** It does not take the answers to what it sends: it is not read until it has. */
-  unread = false;
-  /** Those who publish to it and are not read until it has caught up. */
-  waiting = NOBODY;
-  /** Largest packet that the client takes. */
-  maxPacketBytes = Number.POSITIVE_INFINITY;
-  /** Acknowledgements that wait for a commit. */
-  heldAcks = 0;
-  /** Largest packet that is taken from it. */
-  readonly maxReceivedBytes: number;
-  /** Answers of the topic rules for topics that it published to lately. */
-  mayPublish: Map<string, boolean> | null = null;
-  /** Inbound topic aliases (MQTT 5.0, 3.3.2.3.4), index = alias. */
-  aliases: (TopicEntry<Receivers> | undefined)[] | null = null;
-
-  /** Monotonic. */
-  readonly openedAtMs: number;
-  /** Its client is a bridge to another broker: nothing goes back to it, and RETAIN goes on as it came. */
-  bridge = false;
-  /** A PINGREQ came. */
-  pinged = false;
-  /** 0: no time-out. */
-  keepAliveMs = 0;
-  /** QoS 2 messages that the client may have between PUBLISH and PUBREL. */
-  maxReceived = 0;
-  /** Its CONNECT asked for a session that outlives it: DISCONNECT may set another expiry [MQTT-3.14.2-2]. */
-  askedToStay = false;
-  /** It wants to be told in words what went wrong (Request Problem Information). */
-  wantsProblems = true;
-  /** Of a client that gave an authentication method; null for all others. */
-  auth: EnhancedAuth | null = null;
-  /** As a reader of computed topics, once it is one. */
-  viewer: Viewer | null = null;
-
+export class Connection extends ConnectionFields implements SessionSink<QueueEntry>, PacketHandler {
   /** Reasons why its peer is not read now: receivers that are behind, a full recorder, a sign-in under way. */
   #holds = 0;
-  /** How often, lately, and when last (monotonic). */
-  stalls = 0;
-  stalledAtMs = 0;
-  /** Things that were refused to it. */
-  refusals = 0;
-  /** Monotonic time of the last progress of its output while it is behind. */
-  behindSinceMs = 0;
-  /** The length of its CONNECT was not as the standard wants it. */
-  shortConnect = false;
-  /** A CONNECT came, whole: its sender understands a CONNACK. */
-  sawConnect = false;
-
-  constructor(core: BrokerCore, wire: Wire) {
-    this.#core = core;
-    this.wire = wire;
-    this.maxReceivedBytes = wire.limits?.maxPacketBytes ?? core.limits.maxPacketBytes;
-    this.counters = core.counters;
-    this.openedAtMs = core.clock.monotonicMs();
-    this.lastPacketMs = Math.trunc(this.openedAtMs);
-  }
 
   /** For log lines. */
   get name(): string {
@@ -134,7 +43,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   /** More waits for it than it should. */
   get congested(): boolean {
-    return this.output.bytes > this.#core.limits.maxOutputBytes;
+    return this.output.bytes > this.core.limits.maxOutputBytes;
   }
 
   // --- bytes in
@@ -149,13 +58,13 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     if (this.state === 'authenticating') {
       // Pipelined before CONNACK: kept, bounded, for after it.
       const kept = this.tail?.length ?? 0;
-      if (kept + length <= this.#core.limits.maxConnectBytes) keepUnread(this, chunk, length);
+      if (kept + length <= this.core.limits.maxConnectBytes) keepUnread(this, chunk, length);
       else this.#fail(Reason.packetTooLarge, 'sent too much before it was signed in');
       return;
     }
     try {
       // Bytes alone keep nothing alive [MQTT-3.1.2-22].
-      if (readPackets(this, chunk, length)) this.lastPacketMs = Math.trunc(this.#core.arrivedMs);
+      if (readPackets(this, chunk, length)) this.lastPacketMs = Math.trunc(this.core.arrivedMs);
       // Without an answer to it nothing more waits than did before.
       if (this.dirty) this.#checkUnread();
     } catch (error) {
@@ -167,7 +76,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   resumeReading(): void {
     if (this.state !== 'open') return;
     this.#arrived();
-    this.lastPacketMs = Math.trunc(this.#core.arrivedMs);
+    this.lastPacketMs = Math.trunc(this.core.arrivedMs);
     try {
       readKept(this);
     } catch (error) {
@@ -177,7 +86,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   /** What is read now came now. */
   #arrived(): void {
-    const core = this.#core;
+    const core = this.core;
     core.arrivedMs = core.clock.monotonicMs();
     core.arrivedUs = core.clock.wallMicros(core.arrivedMs);
   }
@@ -189,14 +98,14 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       return;
     }
     const stack = error instanceof Error ? error.stack : String(error);
-    this.#core.logger.error({ client: this.name, stack }, 'a fault of Sonde: please report it');
+    this.core.logger.error({ client: this.name, stack }, 'a fault of Sonde: please report it');
     this.abort('a fault of Sonde');
   }
 
   // --- the reader's packets
 
   checkHeader(firstByte: number, size: number): void {
-    const limit = this.state === 'open' ? this.maxReceivedBytes : limitBeforeConnack(this.#core, this, firstByte, size);
+    const limit = this.state === 'open' ? this.maxReceivedBytes : limitBeforeConnack(this.core, this, firstByte, size);
     if (size > limit) {
       throw new ProtocolFault(
         Reason.packetTooLarge,
@@ -212,7 +121,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     if (!isConnect && !isSubscribe) return -1;
     const found = readShortLength(buffer, at, limit, frame);
     if (isConnect) this.shortConnect = found === 1;
-    else if (found === 1) tellHint(this.#core, this, 'shortSubscribe');
+    else if (found === 1) tellHint(this.core, this, 'shortSubscribe');
     return found;
   }
 
@@ -223,15 +132,15 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
 
   packet(buffer: Buffer, at: number, firstByte: number, bodyStart: number, bodyEnd: number): void {
     if (this.state !== 'open') {
-      packetBeforeConnack(this.#core, this, buffer, firstByte, bodyStart, bodyEnd);
+      packetBeforeConnack(this.core, this, buffer, firstByte, bodyStart, bodyEnd);
       return;
     }
     const client = this.client as Client;
     const type = firstByte >> 4;
     if (type === PacketType.PUBLISH) {
       readPublish(buffer, firstByte, bodyStart, bodyEnd, this.version, publish);
-      this.#core.frameStart = at;
-      if (publish.qos === 0) this.#core.route(this, client, buffer, publish);
+      this.core.frameStart = at;
+      if (publish.qos === 0) this.core.route(this, client, buffer, publish);
       else client.session.publish(buffer, publish, this);
     } else if (type >= PacketType.PUBACK && type <= PacketType.PUBCOMP) {
       this.counters.otherPacketsIn += 1;
@@ -245,32 +154,32 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
       this.counters.otherPacketsIn += 1;
       const packet = decodePacket(buffer, firstByte, bodyStart, bodyEnd, this.version);
       if (type === PacketType.PINGREQ) this.pinged = true;
-      this.#core.perform(this, client, client.session.receive(packet));
+      this.core.perform(this, client, client.session.receive(packet));
     }
   }
 
   // --- the session's sink
 
   route(bytes: Buffer, view: PublishView): number {
-    if (view.qos === 2) checkReceived(this.#core, this);
-    return this.#core.route(this, this.client as Client, bytes, view);
+    if (view.qos === 2) checkReceived(this.core, this);
+    return this.core.route(this, this.client as Client, bytes, view);
   }
 
   repeated(bytes: Buffer, view: PublishView): void {
-    this.#core.repeated(this, this.client as Client, bytes, view);
+    this.core.repeated(this, this.client as Client, bytes, view);
   }
 
   acknowledge(packetType: number, packetId: number, reason: number): void {
-    if (packetId === 0) tellHint(this.#core, this, 'identifierZero'); // against [MQTT3-2.3.1-1], only before 5.0
-    this.#core.turn.acknowledge(this, packetType, packetId, reason, this.#core.arrivedMs);
+    if (packetId === 0) tellHint(this.core, this, 'identifierZero'); // against [MQTT3-2.3.1-1], only before 5.0
+    this.core.turn.acknowledge(this, packetType, packetId, reason, this.core.arrivedMs);
   }
 
   delivered(entry: QueueEntry | null): void {
-    this.#core.delivered(this.client as Client, entry);
+    this.core.delivered(this.client as Client, entry);
   }
 
   windowOpened(): void {
-    this.#core.windowOpened(this.client as Client);
+    this.core.windowOpened(this.client as Client);
   }
 
   fault(reason: number, text: string): void {
@@ -300,7 +209,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   sendEncoded(bytes: Buffer): void {
     const at = this.output.reserve(bytes.length);
     bytes.copy(this.output.buffer, at);
-    this.#core.turn.touch(this);
+    this.core.turn.touch(this);
   }
 
   /** Encodes a PUBACK, PUBREC, PUBREL or PUBCOMP for the end of the turn. */
@@ -313,7 +222,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     this.counters.otherPacketsOut += 1;
     const at = this.output.reserve(4);
     writeAck(this.output.buffer, at, packetType, packetId);
-    this.#core.turn.touch(this);
+    this.core.turn.touch(this);
   }
 
   /** Called by the turn: one write. */
@@ -321,7 +230,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     if (this.state === 'closed') return;
     if (this.#flushOutput() === 0) return;
     this.#checkRead();
-    this.#core.progressed(this);
+    this.core.progressed(this);
   }
 
   /** Returns the bytes that the wire took at once. */
@@ -345,7 +254,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     this.output.written();
     this.#countSent(before - this.output.bytes);
     this.#checkRead();
-    this.#core.progressed(this);
+    this.core.progressed(this);
     if (this.output.bytes > 0) this.flush();
   }
 
@@ -367,13 +276,13 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
    */
   #checkUnread(): void {
     if (this.unread || this.state === 'closed') return;
-    if (this.output.bytes <= this.#core.limits.maxOutputBytes * 2) return;
+    if (this.output.bytes <= this.core.limits.maxOutputBytes * 2) return;
     this.unread = true;
     this.hold();
   }
 
   #checkRead(): void {
-    if (!this.unread || this.output.bytes > this.#core.limits.maxOutputBytes) return;
+    if (!this.unread || this.output.bytes > this.core.limits.maxOutputBytes) return;
     this.unread = false;
     this.unhold();
   }
@@ -382,7 +291,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     this.#holds -= 1;
     if (this.#holds > 0 || this.state === 'closed') return;
     // It may have sent what we did not read: its keep-alive begins anew.
-    this.lastPacketMs = Math.trunc(this.#core.clock.monotonicMs());
+    this.lastPacketMs = Math.trunc(this.core.clock.monotonicMs());
     this.wire.resume();
   }
 
@@ -391,7 +300,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   /** Refuses a CONNECT: CONNACK with the reason, then the end. `why` is for the log, `told` for the peer. */
   refuse(reason: number, why: string, told: Properties = EMPTY_PROPERTIES): void {
     if (this.state === 'closed') return;
-    this.#core.refused(this, reason, why);
+    this.core.refused(this, reason, why);
     this.send({ type: 'connack', sessionPresent: false, reason, properties: told });
     this.#end();
   }
@@ -399,7 +308,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   /** Ends the connection on our own account, with a DISCONNECT where the version has one; before 5.0 by closing it. */
   disconnect(reason: number, why: string, more: Properties = EMPTY_PROPERTIES): void {
     if (this.state === 'closed') return;
-    this.#core.logger.info({ client: this.name, reason: reasonText(reason) }, `disconnected: ${why}`);
+    this.core.logger.info({ client: this.name, reason: reasonText(reason) }, `disconnected: ${why}`);
     this.#sendDisconnect(reason, { ...inWords(why), ...more });
     this.#end();
   }
@@ -407,7 +316,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   /** Ends the connection at once, without a word. */
   abort(why: string): void {
     if (this.state === 'closed') return;
-    this.#core.logger.warn({ client: this.name }, `connection cut: ${why}`);
+    this.core.logger.warn({ client: this.name }, `connection cut: ${why}`);
     this.#close();
     this.wire.destroy();
   }
@@ -425,7 +334,7 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
   /** The peer broke the protocol. One log line, the right packet, and the connection is over. */
   #fail(reason: number, text: string): void {
     if (this.state === 'closed') return;
-    this.#core.protocolFault(this, reason, text);
+    this.core.protocolFault(this, reason, text);
     if (this.state === 'open') this.#sendDisconnect(reason, inWords(text));
     else if (isAnsweredByConnack(this, reason)) {
       this.send({ type: 'connack', sessionPresent: false, reason, properties: inWords(text) });
@@ -450,12 +359,10 @@ export class Connection implements SessionSink<QueueEntry>, PacketHandler {
     this.auth = null;
     this.tail = null;
     this.output.discard();
-    this.#core.closed(this);
+    this.core.closed(this);
   }
 }
 
-/** Of all connections that nobody waits for, so that looking costs no memory of each. Never written to. */
-export const NOBODY: Set<Connection> = new Set();
 const CONNECT_BYTE = 0x10;
 const SUBSCRIBE_BYTE = 0x82;
 /** Packet identifier, reason and property length of an acknowledgement without properties. */

@@ -1,4 +1,5 @@
-import { type Connection, NOBODY } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { NOBODY } from './connection-fields.ts';
 import type { BrokerCore } from './core.ts';
 import type { World } from './world.ts';
 
