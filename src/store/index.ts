@@ -1,3 +1,5 @@
+export { type DiskStore, openDiskStore } from './disk/disk-store.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
-export type { Position, QueueEntry, QueueId, QueueTarget, Store, StoredMessage, TableName } from './port.ts';
+export { decodeMessage, type ExpiryClock, encodeMessage, expiryClock } from './message-bytes.ts';
+export type { InFlight, Position, QueueEntry, QueueId, QueueTarget, Store, StoredMessage, TableName } from './port.ts';
 export { storedBytes } from './stored-bytes.ts';

@@ -45,7 +45,19 @@ export type QueueEntry = {
   readonly target: QueueTarget;
 };
 
-export type TableName = 'session' | 'subscription' | 'retained';
+/**
+ * An entry is on its way to a client: sent, or about to be, and not yet acknowledged. `holder` is the queue of that client's
+ * session; for the entry of a shared subscription it is not the queue that the entry is in.
+ */
+export type InFlight = {
+  readonly number: number;
+  readonly holder: QueueId;
+  readonly packetId: number;
+  readonly qos: 1 | 2;
+};
+
+/** `exchange`: packet identifiers of QoS 2 whose message is not in a queue (any more). */
+export type TableName = 'session' | 'subscription' | 'retained' | 'exchange';
 
 export type Store = {
   /** Differs after each creation or restore of the store. */
@@ -62,6 +74,10 @@ export type Store = {
   readonly ack: (queue: QueueId, number: number) => void;
   /** Takes all entries up to and with `number` off a queue. */
   readonly ackThrough: (queue: QueueId, number: number) => void;
+  /** Notes that an entry is in flight, until it is taken off (joins the open batch). An unknown number is ignored. */
+  readonly sent: (queue: QueueId, entry: InFlight) => void;
+  /** The entries of a queue that are in flight, oldest first. */
+  readonly inFlight: (queue: QueueId) => readonly InFlight[];
   /**
    * Entries after `after` that are not acknowledged, in order, at most `limit` and `maxBytes` of `storedBytes` (but one at
    * least). Sees all that was appended, committed or not.

@@ -70,6 +70,31 @@ export function storeContract(name: string, open: () => Promise<Store> | Store):
       expect(await payloads(queue, numbers[2998])).toEqual(['2999', 'new']);
     });
 
+    it('remembers what is in flight until it is taken off', async () => {
+      const queue = store.openQueue('a');
+      const holder = store.openQueue('b');
+      const [one, two, three] = ['1', '2', '3'].map((text) => store.append(message(text), [target(queue)])) as [
+        number,
+        number,
+        number,
+      ];
+      store.sent(queue, { number: three, holder, packetId: 65_535, qos: 2 });
+      store.sent(queue, { number: one, holder: queue, packetId: 1, qos: 1 });
+      store.sent(queue, { number: two, holder: queue, packetId: 2, qos: 1 });
+      store.sent(queue, { number: two, holder, packetId: 3, qos: 2 });
+      store.sent(queue, { number: 999_999, holder, packetId: 4, qos: 1 });
+      await store.commit();
+      expect(store.inFlight(queue)).toEqual([
+        { number: one, holder: queue, packetId: 1, qos: 1 },
+        { number: two, holder, packetId: 3, qos: 2 },
+        { number: three, holder, packetId: 65_535, qos: 2 },
+      ]);
+      store.ack(queue, two);
+      store.ackThrough(queue, one);
+      expect(store.inFlight(queue)).toEqual([{ number: three, holder, packetId: 65_535, qos: 2 }]);
+      expect(store.inFlight(holder)).toEqual([]);
+    });
+
     it('reads in pages by count and by bytes, one entry at least', async () => {
       const queue = store.openQueue('a');
       for (const text of ['aaaa', 'bbbb', 'cccc']) store.append(message(text), [target(queue)]);

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, messageOf } from '../../base/index.ts';
+import { expiryClock } from '../message-bytes.ts';
 import type { QueueId, Store, TableName } from '../port.ts';
 import { openFormat } from './format.ts';
 import { cleanSegment, freeSegments, segmentToClean } from './log/cleaner.ts';
 import { DiskLog, TABLES } from './log/disk-log.ts';
 import { LogWriter } from './log/log-writer.ts';
-import type { ExpiryClock } from './log/message-record.ts';
 import { type Damage, readLog } from './log/open-log.ts';
 import { QueueIndex } from './log/queue-index.ts';
 import { type StoredTable, Table } from './table/table.ts';
@@ -175,6 +175,8 @@ function storeOf(
       log.ackThrough(queue, number);
       later();
     },
+    sent: (queue, entry) => log.sent(queue, entry),
+    inFlight: (queue) => log.queues.get(queue)?.inFlight.list() ?? [],
     read: (queue, after, limit, maxBytes) => log.read(queue, after, limit, maxBytes),
     depth(queue) {
       const found = log.queues.get(queue);
@@ -203,11 +205,4 @@ function storeOf(
 
 function noChanges(): Map<StoredTable, Map<string, Uint8Array | null>> {
   return new Map(TABLES.map((table) => [table, new Map()]));
-}
-
-function expiryClock(clock: Clock): ExpiryClock {
-  return {
-    toWallUs: (expiresAtMs) => clock.wallMicros() + (expiresAtMs - clock.monotonicMs()) * 1000,
-    toMonotonicMs: (wallUs) => clock.monotonicMs() + (wallUs - clock.wallMicros()) / 1000,
-  };
 }

@@ -25,6 +25,7 @@ type Step =
   | { readonly do: 'append'; readonly queues: readonly number[]; readonly bytes: number }
   | { readonly do: 'ack'; readonly queue: number; readonly nth: number }
   | { readonly do: 'ackThrough'; readonly queue: number; readonly nth: number }
+  | { readonly do: 'send'; readonly queue: number; readonly nth: number }
   | { readonly do: 'drop'; readonly queue: number }
   | { readonly do: 'put'; readonly key: string; readonly value: string | null };
 
@@ -39,6 +40,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('ack' as const), queue, nth: fc.nat({ max: 20 }) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const), queue, nth: fc.nat({ max: 20 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('ackThrough' as const), queue, nth: fc.nat({ max: 20 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('drop' as const), queue }) },
   {
@@ -70,7 +72,9 @@ async function perform(store: Store, steps: readonly Step[]): Promise<void> {
     } else {
       const id = store.openQueue(`q${each.queue}`);
       const [entry] = (await store.read(id, 0, each.nth + 1, 1e9)).slice(-1);
-      if (entry && each.do === 'ack') store.ack(id, entry.number);
+      if (entry && each.do === 'send')
+        store.sent(id, { number: entry.number, holder: store.openQueue('holder'), packetId: each.nth + 1, qos: 2 });
+      else if (entry && each.do === 'ack') store.ack(id, entry.number);
       else if (entry) store.ackThrough(id, entry.number);
     }
   }
@@ -92,14 +96,17 @@ function messageOf(bytes: number): StoredMessage {
 async function stateOf(store: Store): Promise<unknown> {
   const queues = [];
   for (let n = 0; n < 4; n++) {
-    const entries = await store.read(store.openQueue(`q${n}`), 0, 1e6, 1e12);
+    const queue = store.openQueue(`q${n}`);
+    const entries = await store.read(queue, 0, 1e6, 1e12);
+    const sent = new Map(store.inFlight(queue).map(({ number, packetId, qos }) => [number, [packetId, qos]]));
     queues.push(
-      entries.map(({ message, target }) => ({
+      entries.map(({ message, target, number }) => ({
         ...message,
         payload: Buffer.from(message.payload).toString('hex'),
         properties: message.properties && Buffer.from(message.properties).toString(),
         identifiers: target.subscriptionIdentifiers,
         as: target.retainAsPublished,
+        sent: sent.get(number),
       })),
     );
   }

@@ -1,3 +1,4 @@
+import { InFlightEntries } from '../in-flight.ts';
 import type { QueueEntry, QueueTarget, StoredMessage } from '../port.ts';
 import { storedBytes } from '../stored-bytes.ts';
 
@@ -12,6 +13,7 @@ export class MemoryQueue {
   #messages: (StoredMessage | null)[] = [];
   #targets: QueueTarget[] = [];
   #head = 0;
+  readonly inFlight = new InFlightEntries();
   entries = 0;
   bytes = 0;
 
@@ -35,6 +37,12 @@ export class MemoryQueue {
     this.#advance();
   }
 
+  /** Whether the entry is there. */
+  has(number: number): boolean {
+    const at = this.#firstAfter(number - 1);
+    return this.#numbers[at] === number && this.#messages[at] !== null;
+  }
+
   read(after: number, limit: number, maxBytes: number): QueueEntry[] {
     const page: QueueEntry[] = [];
     let bytes = 0;
@@ -52,6 +60,7 @@ export class MemoryQueue {
     const message = this.#messages[at];
     if (!message) return;
     this.#messages[at] = null;
+    this.inFlight.delete(this.#numbers[at] as number);
     this.entries -= 1;
     this.bytes -= storedBytes(message);
   }

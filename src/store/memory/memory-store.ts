@@ -15,6 +15,7 @@ export function createMemoryStore(): Store {
     session: new Map(),
     subscription: new Map(),
     retained: new Map(),
+    exchange: new Map(),
   };
   let lastNumber = 0;
 
@@ -42,6 +43,11 @@ export function createMemoryStore(): Store {
     },
     ack: (queue, number) => queues.get(queue)?.ack(number),
     ackThrough: (queue, number) => queues.get(queue)?.ackThrough(number),
+    sent(queue, { number, holder, packetId, qos }) {
+      const found = queues.get(queue);
+      if (found?.has(number)) found.inFlight.set(number, holder, packetId, qos);
+    },
+    inFlight: (queue) => queues.get(queue)?.inFlight.list() ?? [],
     read: async (queue, after, limit, maxBytes) => queues.get(queue)?.read(after, limit, maxBytes) ?? [],
     depth: (queue) => {
       const found = queues.get(queue);

@@ -1,7 +1,7 @@
+import { decodeMessage } from '../../message-bytes.ts';
 import { readNumber, sequenceSeed } from './batch.ts';
 import type { DiskLog } from './disk-log.ts';
 import { FIRST_RECORD, RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
-import { readMessage } from './message-record.ts';
 import { goodBody } from './segment-reader.ts';
 
 /** Fewer segments are never worth the work. */
@@ -47,7 +47,7 @@ export async function cleanSegment(log: DiskLog, sequence: number, turn: () => P
     if (kind === RecordKind.segmentEnd) return;
     if (kind === RecordKind.message) {
       const body = at + RECORD_HEADER;
-      log.copyForward(sequence, readNumber(bytes, at + 9), bytes, body, () => readMessage(bytes, body, log.clock));
+      log.copyForward(sequence, readNumber(bytes, at + 9), bytes, body, () => decodeMessage(bytes, body, log.clock));
     }
     at += recordBytes(bodyBytes);
     if (at < pause) continue;

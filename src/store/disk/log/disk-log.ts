@@ -1,9 +1,10 @@
-import type { QueueEntry, QueueId, QueueTarget, StoredMessage, TableName } from '../../port.ts';
+import type { ExpiryClock } from '../../message-bytes.ts';
+import type { InFlight, QueueEntry, QueueId, QueueTarget, StoredMessage, TableName } from '../../port.ts';
 import { storedBytes } from '../../stored-bytes.ts';
 import { readEntries } from './entry-reader.ts';
-import { RecordKind } from './layout.ts';
+import { CHANGE_HEAD, RecordKind } from './layout.ts';
 import type { LogWriter } from './log-writer.ts';
-import { type ExpiryClock, messageBodyBytes, readTargets, writeMessage } from './message-record.ts';
+import { messageBodyBytes, readTargets, writeMessage } from './message-record.ts';
 import type { QueueIndex } from './queue-index.ts';
 import type { SegmentFiles } from './segment-files.ts';
 import type { Segments } from './segments.ts';
@@ -11,6 +12,9 @@ import type { Segments } from './segments.ts';
 /** Acks of one batch go in records of so many. */
 const ACKS_A_RECORD = 1000;
 const ACK_BYTES = 12;
+const SENT_BYTES = 20;
+/** Of one entry in `#sent`. */
+const SENT_FIELDS = 5;
 
 export type DiskLogParts = {
   readonly files: SegmentFiles;
@@ -32,6 +36,9 @@ export class DiskLog {
   #lastNumber: number;
   /** Acks that the open batch has not yet in a record: queue and number in turn. */
   #acks: number[] = [];
+
+  /** Entries in flight that the open batch has not yet in a record: queue, number, holder, packet identifier and QoS in turn. */
+  #sent: number[] = [];
 
   constructor(parts: DiskLogParts) {
     this.files = parts.files;
@@ -55,7 +62,7 @@ export class DiskLog {
   #append(number: number, message: StoredMessage, targets: readonly QueueTarget[], bytes: number): void {
     const known = targets.filter(({ queue }) => this.queues.has(queue));
     if (known.length === 0) return;
-    const batch = this.writer.room(messageBodyBytes(message, Buffer.byteLength(message.topic), known));
+    const batch = this.writer.room(messageBodyBytes(message, known));
     const offset = writeMessage(batch, number, message, known, this.clock);
     for (const { queue } of known) this.queues.get(queue)?.append(number, batch.sequence, offset, bytes);
     this.segments.wanted(batch.sequence, known.length);
@@ -67,6 +74,18 @@ export class DiskLog {
     this.segments.done(sequence);
     this.#acks.push(queue, number);
     if (this.#acks.length >= ACKS_A_RECORD * 2) this.#writeAcks();
+  }
+
+  sent(queue: QueueId, { number, holder, packetId, qos }: InFlight): void {
+    const index = this.queues.get(queue);
+    if (!index?.has(number)) return;
+    index.inFlight.set(number, holder, packetId, qos);
+    this.#noteSent(queue, number, holder, packetId, qos);
+  }
+
+  #noteSent(queue: QueueId, number: number, holder: QueueId, packetId: number, qos: number): void {
+    this.#sent.push(queue, number, holder, packetId, qos);
+    if (this.#sent.length >= ACKS_A_RECORD * SENT_FIELDS) this.#writeSent();
   }
 
   ackThrough(queue: QueueId, number: number): void {
@@ -89,13 +108,13 @@ export class DiskLog {
   /** A change of the table. `value` null: removed. */
   change(table: number, key: string, value: Uint8Array | null): void {
     const keyBytes = Buffer.byteLength(key);
-    const size = 3 + keyBytes + (value?.length ?? 0);
+    const size = CHANGE_HEAD + keyBytes + (value?.length ?? 0);
     const batch = this.writer.room(size);
     const at = batch.open(value === null ? RecordKind.remove : RecordKind.put, 0, size);
-    batch.bytes[at] = table;
-    batch.bytes.writeUInt16LE(keyBytes, at + 1);
-    batch.bytes.write(key, at + 3);
-    if (value !== null) batch.bytes.set(value, at + 3 + keyBytes);
+    batch.bytes.writeUInt32LE(table, at);
+    batch.bytes.writeUInt32LE(keyBytes, at + 4);
+    batch.bytes.write(key, at + CHANGE_HEAD);
+    if (value !== null) batch.bytes.set(value, at + CHANGE_HEAD + keyBytes);
     batch.close(at, size);
   }
 
@@ -123,16 +142,40 @@ export class DiskLog {
     const wanted = readTargets(bytes, at).filter(({ queue }) => this.queues.get(queue)?.isAt(number, sequence));
     if (wanted.length === 0) return;
     const copied = message();
-    const batch = this.writer.room(messageBodyBytes(copied, Buffer.byteLength(copied.topic), wanted));
+    const batch = this.writer.room(messageBodyBytes(copied, wanted));
     const offset = writeMessage(batch, number, copied, wanted, this.clock);
     for (const { queue } of wanted) {
-      this.queues.get(queue)?.move(number, batch.sequence, offset);
+      const index = this.queues.get(queue) as QueueIndex;
+      index.move(number, batch.sequence, offset);
       this.segments.done(sequence);
+      // That it is in flight stands behind it in the log, in a segment that may become free before the copy's.
+      const { holder, packetId, qos } = index.inFlight.get(number) ?? NOT_SENT;
+      if (packetId > 0) this.#noteSent(queue, number, holder, packetId, qos);
     }
     this.segments.wanted(batch.sequence, wanted.length);
   }
 
+  #writeSent(): void {
+    const sent = this.#sent;
+    if (sent.length === 0) return;
+    const count = sent.length / SENT_FIELDS;
+    const batch = this.writer.room(count * SENT_BYTES);
+    let at = batch.open(RecordKind.sent, count, count * SENT_BYTES);
+    const body = at;
+    for (let i = 0; i < sent.length; i += SENT_FIELDS) {
+      at = batch.bytes.writeUInt32LE(sent[i] as number, at);
+      at = batch.bytes.writeDoubleLE(sent[i + 1] as number, at);
+      at = batch.bytes.writeUInt32LE(sent[i + 2] as number, at);
+      at = batch.bytes.writeUInt16LE(sent[i + 3] as number, at);
+      at = batch.bytes.writeUInt16LE(sent[i + 4] as number, at);
+    }
+    batch.close(body, count * SENT_BYTES);
+    sent.length = 0;
+  }
+
+  /** Behind what was sent: who has acknowledged was sent to before. */
   #writeAcks(): void {
+    this.#writeSent();
     const acks = this.#acks;
     if (acks.length === 0) return;
     const size = (acks.length / 2) * ACK_BYTES;
@@ -148,5 +191,7 @@ export class DiskLog {
   }
 }
 
+const NOT_SENT: InFlight = { number: 0, holder: 0, packetId: 0, qos: 1 };
+
 /** Tables as they are numbered in the log. `queue`: name -> id. */
-export const TABLES: readonly (TableName | 'queue')[] = ['queue', 'session', 'subscription', 'retained'];
+export const TABLES: readonly (TableName | 'queue')[] = ['queue', 'session', 'subscription', 'retained', 'exchange'];

@@ -1,8 +1,9 @@
+import { decodeMessage } from '../../message-bytes.ts';
 import type { QueueEntry, QueueId } from '../../port.ts';
 import { sequenceSeed } from './batch.ts';
 import type { DiskLog } from './disk-log.ts';
 import { type Place, RECORD_HEADER, recordBytes } from './layout.ts';
-import { readMessage, readTarget } from './message-record.ts';
+import { readTarget } from './message-record.ts';
 import { goodBody } from './segment-reader.ts';
 
 type NumberedPlace = Place & { readonly number: number };
@@ -85,5 +86,5 @@ function entryAt(log: DiskLog, queue: QueueId, place: NumberedPlace, bytes: Buff
   const body = at + RECORD_HEADER;
   const target = readTarget(bytes, body, queue);
   if (target === null) throw new DamagedEntryError(`message ${place.number} is not of queue ${queue}`);
-  return { number: place.number, message: readMessage(bytes, body, log.clock), target };
+  return { number: place.number, message: decodeMessage(bytes, body, log.clock), target };
 }

@@ -5,8 +5,8 @@ export const VERSION = 1;
 export const FIRST_RECORD = 4096;
 export const SEGMENT_BYTES = 16 * 1024 * 1024;
 export const RECORD_HEADER = 16;
-/** Of a message's body before its topic. */
-export const MESSAGE_HEAD = 36;
+/** Of a change of the table before its key. */
+export const CHANGE_HEAD = 8;
 
 export const RecordKind = {
   message: 1,
@@ -16,6 +16,7 @@ export const RecordKind = {
   remove: 5,
   batchEnd: 6,
   segmentEnd: 7,
+  sent: 8,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 

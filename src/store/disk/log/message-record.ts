@@ -1,25 +1,16 @@
+import { type ExpiryClock, MESSAGE_HEAD, messageBytes, writeMessageBytes } from '../../message-bytes.ts';
 import type { QueueId, QueueTarget, StoredMessage } from '../../port.ts';
 import type { Batch } from './batch.ts';
-import { MESSAGE_HEAD, RecordKind } from './layout.ts';
+import { RecordKind } from './layout.ts';
 
-/** How what is monotonic in a process is kept beyond it: wall clock and back. */
-export type ExpiryClock = {
-  readonly toWallUs: (expiresAtMs: number) => number;
-  readonly toMonotonicMs: (wallUs: number) => number;
-};
-
-const RETAIN = 4;
-const HAS_PROPERTIES = 8;
-const EXPIRES = 16;
 const RETAIN_AS_PUBLISHED = 4;
 /** Of a target without identifiers. */
 const TARGET_BYTES = 8;
 const IDENTIFIER_BYTES = 4;
-const NOTHING = Buffer.alloc(0);
 
 /** Bytes of the body of a message's record. */
-export function messageBodyBytes(message: StoredMessage, topicBytes: number, targets: readonly QueueTarget[]): number {
-  let size = MESSAGE_HEAD + topicBytes + message.payload.length + (message.properties?.length ?? 0);
+export function messageBodyBytes(message: StoredMessage, targets: readonly QueueTarget[]): number {
+  let size = messageBytes(message);
   for (const { subscriptionIdentifiers } of targets)
     size += TARGET_BYTES + subscriptionIdentifiers.length * IDENTIFIER_BYTES;
   return size;
@@ -33,32 +24,10 @@ export function writeMessage(
   targets: readonly QueueTarget[],
   clock: ExpiryClock,
 ): number {
-  const topicBytes = Buffer.byteLength(message.topic);
-  const size = messageBodyBytes(message, topicBytes, targets);
+  const size = messageBodyBytes(message, targets);
   const start = batch.open(RecordKind.message, number, size);
-  const { bytes } = batch;
-  const { payload, expiresAtMs } = message;
-  const properties = message.properties ?? NOTHING;
-  bytes.writeUInt32LE(message.world, start);
-  bytes[start + 4] =
-    message.qos |
-    (message.retain ? RETAIN : 0) |
-    (message.properties === null ? 0 : HAS_PROPERTIES) |
-    (expiresAtMs === null ? 0 : EXPIRES);
-  bytes[start + 5] = 0;
-  bytes.writeUInt16LE(topicBytes, start + 6);
-  bytes.writeDoubleLE(message.arrivedUs, start + 8);
-  bytes.writeDoubleLE(expiresAtMs === null ? 0 : clock.toWallUs(expiresAtMs), start + 16);
-  bytes.writeUInt32LE(properties.length, start + 24);
-  bytes.writeUInt32LE(payload.length, start + 28);
-  bytes.writeUInt32LE(targets.length, start + 32);
-  let at = start + MESSAGE_HEAD;
-  at += bytes.write(message.topic, at);
-  bytes.set(properties, at);
-  at += properties.length;
-  bytes.set(payload, at);
-  at += payload.length;
-  for (const target of targets) at = writeTarget(bytes, at, target);
+  let at = writeMessageBytes(batch.bytes, start, message, targets.length, clock);
+  for (const target of targets) at = writeTarget(batch.bytes, at, target);
   return batch.close(start, size);
 }
 
@@ -71,26 +40,6 @@ function writeTarget(bytes: Buffer, start: number, target: QueueTarget): number 
   let at = start + TARGET_BYTES;
   for (const identifier of subscriptionIdentifiers) at = bytes.writeUInt32LE(identifier, at);
   return at;
-}
-
-/** The message in the record body that begins at bytes[start]; it owns its bytes. */
-export function readMessage(bytes: Buffer, start: number, clock: ExpiryClock): StoredMessage {
-  const flags = bytes[start + 4] as number;
-  const topicBytes = bytes.readUInt16LE(start + 6);
-  const propertyBytes = bytes.readUInt32LE(start + 24);
-  const payloadBytes = bytes.readUInt32LE(start + 28);
-  const propertiesAt = start + MESSAGE_HEAD + topicBytes;
-  const payloadAt = propertiesAt + propertyBytes;
-  return {
-    world: bytes.readUInt32LE(start),
-    topic: bytes.toString('utf8', start + MESSAGE_HEAD, propertiesAt),
-    payload: Buffer.from(bytes.subarray(payloadAt, payloadAt + payloadBytes)),
-    qos: (flags & 3) as 0 | 1 | 2,
-    retain: (flags & RETAIN) !== 0,
-    properties: (flags & HAS_PROPERTIES) === 0 ? null : Buffer.from(bytes.subarray(propertiesAt, payloadAt)),
-    arrivedUs: bytes.readDoubleLE(start + 8),
-    expiresAtMs: (flags & EXPIRES) === 0 ? null : clock.toMonotonicMs(bytes.readDoubleLE(start + 16)),
-  };
 }
 
 /** What a queue counts for a message, without making it: see `storedBytes`. */

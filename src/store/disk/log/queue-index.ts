@@ -1,3 +1,4 @@
+import { InFlightEntries } from '../../in-flight.ts';
 import type { Place } from './layout.ts';
 
 const FIRST = 8;
@@ -15,6 +16,7 @@ export class QueueIndex {
   #head = 0;
   #end = 0;
   #sorted = true;
+  readonly inFlight = new InFlightEntries();
   entries = 0;
   bytes = 0;
 
@@ -59,6 +61,10 @@ export class QueueIndex {
     return before;
   }
 
+  has(number: number): boolean {
+    return this.#find(number) >= 0;
+  }
+
   /** Whether the entry is there, in this segment. */
   isAt(number: number, sequence: number): boolean {
     const at = this.#find(number);
@@ -90,6 +96,7 @@ export class QueueIndex {
   #take(at: number): number {
     const sequence = this.#sequences[at] as number;
     this.#sequences[at] = 0;
+    this.inFlight.delete(this.#numbers[at] as number);
     this.entries -= 1;
     this.bytes -= this.#sizes[at] as number;
     return sequence;

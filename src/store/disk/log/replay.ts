@@ -1,6 +1,6 @@
 import type { QueueId, TableName } from '../../port.ts';
 import { TABLES } from './disk-log.ts';
-import { RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
+import { CHANGE_HEAD, RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
 import { countedBytes, forEachTarget } from './message-record.ts';
 import { QueueIndex } from './queue-index.ts';
 import { Segments } from './segments.ts';
@@ -33,6 +33,9 @@ export class Replay {
         break;
       case RecordKind.acks:
         for (let i = body; i < body + bodyBytes; i += 12) this.#ack(bytes.readUInt32LE(i), bytes.readDoubleLE(i + 4));
+        break;
+      case RecordKind.sent:
+        for (let i = body; i < body + bodyBytes; i += 20) this.#sent(bytes, i);
         break;
       case RecordKind.ackThrough:
         this.#queue(bytes.readUInt32LE(body)).ackThrough(bytes.readDoubleLE(body + 4), (from) =>
@@ -67,11 +70,19 @@ export class Replay {
     if (from !== 0) this.segments.done(from);
   }
 
+  /** Of an entry that was copied behind it, it is read again there. */
+  #sent(bytes: Buffer, at: number): void {
+    const number = bytes.readDoubleLE(at + 4);
+    const queue = this.#queue(bytes.readUInt32LE(at));
+    if (!queue.has(number)) return;
+    queue.inFlight.set(number, bytes.readUInt32LE(at + 12), bytes.readUInt16LE(at + 16), bytes.readUInt16LE(at + 18));
+  }
+
   #change(bytes: Buffer, at: number, body: number, bodyBytes: number): void {
-    const table = TABLES[bytes[body] as number];
+    const table = TABLES[bytes.readUInt32LE(body)];
     if (table === undefined) return;
-    const keyEnd = body + 3 + bytes.readUInt16LE(body + 1);
-    const key = bytes.toString('utf8', body + 3, keyEnd);
+    const keyEnd = body + CHANGE_HEAD + bytes.readUInt32LE(body + 4);
+    const key = bytes.toString('utf8', body + CHANGE_HEAD, keyEnd);
     const isPut = bytes[at + 8] === RecordKind.put;
     this.changes.get(table)?.set(key, isPut ? Buffer.from(bytes.subarray(keyEnd, body + bodyBytes)) : null);
   }

@@ -61,7 +61,7 @@ export function goodBody(bytes: Buffer, at: number, seed: number): number {
   const bodyBytes = bytes.readUInt32LE(at);
   if (bodyBytes === 0 || at + RECORD_HEADER + bodyBytes > bytes.length) return -1;
   const kind = bytes[at + 8] as number;
-  if (kind < Kinds.message || kind > Kinds.segmentEnd) return -1;
+  if (kind < Kinds.message || kind > Kinds.sent) return -1;
   return bytes.readUInt32LE(at + 4) === recordSum(bytes, at, bodyBytes, seed) ? bodyBytes : -1;
 }
 

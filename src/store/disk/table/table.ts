@@ -13,9 +13,13 @@ export type DamagedValue = { readonly table: StoredTable; readonly key: string }
 
 type Values = Database<Buffer, Buffer>;
 
-const NAMES: readonly StoredTable[] = ['queue', 'session', 'subscription', 'retained'];
+const NAMES: readonly StoredTable[] = ['queue', 'session', 'subscription', 'retained', 'exchange'];
 /** LMDB takes keys up to 1978 bytes: a longer one is kept under its beginning and its SHA-256; the value has it whole. */
 const MAX_KEY_BYTES = 1500;
+/** Checksum and length of the key, before the key. */
+const VALUE_HEAD = 8;
+/** Changes that are made before others have their turn. */
+const STEP = 1000;
 
 /**
  * What stays, in LMDB. It follows the log: changes come in groups, after the log has them. Values are copied out; keys and
@@ -44,25 +48,20 @@ export class Table {
     return new Table(root);
   }
 
-  /** Puts and removes all of it in one transaction. Resolves when it is synced. */
+  /** Puts and removes all of it, in some transactions. Resolves when it is synced. */
   async apply(changes: Changes): Promise<void> {
-    let last: Promise<unknown> = Promise.resolve();
-    const writes: Promise<unknown>[] = [];
+    let writes: Promise<unknown>[] = [];
     for (const [name, entries] of changes) {
       const values = this.#values.get(name) as Values;
       for (const [key, value] of entries) {
         const stored = storedKey(key);
-        last = value === null ? values.remove(stored) : values.put(stored, encodeValue(key, value));
-        writes.push(last);
+        writes.push(value === null ? values.remove(stored) : values.put(stored, encodeValue(key, value)));
+        if (writes.length < STEP) continue;
+        await settled(writes);
+        writes = [];
       }
     }
-    const outcomes = await Promise.allSettled(writes);
-    for (const outcome of outcomes) {
-      if (outcome.status === 'fulfilled') continue;
-      const reason = outcome.reason as Error & { commitError?: Promise<unknown> };
-      reason.commitError?.catch?.(() => {}); // lmdb leaves a second promise behind
-      throw reason;
-    }
+    await settled(writes);
   }
 
   /** All of one table; `damaged` is told what cannot be believed. */
@@ -85,6 +84,16 @@ export class Table {
   }
 }
 
+async function settled(writes: readonly Promise<unknown>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(writes);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'fulfilled') continue;
+    const reason = outcome.reason as Error & { commitError?: Promise<unknown> };
+    reason.commitError?.catch?.(() => {}); // lmdb leaves a second promise behind
+    throw reason;
+  }
+}
+
 function storedKey(key: string): Buffer {
   const bytes = Buffer.from(key);
   if (bytes.length === 0) return Buffer.from([0]); // LMDB has no empty key, and no name of ours is NUL
@@ -95,17 +104,17 @@ function storedKey(key: string): Buffer {
 
 function encodeValue(key: string, value: Uint8Array): Buffer {
   const keyBytes = Buffer.byteLength(key);
-  const bytes = Buffer.allocUnsafe(6 + keyBytes + value.length);
-  bytes.writeUInt16LE(keyBytes, 4);
-  bytes.write(key, 6);
-  bytes.set(value, 6 + keyBytes);
+  const bytes = Buffer.allocUnsafe(VALUE_HEAD + keyBytes + value.length);
+  bytes.writeUInt32LE(keyBytes, 4);
+  bytes.write(key, VALUE_HEAD);
+  bytes.set(value, VALUE_HEAD + keyBytes);
   bytes.writeUInt32LE(crc32c(bytes, 4, bytes.length), 0);
   return bytes;
 }
 
 function decodeValue(bytes: Buffer): { readonly key: string; readonly value: Buffer } | null {
-  if (bytes.length < 6 || bytes.readUInt32LE(0) !== crc32c(bytes, 4, bytes.length)) return null;
-  const keyEnd = 6 + bytes.readUInt16LE(4);
+  if (bytes.length < VALUE_HEAD || bytes.readUInt32LE(0) !== crc32c(bytes, 4, bytes.length)) return null;
+  const keyEnd = VALUE_HEAD + bytes.readUInt32LE(4);
   if (keyEnd > bytes.length) return null;
-  return { key: bytes.toString('utf8', 6, keyEnd), value: Buffer.from(bytes.subarray(keyEnd)) };
+  return { key: bytes.toString('utf8', VALUE_HEAD, keyEnd), value: Buffer.from(bytes.subarray(keyEnd)) };
 }
