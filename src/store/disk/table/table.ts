@@ -43,6 +43,9 @@ export class Table {
       encoding: 'binary',
       keyEncoding: 'binary',
       overlappingSync: false,
+      // With it lmdb has a promise of its own for each turn, that nobody can catch: a failed commit ended the process.
+      eventTurnBatching: false,
+      commitDelay: 0,
       maxDbs: 12,
     });
     return new Table(root);
