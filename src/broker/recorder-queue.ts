@@ -1,4 +1,4 @@
-import type { QueueEntry } from '../store/index.ts';
+import type { Origin, QueueEntry } from '../store/index.ts';
 import type { BrokerCore } from './core.ts';
 import { releaseForRecorder } from './flow.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
@@ -12,6 +12,7 @@ const TELL_EVERY_MS = 60_000;
 /** The recorder's durable queue, for the recorder to drain. */
 export type RecorderQueue = {
   readonly incarnation: string;
+  readonly origins: readonly Origin[];
   readonly read: (after: number, limit: number, maxBytes: number) => Promise<readonly QueueEntry[]>;
   readonly ackThrough: (number: number) => void;
   readonly depth: () => { readonly entries: number; readonly bytes: number };
@@ -51,6 +52,7 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
 
   return {
     incarnation: store.incarnation,
+    origins: store.origins,
     read: (after, limit, maxBytes) => store.read(queue, after, limit, maxBytes),
     ackThrough(number) {
       store.ackThrough(queue, number);

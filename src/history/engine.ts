@@ -13,10 +13,11 @@ import type { HistoryLimits } from './options.ts';
 import { HistoryError } from './port.ts';
 import type { Answer, Batch, Call, Committed, FromProcess } from './protocol.ts';
 import { createStreams, type Stream } from './streams.ts';
+import type { Stretch } from './stretches.ts';
 
 /** History inside its process: one writer, a few readers, exports, and the database's upkeep. */
 export type Engine = {
-  readonly positions: () => readonly (readonly [string, number])[];
+  readonly positions: () => readonly Stretch[];
   readonly write: (batch: Batch) => Promise<Committed>;
   /** Null: the answer went to the pipe. */
   readonly answer: (id: number, call: Call) => Promise<Answer | null>;

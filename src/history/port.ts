@@ -1,8 +1,11 @@
 import type { Qos0Recorder } from '../broker/index.ts';
+import type { Origin } from '../store/index.ts';
 
 /** What history needs of the broker: the recorder's durable queue (QoS 1 and 2). The broker's side implements it. */
 export type RecorderSource = {
   readonly incarnation: string;
+  /** Of a store that was restored: stores whose messages it went on with. See `originOf`. */
+  readonly origins: readonly Origin[];
   /** Unacknowledged entries after `after`, in order; at most `limit` and about `maxBytes` of payload. */
   readonly read: (after: number, limit: number, maxBytes: number) => Promise<readonly RecorderEntry[]>;
   /** Everything up to and with `number` is in the history database. */

@@ -1,6 +1,7 @@
 import type { LogFields } from '../base/index.ts';
 import type { HistoryLimits } from './options.ts';
 import type { ExportQuery, HistoryError, PointsQuery, PointValue } from './port.ts';
+import type { Stretch } from './stretches.ts';
 
 /**
  * What crosses between the broker's process and the history process (IPC, structured clone: typed arrays stay binary).
@@ -28,7 +29,7 @@ export type ToProcess =
   | { readonly kind: 'stop' };
 
 export type FromProcess =
-  | { readonly kind: 'ready'; readonly positions: readonly (readonly [source: string, number: number])[] }
+  | { readonly kind: 'ready'; readonly positions: readonly Stretch[] }
   | { readonly kind: 'fatal'; readonly text: string; readonly advice: string }
   | Committed
   | { readonly kind: 'refused'; readonly batch: number; readonly text: string }
@@ -69,8 +70,11 @@ export type Batch = {
   /** `dictionary` is the one that `topics` numbers are of. `number` grows by one a batch and run. */
   readonly qos0: { readonly number: number; readonly dictionary: number; readonly messages: MessageColumns } | null;
   readonly queue: {
+    /** Of the store that gave the messages their numbers. */
     readonly incarnation: string;
     readonly dictionary: number;
+    /** No message of the queue has a number from this one up to the first of `numbers`. */
+    readonly since: number;
     /** Of each message, growing. */
     readonly numbers: Float64Array;
     readonly messages: MessageColumns;

@@ -1,5 +1,16 @@
 export { type DiskStore, openDiskStore } from './disk/disk-store.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
 export { decodeMessage, type ExpiryClock, encodeMessage, expiryClock } from './message-bytes.ts';
-export type { InFlight, Position, QueueEntry, QueueId, QueueTarget, Store, StoredMessage, TableName } from './port.ts';
+export { originOf } from './origins.ts';
+export type {
+  InFlight,
+  Origin,
+  Position,
+  QueueEntry,
+  QueueId,
+  QueueTarget,
+  Store,
+  StoredMessage,
+  TableName,
+} from './port.ts';
 export { storedBytes } from './stored-bytes.ts';

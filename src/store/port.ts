@@ -29,6 +29,9 @@ export type QueueId = number;
 /** A place in the log. Numbers of another incarnation mean nothing here and never cause a skip. */
 export type Position = { readonly incarnation: string; readonly number: number };
 
+/** A store that this one goes on from: messages up to `upTo` have their numbers from it, and are the same there and here. */
+export type Origin = { readonly incarnation: string; readonly upTo: number };
+
 /** One of the queues that a message is for, with what that queue's owner is to get. Kept with the entry. */
 export type QueueTarget = {
   readonly queue: QueueId;
@@ -62,6 +65,8 @@ export type TableName = 'session' | 'subscription' | 'retained' | 'exchange';
 export type Store = {
   /** Differs after each creation or restore of the store. */
   readonly incarnation: string;
+  /** Of a restored store: whose copy it is, and whose copy that went on from. The oldest first; `upTo` grows. */
+  readonly origins: readonly Origin[];
   readonly engine: 'memory' | 'disk';
 
   /** Opens a queue, empty or as it was left. A queue that is open already is the same queue. */

@@ -59,6 +59,7 @@ it('after kill -9 at any moment of a commit, every message of the queue and of t
   let wake = (): void => {};
   const source: RecorderSource = {
     incarnation: 'crash',
+    origins: [],
     read: async (after, limit) => queue.filter((entry) => entry.number > after).slice(0, limit),
     ackThrough: (number) => {
       queue = queue.filter((entry) => entry.number > number);

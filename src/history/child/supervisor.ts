@@ -5,6 +5,7 @@ import { type Clock, type Logger, messageOf, OperatorError, readShared } from '.
 import { FrameReader, type OnPiece, PIPE_FD } from '../frames.ts';
 import type { HistoryLimits } from '../options.ts';
 import type { FromProcess, ToProcess } from '../protocol.ts';
+import type { Stretch } from '../stretches.ts';
 import { locateProcess } from './locate.ts';
 
 /**
@@ -37,7 +38,7 @@ export type SupervisorOptions = {
   readonly run: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly onReady: (positions: readonly (readonly [string, number])[]) => void;
+  readonly onReady: (positions: readonly Stretch[]) => void;
   readonly onGone: (reason: string) => void;
   readonly onMessage: (message: FromProcess) => void;
   /** Bytes of an answer. */

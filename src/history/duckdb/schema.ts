@@ -6,8 +6,8 @@ import { rowsOf } from './rows.ts';
  * One DuckDB file:
  *
  *     sonde_format   name, version                       what this file is, checked before anything is touched
- *     position       source, number                      how far each source is in here; moved in the transaction of its rows
- *                                                        ('queue:<incarnation>', 'qos0:<run>')
+ *     position       source, number, first               what of each source is in here, from `first` to `number`: moved in
+ *                                                        the transaction of its rows ('queue:<incarnation>', 'qos0:<run>')
  *     series         id, world, topic, field, unit       one row a series; ids count from 1 and are never used again
  *     point          series, t, arrived, seq, v          numbers, and gap marks (v is NULL)
  *     text           series, t, arrived, seq, kind,      what is no number: text (0), an integer beyond 2^53 (1), both in
@@ -19,10 +19,10 @@ import { rowsOf } from './rows.ts';
  * came: the order is (t, seq), and the values of one JSON object have one seq.
  */
 export const FORMAT_NAME = 'sonde-history';
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 const TABLES = `
-CREATE TABLE position (source VARCHAR NOT NULL, number BIGINT NOT NULL);
+CREATE TABLE position (source VARCHAR NOT NULL, number BIGINT NOT NULL, first BIGINT);
 CREATE TABLE series (id INTEGER NOT NULL, world INTEGER NOT NULL, topic VARCHAR NOT NULL, field VARCHAR NOT NULL, unit VARCHAR);
 CREATE TABLE point (series INTEGER NOT NULL, t TIMESTAMP NOT NULL, arrived TIMESTAMP NOT NULL, seq BIGINT NOT NULL, v DOUBLE);
 CREATE TABLE text (series INTEGER NOT NULL, t TIMESTAMP NOT NULL, arrived TIMESTAMP NOT NULL, seq BIGINT NOT NULL,
@@ -35,7 +35,13 @@ CREATE TABLE sonde_format (name VARCHAR NOT NULL, version INTEGER NOT NULL);
 INSERT INTO sonde_format VALUES ('${FORMAT_NAME}', ${FORMAT_VERSION});
 `;
 
-/** Makes the tables in a new file, or checks that an old one is ours and of a version we know. */
+/** What makes a file of a version one of the next. */
+const MIGRATIONS: readonly string[] = [
+  // Version 1 knew of each source how far it was, and took it for whole.
+  'ALTER TABLE position ADD COLUMN first BIGINT; UPDATE position SET first = 1;',
+];
+
+/** Makes the tables in a new file, or checks that an old one is ours and brings it to this version. */
 export async function prepareSchema(connection: DuckDBConnection, file: string): Promise<void> {
   const tables = await rowsOf(connection, "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'");
   if (tables.length === 0) {
@@ -62,5 +68,9 @@ export async function prepareSchema(connection: DuckDBConnection, file: string):
       `${file} was written by a newer Sonde (history format ${version}, this one knows ${FORMAT_VERSION})`,
       'Start the newer Sonde, or choose another data folder.',
     );
+  }
+  if (version < FORMAT_VERSION) {
+    const steps = MIGRATIONS.slice(version - 1).join(' ');
+    await connection.run(`BEGIN; ${steps} UPDATE sonde_format SET version = ${FORMAT_VERSION}; COMMIT`);
   }
 }

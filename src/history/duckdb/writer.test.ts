@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Engine, openEngine } from '../engine.ts';
 import { FrameReader } from '../frames.ts';
@@ -65,7 +66,7 @@ function queued(incarnation: string, first: number, payloads: readonly string[])
     batch: 1,
     topics,
     qos0: null,
-    queue: { incarnation, dictionary: 1, numbers, messages: columns(payloads) },
+    queue: { incarnation, dictionary: 1, since: first, numbers, messages: columns(payloads) },
   };
 }
 
@@ -82,7 +83,7 @@ it('a batch of the buffer that comes twice is written once', async () => {
   expect(await engine.write(buffered(1, ['1', '2']))).toMatchObject({ messages: 0, points: 0 });
   expect(await engine.write(buffered(2, ['3']))).toMatchObject({ messages: 1 });
   expect((await values()).sort()).toEqual([1, 2, 3]);
-  expect(engine.positions()).toEqual([[qos0Source(RUN), 2]]);
+  expect(engine.positions()).toEqual([{ source: qos0Source(RUN), first: 1, last: 2 }]);
 });
 
 it('so it is when the database was closed and opened in between, but a new run counts anew', async () => {
@@ -102,12 +103,40 @@ it('of a page of the queue only what is new is written, by its incarnation', asy
   expect(await engine.write(queued('a', 10, ['10', '11', '12', '13']))).toMatchObject({ messages: 2 });
   expect(await engine.write(queued('b', 1, ['1']))).toMatchObject({ messages: 1 });
   expect((await values()).sort((x, y) => x - y)).toEqual([1, 10, 11, 12, 13]);
-  expect(new Map(engine.positions())).toEqual(
-    new Map([
-      [queueSource('a'), 13],
-      [queueSource('b'), 1],
-    ]),
-  );
+  expect(engine.positions()).toEqual([
+    { source: queueSource('a'), first: 10, last: 13 },
+    { source: queueSource('b'), first: 1, last: 1 },
+  ]);
+});
+
+it('of a page of the queue what another history had meanwhile is not taken for recorded, and a restart says the same', async () => {
+  await engine.write(queued('a', 1, ['1', '2']));
+  await engine.write(queued('a', 6, ['6', '7'])); // 3 to 5 went to another file
+  await engine.close(false);
+  engine = await open();
+  expect(engine.positions()).toEqual([
+    { source: queueSource('a'), first: 1, last: 2 },
+    { source: queueSource('a'), first: 6, last: 7 },
+  ]);
+  expect(await engine.write(queued('a', 2, ['2', '3', '4', '5', '6', '7', '8']))).toMatchObject({ messages: 4 });
+  expect((await values()).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(engine.positions()).toEqual([{ source: queueSource('a'), first: 1, last: 8 }]);
+});
+
+it('a database of version 1 is brought to this one, and keeps its positions', async () => {
+  await engine.write(queued('a', 1, ['1', '2']));
+  await engine.close(true);
+  const old = await DuckDBInstance.create(`${folder}/history.duckdb`);
+  const connection = await old.connect();
+  await connection.run('ALTER TABLE position DROP COLUMN first; UPDATE sonde_format SET version = 1');
+  connection.closeSync();
+  old.closeSync();
+  for (let start = 0; start < 2; start++) {
+    engine = await open();
+    expect(engine.positions()).toEqual([{ source: queueSource('a'), first: 1, last: 2 }]);
+    if (start === 0) await engine.close(false);
+  }
+  expect(await engine.write(queued('a', 1, ['1', '2', '3']))).toMatchObject({ messages: 1 });
 });
 
 it('a batch that fails leaves no row, no position and no series, and may come again', async () => {

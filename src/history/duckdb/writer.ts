@@ -4,16 +4,18 @@ import { messageOf } from '../../base/index.ts';
 import { type DecodeLimits, decodePayload, numberFromBytes, textFromBytes, VALUE_FIELD } from '../decoders/index.ts';
 import type { HistoryLimits } from '../options.ts';
 import { type Batch, type Committed, type MessageColumns, qos0Source, queueSource } from '../protocol.ts';
+import { covers, type Stretch } from '../stretches.ts';
 import { appendPoints, appendTexts } from './append.ts';
 import { type Catalog, count, OVERFLOW_TOPIC, type Series, type Topic } from './catalog.ts';
 import { addPoint, createPointRows, type TextRow } from './columns.ts';
 import type { Database } from './database.ts';
-import { literal, rowsOf } from './rows.ts';
+import { createPositions, readPositions } from './positions.ts';
+import { literal } from './rows.ts';
 import { createTopicTable } from './topic-table.ts';
 
 /** Writes batches: decodes, appends, moves the positions and commits, all in one transaction. One at a time. */
 export type Writer = {
-  readonly positions: () => readonly (readonly [string, number])[];
+  readonly positions: () => readonly Stretch[];
   /** Resolves when the batch is durable. Rejects when it is not, and nothing of it is; it may be sent again. */
   readonly write: (batch: Batch) => Promise<Committed>;
   /** Bytes of write-ahead log. */
@@ -49,7 +51,6 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
     maxFieldLength: 512,
   };
   const topics = createTopicTable(catalog);
-  const positions = new Map<string, number>();
   const rows = createPointRows();
   let texts: TextRow[] = [];
   let opened: Series[] = [];
@@ -57,14 +58,9 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
   let committedSeq = seq;
   let overflowSaid = false;
 
-  for (const [source, number] of await rowsOf(connection, 'SELECT source, number::DOUBLE FROM position')) {
-    positions.set(String(source), Number(number));
-  }
   // Batches of a broker that has ended never come again.
   await connection.run(`DELETE FROM position WHERE source LIKE 'qos0:%' AND source <> ${literal(qos0Source(run))}`);
-  for (const source of positions.keys()) {
-    if (source.startsWith('qos0:') && source !== qos0Source(run)) positions.delete(source);
-  }
+  const positions = createPositions(await readPositions(connection));
 
   let points: DuckDBAppender = await connection.createAppender('point');
   let words: DuckDBAppender = await connection.createAppender('text');
@@ -159,20 +155,20 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
     }
   };
 
-  const decodeAll = (messages: MessageColumns, dictionary: number, first: number): void => {
+  /** Returns how many there were that `isDone` did not say of. */
+  const decodeAll = (messages: MessageColumns, dictionary: number, isDone: (i: number) => boolean): number => {
     const table = topics.of(dictionary);
     const { payload, ends, arrived } = messages;
-    for (let i = first; i < messages.count; i++) {
+    let taken = 0;
+    for (let i = 0; i < messages.count; i++) {
+      if (isDone(i)) continue;
+      taken += 1;
       const topic = table[messages.topics[i]!];
       if (topic === undefined) throw new Error(`a batch names topic ${messages.topics[i]} that was not sent`);
       decode(topic, payload, i === 0 ? 0 : ends[i - 1]!, ends[i]!, arrived[i]!);
     }
+    return taken;
   };
-
-  const moveSql = (source: string, number: number): string =>
-    positions.has(source)
-      ? `UPDATE position SET number = ${number} WHERE source = ${literal(source)};`
-      : `INSERT INTO position VALUES (${literal(source)}, ${number});`;
 
   const seriesSql = (): string => {
     if (opened.length === 0) return '';
@@ -182,7 +178,7 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
     return `INSERT INTO series VALUES ${values.join(',')};`;
   };
 
-  const rollBack = async (moves: ReadonlyMap<string, number>): Promise<boolean> => {
+  const rollBack = async (moves: readonly Stretch[]): Promise<boolean> => {
     try {
       points.clear();
       words.clear();
@@ -191,13 +187,8 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
       words.closeSync();
       points = await connection.createAppender('point');
       words = await connection.createAppender('text');
-      const now = new Map(
-        (await rowsOf(connection, 'SELECT source, number::DOUBLE FROM position')).map(([s, n]) => [
-          String(s),
-          Number(n),
-        ]),
-      );
-      return [...moves].every(([source, number]) => (now.get(source) ?? 0) >= number);
+      const now = await readPositions(connection);
+      return moves.every(({ source, first, last }) => covers(now, source, first, last));
     } catch (error) {
       throw new WriterLost(messageOf(error), { cause: error });
     }
@@ -206,7 +197,7 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
   const write = async (batch: Batch): Promise<Committed> => {
     topics.learn(batch.topics);
     const { qos0, queue } = batch;
-    const moves = new Map<string, number>();
+    const moves: Stretch[] = [];
     rows.count = 0;
     texts = [];
     opened = [];
@@ -214,24 +205,21 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
     let messages = 0;
 
     try {
-      if (qos0 !== null && qos0.number > (positions.get(qos0Source(run)) ?? 0)) {
-        decodeAll(qos0.messages, qos0.dictionary, 0);
-        messages += qos0.messages.count;
-        moves.set(qos0Source(run), qos0.number);
+      if (qos0 !== null && qos0.number > positions.last(qos0Source(run))) {
+        messages += decodeAll(qos0.messages, qos0.dictionary, () => false);
+        moves.push({ source: qos0Source(run), first: 1, last: qos0.number });
       }
       if (queue !== null && queue.numbers.length > 0) {
         const source = queueSource(queue.incarnation);
-        const done = positions.get(source) ?? 0;
-        let first = 0;
-        while (first < queue.numbers.length && queue.numbers[first]! <= done) first += 1;
-        if (first < queue.numbers.length) {
-          decodeAll(queue.messages, queue.dictionary, first);
-          messages += queue.messages.count - first;
-          moves.set(source, queue.numbers[queue.numbers.length - 1]!);
-        }
+        const before = positions.last(source);
+        const { numbers } = queue;
+        const isDone = (i: number): boolean => numbers[i]! <= before && positions.has(source, numbers[i]!);
+        const taken = decodeAll(queue.messages, queue.dictionary, isDone);
+        messages += taken;
+        if (taken > 0) moves.push({ source, first: queue.since, last: numbers[numbers.length - 1]! });
       }
-      if (moves.size > 0) {
-        const sql = [...moves].map(([source, number]) => moveSql(source, number)).join('');
+      if (moves.length > 0) {
+        const sql = moves.map(positions.moveSql).join('');
         await connection.run('BEGIN');
         if (rows.count > 0) {
           appendPoints(points, rows);
@@ -246,14 +234,14 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
       }
     } catch (error) {
       // A rejected COMMIT may have committed all the same: only the position knows.
-      const committed = moves.size > 0 && (await rollBack(moves));
+      const committed = moves.length > 0 && (await rollBack(moves));
       if (!committed) {
         catalog.forget(opened);
         seq = firstSeq;
         throw error;
       }
     }
-    for (const [source, number] of moves) positions.set(source, number);
+    positions.moved(moves);
     committedSeq = seq;
     countAll();
     return {
@@ -274,7 +262,7 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
   };
 
   return {
-    positions: () => [...positions],
+    positions: positions.all,
     write,
     walBytes: () => {
       try {

@@ -124,8 +124,8 @@ it('does not send again what the process that died had committed', async () => {
   expect(sent).toHaveLength(1);
   recorder.gone();
   recorder.ready([
-    [qos0Source(RUN), 1],
-    [queueSource('inc'), 1],
+    { source: qos0Source(RUN), first: 1, last: 1 },
+    { source: queueSource('inc'), first: 1, last: 1 },
   ]);
   expect(sent).toHaveLength(1);
   expect(source.acknowledged()).toBe(1);
@@ -140,9 +140,30 @@ it('takes positions of another incarnation for nothing', async () => {
   const source = createMemorySource('restored');
   source.add(1, 'q', 'x', 1);
   recorder.attach(source);
-  recorder.ready([[queueSource('before'), 500]]);
+  recorder.ready([{ source: queueSource('before'), first: 1, last: 500 }]);
   await vi.advanceTimersByTimeAsync(HISTORY_DEFAULTS.commitIntervalMs);
   expect(sent[0]?.queue?.numbers).toEqual(Float64Array.of(1));
+});
+
+it('names messages of a restored store by the store that gave them their numbers, one of them a batch', async () => {
+  const { recorder, sent } = rig();
+  const source = createMemorySource('copy', [
+    { incarnation: 'grandparent', upTo: 1 },
+    { incarnation: 'parent', upTo: 3 },
+  ]);
+  for (let n = 1; n <= 5; n++) source.add(1, 'q', String(n), n);
+  recorder.attach(source);
+  recorder.ready([]);
+  for (let n = 0; n < 3; n++) {
+    await vi.advanceTimersByTimeAsync(HISTORY_DEFAULTS.commitIntervalMs);
+    commit(recorder, sent.at(-1)!);
+  }
+  expect(sent.map(({ queue }) => [queue?.incarnation, queue?.since, [...(queue?.numbers ?? [])]])).toEqual([
+    ['grandparent', 1, [1]],
+    ['parent', 2, [2, 3]],
+    ['copy', 4, [4, 5]],
+  ]);
+  expect(source.acknowledged()).toBe(5);
 });
 
 it('tries a refused batch again after a pause, says why, and keeps what comes meanwhile', async () => {

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '../../base/index.ts';
+import { originOf } from '../../store/index.ts';
 import type { HistoryLimits } from '../options.ts';
 import type { RecorderEntry, RecorderSource } from '../port.ts';
 import {
@@ -9,6 +10,7 @@ import {
   queueSource,
   type TopicsPart,
 } from '../protocol.ts';
+import { covers, type Stretch } from '../stretches.ts';
 import { type Arena, add, createArena } from './arena.ts';
 import type { TopicDictionary } from './dictionary.ts';
 import { createIntake, type Intake } from './intake.ts';
@@ -31,7 +33,7 @@ export type Recorder = {
   readonly intake: Intake;
   readonly attach: (source: RecorderSource) => void;
   /** A process is ready, and this is what it has committed. */
-  readonly ready: (positions: readonly (readonly [string, number])[]) => void;
+  readonly ready: (positions: readonly Stretch[]) => void;
   /** The process is gone; what was in flight is kept. */
   readonly gone: () => void;
   readonly committed: (message: Committed) => void;
@@ -140,7 +142,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       (entries) => {
         reading = false;
         if (entries.length > 0) queueMayHave = true;
-        dispatch(entries);
+        dispatch(ofOneOrigin(entries, source));
       },
       (error: unknown) => {
         reading = false;
@@ -161,6 +163,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       return;
     }
     const queueArena = last === undefined ? null : fromEntries(entries, intake.dictionary());
+    const since = readThrough > 0 ? readThrough + 1 : (entries[0]?.number ?? 0);
     if (last !== undefined) readThrough = last.number;
     batches += 1;
     if (arena !== null) qos0Batches += 1;
@@ -174,8 +177,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
           queueArena === null || source === null
             ? null
             : {
-                incarnation: source.incarnation,
+                incarnation: originOf(source, entries[0]?.number ?? 0).incarnation,
                 dictionary: queueArena.dictionary.id,
+                since,
                 numbers: Float64Array.from(entries, (entry) => entry.number),
                 messages: columnsOf(queueArena),
               },
@@ -254,19 +258,13 @@ export function createRecorder(options: RecorderOptions): Recorder {
       connected = true;
       knownDictionary = null;
       knownTopics = 0;
-      const committed = new Map(positions);
-      if (source !== null) {
-        // What a process before this one committed and could not say any more.
-        const through = committed.get(queueSource(source.incarnation)) ?? 0;
-        if (pending === null && through > readThrough) {
-          readThrough = through;
-          source.ackThrough(through);
-        }
-      }
       if (pending !== null) {
+        // What the process before committed and could not say any more. Of entries of a broker before this one, the process
+        // knows by their numbers which it has.
         const { qos0, queue } = pending.batch;
-        const has0 = qos0 === null || (committed.get(qos0Source(run)) ?? 0) >= qos0.number;
-        const hasQueue = queue === null || (committed.get(queueSource(queue.incarnation)) ?? 0) >= pending.lastNumber;
+        const has0 = qos0 === null || covers(positions, qos0Source(run), qos0.number, qos0.number);
+        const hasQueue =
+          queue === null || covers(positions, queueSource(queue.incarnation), queue.since, pending.lastNumber);
         if (has0 && hasQueue) {
           messages += (qos0?.messages.count ?? 0) + (queue?.messages.count ?? 0);
           complete();
@@ -319,6 +317,15 @@ export function createRecorder(options: RecorderOptions): Recorder {
       queueEntries: source?.depth().entries ?? 0,
     }),
   };
+}
+
+/** As many as were numbered by the store that numbered the first: a batch is of one source. */
+function ofOneOrigin(entries: readonly RecorderEntry[], source: RecorderSource | null): readonly RecorderEntry[] {
+  const [first] = entries;
+  const last = entries.at(-1);
+  if (first === undefined || last === undefined || source === null) return entries;
+  const { upTo } = originOf(source, first.number);
+  return last.number <= upTo ? entries : entries.filter(({ number }) => number <= upTo);
 }
 
 function fromEntries(entries: readonly RecorderEntry[], dictionary: TopicDictionary): Arena {

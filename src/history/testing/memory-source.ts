@@ -8,7 +8,7 @@ export type MemorySource = RecorderSource & {
 
 const encoder = new TextEncoder();
 
-export function createMemorySource(incarnation = 'test-1'): MemorySource {
+export function createMemorySource(incarnation = 'test-1', origins: RecorderSource['origins'] = []): MemorySource {
   let entries: RecorderEntry[] = [];
   let last = 0;
   let acknowledged = 0;
@@ -17,6 +17,7 @@ export function createMemorySource(incarnation = 'test-1'): MemorySource {
 
   return {
     incarnation,
+    origins,
     add: (world, topic, payload, arrivedUs) => {
       last += 1;
       const bytes = typeof payload === 'string' ? encoder.encode(payload) : payload;

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type Clock, type Logger, messageOf } from '../../base/index.ts';
 import { expiryClock } from '../message-bytes.ts';
 import type { QueueId, Store, TableName } from '../port.ts';
-import { openFormat } from './format.ts';
+import { copyStore } from './backup.ts';
+import { numbersOfStart, openFormat, type StoreFormat } from './format.ts';
 import { cleanSegment, freeSegments, segmentToClean } from './log/cleaner.ts';
 import { DiskLog, TABLES } from './log/disk-log.ts';
 import { LogWriter } from './log/log-writer.ts';
@@ -28,6 +29,8 @@ export type DiskStore = Store & {
   readonly damage: readonly Damage[];
   /** Writes are failing: nothing is acknowledged until they succeed. */
   readonly failing: () => boolean;
+  /** Copies all of it into an empty folder, as of one moment, while it is in use. The copy is a store: see docs/storage.md. */
+  readonly backup: (folder: string) => Promise<void>;
 };
 
 /** The table follows the log at least so often, while it has changed. */
@@ -36,7 +39,8 @@ const TABLE_MS = 1000;
 /** Opens the store in a folder, or makes a new one there. */
 export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
   const { folder, clock, logger } = options;
-  const { incarnation } = await openFormat(folder);
+  const format = await openFormat(folder);
+  const { incarnation } = format;
   const logFolder = join(folder, 'log');
   await mkdir(logFolder, { recursive: true, mode: 0o700 });
   const read = await readLog(logFolder, incarnation, options.segmentBytes);
@@ -46,13 +50,14 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   for (const [name, value] of table.entries('queue', (damaged) => logger.error(damaged, 'a queue is damaged'))) {
     names.set(name, value.readUInt32LE(0));
   }
+  const lastNumber = await numbersOfStart(folder, format, read.replay.lastNumber, logger);
   let log: DiskLog | null = null;
   const writer = new LogWriter({
     files: read.files,
     clock,
     incarnation,
     firstSequence: read.nextSequence,
-    nextNumber: () => (log?.lastNumber ?? read.replay.lastNumber) + 1,
+    nextNumber: () => (log?.lastNumber ?? lastNumber) + 1,
     events: {
       failed: (error) =>
         logger.error({ error: messageOf(error) }, 'the store cannot be written: nothing is acknowledged'),
@@ -65,19 +70,19 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     segments: read.replay.segments,
     queues: read.replay.queues,
     clock: expiryClock(clock),
-    lastNumber: read.replay.lastNumber,
+    lastNumber,
   });
   const known = new Set(names.values());
   // Also of queues that are gone: the log may still have messages for them.
   const lastQueue = Math.max(0, ...known, ...log.queues.keys());
   for (const queue of log.queues.keys()) if (!known.has(queue)) log.dropQueue(queue);
   for (const queue of known) if (!log.queues.has(queue)) log.queues.set(queue, new QueueIndex());
-  return storeOf(options, incarnation, log, table, { names, lastQueue }, read.damage, read.nextSequence);
+  return storeOf(options, format, log, table, { names, lastQueue }, read.damage, read.nextSequence);
 }
 
 function storeOf(
   { logger, durability, tableMs = TABLE_MS }: DiskStoreOptions,
-  incarnation: string,
+  format: StoreFormat,
   log: DiskLog,
   table: Table,
   { names, lastQueue: last }: { readonly names: Map<string, QueueId>; readonly lastQueue: QueueId },
@@ -92,6 +97,8 @@ function storeOf(
   let following: Promise<void> | null = null;
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
+  /** Backups under way: they need every segment that there is. */
+  const copies = new Set<Promise<void>>();
 
   function change(name: StoredTable, key: string, value: Uint8Array | null): void {
     log.change(TABLES.indexOf(name), key, value);
@@ -125,6 +132,7 @@ function storeOf(
       await log.commit();
       await table.apply(changes);
       tableHas = upTo;
+      if (copies.size > 0) return;
       await freeSegments(log, tableHas);
       const oldest = segmentToClean(log);
       if (oldest === null) return;
@@ -142,7 +150,8 @@ function storeOf(
   }
 
   return {
-    incarnation,
+    incarnation: format.incarnation,
+    origins: format.origins,
     engine: 'disk',
     damage,
     failing: () => log.writer.failing,
@@ -192,8 +201,21 @@ function storeOf(
       const done = log.commit();
       return durability === 'sync' ? done : null;
     },
+    async backup(target) {
+      // A round that began before may be freeing segments.
+      const free = following ?? Promise.resolve();
+      const copy = free.then(() => copyStore({ log, table, format, stopping: () => closed }, target));
+      copies.add(copy);
+      try {
+        await copy;
+      } finally {
+        copies.delete(copy);
+        later();
+      }
+    },
     async close() {
       closed = true;
+      await Promise.allSettled(copies);
       if (timer !== null) clearTimeout(timer);
       await catchUp();
       await log.writer.close();

@@ -21,6 +21,7 @@ export function createMemoryStore(): Store {
 
   return {
     incarnation: randomUUID(),
+    origins: [],
     engine: 'memory',
     openQueue(name) {
       const known = byName.get(name);

@@ -123,6 +123,12 @@ export class DiskLog {
     return this.writer.commit();
   }
 
+  /** As `commit`, but there is always something to wait for: see `LogWriter.mark`. */
+  mark(): ReturnType<LogWriter['mark']> {
+    this.#writeAcks();
+    return this.writer.mark();
+  }
+
   async read(queue: QueueId, after: number, limit: number, maxBytes: number): Promise<readonly QueueEntry[]> {
     for (;;) {
       const places = this.queues.get(queue)?.page(after, limit, maxBytes) ?? [];

@@ -109,6 +109,14 @@ export class LogWriter {
     });
   }
 
+  /** Ends the batch, also an empty one: all before `place` is on disk when `synced` resolves. */
+  mark(): { readonly place: Place; readonly synced: Promise<void> } {
+    this.#dirty = true;
+    const synced = this.commit() ?? Promise.resolve();
+    const { sequence, offset, length } = this.#open;
+    return { place: { sequence, offset: offset + length }, synced };
+  }
+
   /** The bytes of a record that is not in its file yet; null: look there. */
   inMemory(sequence: number, offset: number): { readonly bytes: Buffer; readonly at: number } | null {
     for (const batches of [this.#underWay, this.#stretches]) {

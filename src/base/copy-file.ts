@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+
+/** So much at once: others have their turn in between. */
+const PIECE_BYTES = 256 * 1024;
+
+export type CopyOptions = {
+  /** Bytes of the source; all of it when not given. */
+  readonly end?: number;
+  /** Stands in for the beginning. */
+  readonly head?: Buffer;
+};
+
+/** Copies a file piece by piece into a new one, which only its owner may read, and syncs it. */
+export async function copyFile(from: string, to: string, { end, head }: CopyOptions = {}): Promise<void> {
+  const target = await open(to, 'wx', 0o600);
+  try {
+    if (head !== undefined) await writeAll(target, head);
+    await eachPiece(from, head?.length ?? 0, end ?? Number.POSITIVE_INFINITY, (piece) => writeAll(target, piece));
+    await target.sync();
+  } finally {
+    await target.close();
+  }
+}
+
+/** SHA-256 of a file, in hex, and its size. */
+export async function sumOf(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  await eachPiece(path, 0, Number.POSITIVE_INFINITY, (piece) => {
+    hash.update(piece);
+    bytes += piece.length;
+  });
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+async function eachPiece(
+  path: string,
+  start: number,
+  end: number,
+  take: (piece: Buffer) => Promise<void> | void,
+): Promise<void> {
+  const source = await open(path, 'r');
+  try {
+    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+    for (let at = start; at < end; ) {
+      const { bytesRead } = await source.read(buffer, 0, Math.min(PIECE_BYTES, end - at), at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      await take(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
+    if (bytesWritten === 0) throw new Error('nothing could be written');
+    done += bytesWritten;
+  }
+}
