@@ -13,8 +13,20 @@ import { run } from './run.mjs';
  * @property {string} elsewhere
  */
 
+/** For the shim of tests that are of Linux only. @type {readonly SystemTool[]} */
+const ofLinux = [
+  { name: 'gcc', debian: 'gcc', programs: ['gcc', 'clang'], elsewhere: 'https://gcc.gnu.org' },
+  {
+    name: 'libc6-dev',
+    debian: 'libc6-dev',
+    programs: ['/usr/include/stdlib.h'],
+    elsewhere: "the C library's headers",
+  },
+];
+
 /** @type {readonly SystemTool[]} */
 export const systemTools = [
+  ...(process.platform === 'linux' ? ofLinux : []),
   {
     name: 'mosquitto',
     debian: 'mosquitto',
