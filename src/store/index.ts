@@ -1,3 +1,4 @@
+export { type Damage, damageText } from './disk/damage.ts';
 export { type DiskStore, openDiskStore } from './disk/disk-store.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
 export { decodeMessage, type ExpiryClock, encodeMessage, expiryClock } from './message-bytes.ts';

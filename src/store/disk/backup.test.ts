@@ -9,6 +9,7 @@ import { originOf } from '../origins.ts';
 import type { QueueEntry, Store, StoredMessage } from '../port.ts';
 import { type DiskStore, openDiskStore } from './disk-store.ts';
 import { Table } from './table/table.ts';
+import { inspectHere } from './testing/inspect-here.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'sonde-backup-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -22,6 +23,7 @@ const open = (folder: string): Promise<DiskStore> =>
     durability: 'sync',
     segmentBytes: 16 * 1024,
     tableMs: 0,
+    inspect: inspectHere,
   });
 
 function message(bytes: number): StoredMessage {

@@ -4,13 +4,21 @@ import { type Clock, type Logger, messageOf } from '../../base/index.ts';
 import { expiryClock } from '../message-bytes.ts';
 import type { QueueId, Store, TableName } from '../port.ts';
 import { copyStore } from './backup.ts';
+import { readCleanMark, removeCleanMark, writeCleanMark } from './check/clean-mark.ts';
+import { type InspectTable, inspectInChild } from './check/inspect-child.ts';
+import { sumTable } from './check/inspect-table.ts';
+import { damagedValue, knownOf, nameOfQueue, reportOldTable } from './check/known.ts';
+import { openTable, tableIsOpen } from './check/open-table.ts';
+import { createDamageList, type Damage, type DamageList, setAside } from './damage.ts';
 import { numbersOfStart, openFormat, type StoreFormat } from './format.ts';
-import { cleanSegment, freeSegments, segmentToClean } from './log/cleaner.ts';
-import { DiskLog, TABLES } from './log/disk-log.ts';
+import { cleanSegment, firstWanted, freeSegments, segmentToClean } from './log/cleaner.ts';
+import { DiskLog } from './log/disk-log.ts';
+import { FIRST_RECORD, type Place, TABLES } from './log/layout.ts';
 import { LogWriter } from './log/log-writer.ts';
-import { type Damage, readLog } from './log/open-log.ts';
+import { logFolderOf, type ReadLog, readLog } from './log/open-log.ts';
 import { QueueIndex } from './log/queue-index.ts';
-import { type StoredTable, Table } from './table/table.ts';
+import type { Stamp } from './table/stamp.ts';
+import type { StoredTable, Table } from './table/table.ts';
 
 export type DiskStoreOptions = {
   readonly folder: string;
@@ -22,10 +30,13 @@ export type DiskStoreOptions = {
   readonly segmentBytes?: number;
   /** The table follows the log so long after a change, in ms; 1000 when not given. */
   readonly tableMs?: number;
+  /** Looks at the table when the last stop was not in good order; in a child process when not given. */
+  readonly inspect?: InspectTable;
 };
 
 /** A store on disk, with what was found when it was opened. */
 export type DiskStore = Store & {
+  /** All that was found damaged since it was opened; grows. `damageText` makes a sentence of it. */
   readonly damage: readonly Damage[];
   /** Writes are failing: nothing is acknowledged until they succeed. */
   readonly failing: () => boolean;
@@ -36,18 +47,31 @@ export type DiskStore = Store & {
 /** The table follows the log at least so often, while it has changed. */
 const TABLE_MS = 1000;
 
-/** Opens the store in a folder, or makes a new one there. */
+/** Opens the store in a folder, or makes a new one there. The caller has the data folder's lock. */
 export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
   const { folder, clock, logger } = options;
-  const format = await openFormat(folder);
+  const damage = createDamageList(folder, clock, logger);
+  const format = await openFormat(folder, clock, damage.add);
   const { incarnation } = format;
-  const logFolder = join(folder, 'log');
+  const logFolder = logFolderOf(folder);
   await mkdir(logFolder, { recursive: true, mode: 0o700 });
-  const read = await readLog(logFolder, incarnation, options.segmentBytes);
-  const table = await Table.open(join(folder, 'table'));
+  const clean = await readCleanMark(folder);
+  await removeCleanMark(folder);
+  const { inspect = inspectInChild } = options;
+  const opened = await openTable({ folder, closed: clean?.table ?? null, inspect, clock, logger, damaged: damage.add });
+  const { table } = opened;
+  const stamp = table.stamp();
+  const keep = (path: string): Promise<string> => setAside(folder, path, clock);
+  const known = knownOf(clean, stamp);
+  const read = await readLog(logFolder, incarnation, { segmentBytes: options.segmentBytes, known, keep });
+  for (const { from, to, what, ...one } of read.damage) {
+    damage.add({ ...one, what: to > from ? `${what} (from ${from} to ${to})` : what });
+  }
+  reportOldTable(join(folder, 'table'), stamp, read.files.sequences, damage);
   await table.apply(read.replay.changes);
+  await tableIsOpen(folder);
   const names = new Map<string, QueueId>();
-  for (const [name, value] of table.entries('queue', (damaged) => logger.error(damaged, 'a queue is damaged'))) {
+  for (const [name, value] of table.entries('queue', (value) => damage.add(damagedValue(folder, value)))) {
     names.set(name, value.readUInt32LE(0));
   }
   const lastNumber = await numbersOfStart(folder, format, read.replay.lastNumber, logger);
@@ -57,6 +81,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     clock,
     incarnation,
     firstSequence: read.nextSequence,
+    beforeEnd: read.beforeEnd,
     nextNumber: () => (log?.lastNumber ?? lastNumber) + 1,
     events: {
       failed: (error) =>
@@ -71,34 +96,47 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     queues: read.replay.queues,
     clock: expiryClock(clock),
     lastNumber,
+    lost: ({ sequence, number, queue, why }) => {
+      read.files.keep(sequence, keep);
+      const file = read.files.fileOf(sequence)?.path ?? logFolder;
+      const which = [`message ${number} for ${nameOfQueue(names, queue)}: ${why}`];
+      damage.add({ file, what: 'messages that cannot be read', count: 1, which, kept: null });
+    },
   });
-  const known = new Set(names.values());
+  const owned = new Set(names.values());
   // Also of queues that are gone: the log may still have messages for them.
-  const lastQueue = Math.max(0, ...known, ...log.queues.keys());
-  for (const queue of log.queues.keys()) if (!known.has(queue)) log.dropQueue(queue);
-  for (const queue of known) if (!log.queues.has(queue)) log.queues.set(queue, new QueueIndex());
-  return storeOf(options, format, log, table, { names, lastQueue }, read.damage, read.nextSequence);
+  const lastQueue = Math.max(0, ...owned, ...log.queues.keys());
+  for (const [queue, { entries }] of log.queues) {
+    if (owned.has(queue)) continue;
+    if (entries > 0 && (opened.isPart || damage.all.length > 0)) {
+      const what = 'messages of a queue whose session nobody knows any more';
+      damage.add({ file: logFolder, what, count: entries, which: [`queue ${queue}: ${entries}`], kept: null });
+    }
+    log.dropQueue(queue);
+  }
+  for (const queue of owned) if (!log.queues.has(queue)) log.queues.set(queue, new QueueIndex());
+  return storeOf(options, format, log, table, { names, lastQueue }, damage, read);
 }
 
 function storeOf(
-  { logger, durability, tableMs = TABLE_MS }: DiskStoreOptions,
+  { folder, logger, durability, tableMs = TABLE_MS }: DiskStoreOptions,
   format: StoreFormat,
   log: DiskLog,
   table: Table,
   { names, lastQueue: last }: { readonly names: Map<string, QueueId>; readonly lastQueue: QueueId },
-  damage: readonly Damage[],
-  firstSequence: number,
+  damage: DamageList,
+  read: Pick<ReadLog, 'nextSequence' | 'beforeEnd'>,
 ): DiskStore {
   const byId = new Map([...names].map(([name, id]) => [id, name]));
   let lastQueue = last;
   let pending = noChanges();
-  /** Changes of the table in segments before this one are in the table. */
-  let tableHas = firstSequence;
   let following: Promise<void> | null = null;
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
   /** Backups under way: they need every segment that there is. */
   const copies = new Set<Promise<void>>();
+  /** There is more to do when what is under way is done. */
+  let again = false;
 
   function change(name: StoredTable, key: string, value: Uint8Array | null): void {
     log.change(TABLES.indexOf(name), key, value);
@@ -120,8 +158,20 @@ function storeOf(
     while (following !== null) await following;
     following = follow().finally(() => {
       following = null;
+      if (again) later();
+      again = false;
     });
     await following;
+  }
+
+  function syncedPlace(): Place {
+    const { synced } = log.writer;
+    const hasBegun = synced.sequence > read.nextSequence || synced.offset > FIRST_RECORD;
+    return hasBegun ? synced : { sequence: read.nextSequence - 1, offset: read.beforeEnd };
+  }
+
+  function stampAt(has: number, needs: number): Stamp {
+    return { has, needs, synced: syncedPlace(), nextNumber: log.lastNumber + 1 };
   }
 
   async function follow(): Promise<void> {
@@ -130,22 +180,21 @@ function storeOf(
     pending = noChanges();
     try {
       await log.commit();
-      await table.apply(changes);
-      tableHas = upTo;
+      const wanted = firstWanted(log, upTo);
+      await table.apply(changes, stampAt(upTo, wanted));
       if (copies.size > 0) return;
-      await freeSegments(log, tableHas);
+      await freeSegments(log, wanted);
       const oldest = segmentToClean(log);
       if (oldest === null) return;
       await cleanSegment(log, oldest, () => new Promise((resolve) => setImmediate(resolve)));
       await log.commit();
-      await freeSegments(log, tableHas);
-      later();
+      again = true; // that it is free has to be in the table first
     } catch (error) {
       // What is newer counts.
       for (const [name, entries] of pending) for (const [key, value] of entries) changes.get(name)?.set(key, value);
       pending = changes;
       logger.error({ error: messageOf(error) }, 'the table of the store cannot be written; the log has what it lacks');
-      later();
+      again = true;
     }
   }
 
@@ -153,7 +202,7 @@ function storeOf(
     incarnation: format.incarnation,
     origins: format.origins,
     engine: 'disk',
-    damage,
+    damage: damage.all,
     failing: () => log.writer.failing,
     openQueue(name) {
       const known = names.get(name);
@@ -195,7 +244,7 @@ function storeOf(
     remove: (name, key) => change(name, key, null),
     async *entries(name: TableName) {
       await catchUp();
-      yield* table.entries(name, (damaged) => logger.error(damaged, 'a value in the store is damaged'));
+      yield* table.entries(name, (value) => damage.add(damagedValue(folder, value)));
     },
     commit() {
       const done = log.commit();
@@ -221,6 +270,8 @@ function storeOf(
       await log.writer.close();
       await table.close();
       await log.files.close();
+      const sum = await sumTable(join(folder, 'table'));
+      if (sum !== null && !log.writer.failing) await writeCleanMark(folder, { log: syncedPlace(), table: sum });
     },
   };
 }

@@ -1,11 +1,14 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Logger, messageOf, OperatorError, systemCode } from '../../base/index.ts';
+import { type Clock, type Logger, messageOf, OperatorError, systemCode } from '../../base/index.ts';
 import type { Origin } from '../port.ts';
+import { writeDurably } from './check/clean-mark.ts';
+import { type Damage, exists, setAside } from './damage.ts';
 import { FIRST_RECORD } from './log/layout.ts';
-import { syncFolder } from './log/segment-files.ts';
+import { readWhole } from './log/read-whole.ts';
 import { decodeHeader, encodeHeader } from './log/segment-header.ts';
+import { openSealed, sealLine } from './sealed-line.ts';
 
 const NAME = 'FORMAT';
 const FORMAT = 'sonde-store';
@@ -23,39 +26,100 @@ export type StoreFormat = {
   readonly copiedAt: number | null;
 };
 
-/** Reads what the folder is, or makes it a new store; a copy begins a life of its own. Throws an OperatorError for anything else. */
-export async function openFormat(folder: string): Promise<StoreFormat & { readonly isNew: boolean }> {
+/** What is in a folder, as far as its FORMAT tells. */
+export type FoundFormat =
+  | { readonly is: 'store'; readonly format: StoreFormat; readonly version: number }
+  | { readonly is: 'nothing' }
+  /** There is a store, but its FORMAT is not there or cannot be believed. */
+  | { readonly is: 'damaged'; readonly what: string };
+
+/** Makes a store of the version that it is for into one of the next. Version 1 is the first: there is none yet. */
+type Migration = (folder: string) => Promise<void>;
+const MIGRATIONS: Readonly<Record<number, Migration>> = {};
+
+/**
+ * Reads what the folder is, or makes it a new store; a copy begins a life of its own. A FORMAT that is damaged is made anew
+ * from what the log says. Throws an OperatorError for what cannot be used.
+ */
+export async function openFormat(
+  folder: string,
+  clock: Clock,
+  damaged: (damage: Damage) => void,
+): Promise<StoreFormat & { readonly isNew: boolean }> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const found = await readFormat(folder);
-  if (found !== null) return { ...(found.copiedAt === null ? found : await beginLife(folder, found)), isNew: false };
-  const format = { incarnation: randomUUID(), origins: [], numbersAfter: 0, copiedAt: null };
+  const found = await lookAtFormat(folder);
+  if (found.is === 'store') {
+    const { format, version } = found;
+    for (let from = version; from < VERSION; from++) await MIGRATIONS[from]?.(folder);
+    if (version < VERSION) await writeFormat(folder, format);
+    return { ...(format.copiedAt === null ? format : await beginLife(folder, format)), isNew: false };
+  }
+  // Which numbers were given nobody knows now: `numbersOfStart` and the log's own leap are far beyond them.
+  const known = found.is === 'damaged' ? await incarnationOfLog(folder) : null;
+  const format = { incarnation: known ?? randomUUID(), origins: [], numbersAfter: 0, copiedAt: null };
+  if (found.is === 'damaged') {
+    const file = join(folder, NAME);
+    const kept = (await exists(file)) ? await setAside(folder, file, clock) : null;
+    damaged({ file, what: found.what, count: 0, which: [], kept });
+  }
   await writeFormat(folder, format);
-  return { ...format, isNew: true };
+  return { ...format, isNew: found.is === 'nothing' };
 }
 
-/** Null: there is none. */
+/** Null: there is none. Throws an OperatorError for one that is damaged. */
 export async function readFormat(folder: string): Promise<StoreFormat | null> {
+  const found = await lookAtFormat(folder);
+  if (found.is === 'store') return found.format;
+  if (found.is === 'nothing') return null;
+  throw new OperatorError(
+    `${join(folder, NAME)} is damaged: ${found.what}`,
+    'Start Sonde with this folder, or restore a backup.',
+  );
+}
+
+/** Looks without changing anything. Throws an OperatorError for a store of a newer Sonde, and for what is none. */
+export async function lookAtFormat(folder: string): Promise<FoundFormat> {
   const path = join(folder, NAME);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return null;
-    throw error;
+    const code = systemCode(error);
+    if (code === 'ENOENT') return null;
+    if (code === 'EIO') return '';
+    throw new OperatorError(`${path} cannot be read: ${messageOf(error)}`, 'Give this user the right to read it.');
   });
-  return text === null ? null : parse(text, path);
+  if (text === null) return (await isUsed(folder)) ? { is: 'damaged', what: 'it is missing' } : { is: 'nothing' };
+  const said = openSealed(text);
+  if (said === null) return { is: 'damaged', what: 'it is not what was written' };
+  return parse(said, path);
+}
+
+/** Whether there is a store, whatever its FORMAT says. */
+async function isUsed(folder: string): Promise<boolean> {
+  const names = await readdir(join(folder, 'log')).catch(() => []);
+  return names.some((name) => name.endsWith('.seg')) || (await exists(join(folder, 'table', 'data.mdb')));
+}
+
+/** The incarnation that most segments of the log are of; null: none says. */
+export async function incarnationOfLog(folder: string): Promise<string | null> {
+  const log = join(folder, 'log');
+  const votes = new Map<string, number>();
+  for (const name of await readdir(log).catch(() => [])) {
+    const handle = await open(join(log, name)).catch(() => null);
+    if (handle === null) continue;
+    try {
+      const header = decodeHeader((await readWhole(handle, FIRST_RECORD)).bytes);
+      if (header === null || typeof header === 'number') continue;
+      votes.set(header.incarnation, (votes.get(header.incarnation) ?? 0) + 1);
+    } finally {
+      await handle.close();
+    }
+  }
+  return [...votes].sort(([, a], [, b]) => b - a)[0]?.[0] ?? null;
 }
 
 export async function writeFormat(folder: string, format: StoreFormat): Promise<void> {
-  const path = join(folder, NAME);
   const { copiedAt, ...rest } = format;
   const said = { format: FORMAT, version: VERSION, ...rest, ...(copiedAt === null ? {} : { copiedAt }) };
-  const handle = await open(`${path}.new`, 'w', 0o600);
-  try {
-    await handle.writeFile(`${JSON.stringify(said)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(`${path}.new`, path);
-  await syncFolder(folder);
+  await writeDurably(folder, NAME, sealLine(said));
 }
 
 /**
@@ -112,26 +176,24 @@ async function renewHeader(path: string, incarnation: string): Promise<void> {
   }
 }
 
-function parse(text: string, path: string): StoreFormat {
-  let said: { readonly [name: string]: unknown };
-  try {
-    said = JSON.parse(text) as typeof said;
-  } catch {
-    throw damaged(path);
-  }
-  if (said === null || said['format'] !== FORMAT) {
+function parse(said: Readonly<Record<string, unknown>>, path: string): FoundFormat {
+  if (said['format'] !== FORMAT) {
     throw new OperatorError(`${path} is not of a store of Sonde`, 'Choose another data folder.');
   }
-  if (said['version'] !== VERSION) {
+  const version = Number(said['version']);
+  if (version !== VERSION && MIGRATIONS[version] === undefined) {
     const what = `${path} is of version ${String(said['version'])}, which this Sonde does not know`;
     throw new OperatorError(what, 'Start the Sonde that wrote it, or a newer one.');
   }
   const { incarnation, origins = [], numbersAfter = 0, copiedAt = null } = said;
-  if (typeof incarnation !== 'string' || !isNumber(numbersAfter) || (copiedAt !== null && !isNumber(copiedAt))) {
-    throw damaged(path);
-  }
-  if (!Array.isArray(origins) || !origins.every(isOrigin)) throw damaged(path);
-  return { incarnation, origins, numbersAfter, copiedAt };
+  const isWhole =
+    typeof incarnation === 'string' &&
+    isNumber(numbersAfter) &&
+    (copiedAt === null || isNumber(copiedAt)) &&
+    Array.isArray(origins) &&
+    origins.every(isOrigin);
+  if (!isWhole) return { is: 'damaged', what: 'it does not say what it should' };
+  return { is: 'store', format: { incarnation, origins, numbersAfter, copiedAt }, version };
 }
 
 function isOrigin(value: unknown): value is Origin {
@@ -141,8 +203,4 @@ function isOrigin(value: unknown): value is Origin {
 
 function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function damaged(path: string): OperatorError {
-  return new OperatorError(`${path} is damaged`, 'Restore a backup, or move the folder away to begin anew.');
 }

@@ -7,6 +7,7 @@ import { silentLogger, systemClock } from '../../base/index.ts';
 import { createMemoryStore } from '../memory/memory-store.ts';
 import type { Store, StoredMessage } from '../port.ts';
 import { type DiskStore, openDiskStore } from './disk-store.ts';
+import { inspectHere } from './testing/inspect-here.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'sonde-reopening-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -19,6 +20,7 @@ const open = (folder: string): Promise<DiskStore> =>
     durability: 'sync',
     segmentBytes: 16 * 1024,
     tableMs: 0,
+    inspect: inspectHere,
   });
 
 type Step =

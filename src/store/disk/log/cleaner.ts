@@ -2,6 +2,7 @@ import { decodeMessage } from '../../message-bytes.ts';
 import { readNumber, sequenceSeed } from './batch.ts';
 import type { DiskLog } from './disk-log.ts';
 import { FIRST_RECORD, RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
+import { readWhole } from './read-whole.ts';
 import { goodBody } from './segment-reader.ts';
 
 /** Fewer segments are never worth the work. */
@@ -10,12 +11,21 @@ const MIN_SEGMENTS = 4;
 const STEP_BYTES = 256 * 1024;
 
 /**
- * Frees segments, from the oldest on. `tableHas`: changes of the table in segments before this one are in the table. What
- * frees them must be synced: called after a commit, with the log as it was before.
+ * The first segment that is still wanted. `tableHas`: changes of the table in segments before this one are in the table. What
+ * frees segments must be synced: called after a commit, with the log as it was before.
  */
-export async function freeSegments(log: DiskLog, tableHas: number): Promise<void> {
+export function firstWanted(log: DiskLog, tableHas: number): number {
+  const end = Math.min(tableHas, log.writer.sequence);
   for (const sequence of log.files.sequences) {
-    if (sequence >= Math.min(tableHas, log.writer.sequence) || log.segments.entriesIn(sequence) > 0) return;
+    if (sequence >= end || log.segments.entriesIn(sequence) > 0) return Math.min(sequence, end);
+  }
+  return end;
+}
+
+/** Frees the segments before `wanted`, from the oldest on. That they are not wanted is in the table before. */
+export async function freeSegments(log: DiskLog, wanted: number): Promise<void> {
+  for (const sequence of log.files.sequences) {
+    if (sequence >= Math.min(wanted, log.writer.sequence)) return;
     log.segments.forget(sequence);
     await log.files.release(sequence);
   }
@@ -33,18 +43,17 @@ export function segmentToClean(log: DiskLog): number | null {
 export async function cleanSegment(log: DiskLog, sequence: number, turn: () => Promise<void>): Promise<void> {
   const file = log.files.fileOf(sequence);
   if (file === undefined) return;
-  const bytes = Buffer.allocUnsafe(file.bytes);
-  const { bytesRead } = await file.handle.read(bytes, 0, bytes.length, 0);
+  const { bytes } = await readWhole(file.handle, file.bytes);
   const seed = sequenceSeed(sequence);
   let pause = STEP_BYTES;
-  for (let at = FIRST_RECORD; at < bytesRead; ) {
+  for (let at = FIRST_RECORD; at < bytes.length; ) {
     const bodyBytes = goodBody(bytes, at, seed);
     if (bodyBytes < 0) {
       at += 8; // a gap that was there at start
       continue;
     }
     const kind = bytes[at + 8];
-    if (kind === RecordKind.segmentEnd) return;
+    if (kind === RecordKind.segmentEnd) break;
     if (kind === RecordKind.message) {
       const body = at + RECORD_HEADER;
       log.copyForward(sequence, readNumber(bytes, at + 9), bytes, body, () => decodeMessage(bytes, body, log.clock));
@@ -54,4 +63,5 @@ export async function cleanSegment(log: DiskLog, sequence: number, turn: () => P
     pause = at + STEP_BYTES;
     await turn();
   }
+  if (log.segments.entriesIn(sequence) > 0) log.giveUp(sequence);
 }

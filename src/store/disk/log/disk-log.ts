@@ -1,8 +1,8 @@
 import type { ExpiryClock } from '../../message-bytes.ts';
-import type { InFlight, QueueEntry, QueueId, QueueTarget, StoredMessage, TableName } from '../../port.ts';
+import type { InFlight, QueueEntry, QueueId, QueueTarget, StoredMessage } from '../../port.ts';
 import { storedBytes } from '../../stored-bytes.ts';
 import { readEntries } from './entry-reader.ts';
-import { CHANGE_HEAD, RecordKind } from './layout.ts';
+import { CHANGE_HEAD, type Place, RecordKind } from './layout.ts';
 import type { LogWriter } from './log-writer.ts';
 import { messageBodyBytes, readTargets, writeMessage } from './message-record.ts';
 import type { QueueIndex } from './queue-index.ts';
@@ -24,7 +24,12 @@ export type DiskLogParts = {
   readonly clock: ExpiryClock;
   /** Of the last message. */
   readonly lastNumber: number;
+  /** An entry's message cannot be read: it was taken off its queue. */
+  readonly lost?: (entry: LostEntry) => void;
 };
+
+/** An entry whose message cannot be read any more. */
+export type LostEntry = Place & { readonly queue: QueueId; readonly number: number; readonly why: string };
 
 /** The log with what is known of it in memory: where the entries of each queue lie, and what each segment is still wanted for. */
 export class DiskLog {
@@ -33,6 +38,7 @@ export class DiskLog {
   readonly segments: Segments;
   readonly queues: Map<QueueId, QueueIndex>;
   readonly clock: ExpiryClock;
+  readonly #onLost: (entry: LostEntry) => void;
   #lastNumber: number;
   /** Acks that the open batch has not yet in a record: queue and number in turn. */
   #acks: number[] = [];
@@ -47,6 +53,7 @@ export class DiskLog {
     this.queues = parts.queues;
     this.clock = parts.clock;
     this.#lastNumber = parts.lastNumber;
+    this.#onLost = parts.lost ?? (() => {});
   }
 
   get lastNumber(): number {
@@ -133,12 +140,31 @@ export class DiskLog {
     for (;;) {
       const places = this.queues.get(queue)?.page(after, limit, maxBytes) ?? [];
       if (places.length === 0) return [];
+      const broken: LostEntry[] = [];
+      const isThere = ({ number, sequence }: (typeof places)[number]): boolean =>
+        this.queues.get(queue)?.isAt(number, sequence) === true;
       try {
-        return await readEntries(this, queue, places);
-      } catch (error) {
+        const entries = await readEntries(this, queue, places, (place, why) => broken.push({ ...place, queue, why }));
         // While it was read an entry may have been taken off, or its message copied, and its segment used again.
-        const index = this.queues.get(queue);
-        if (places.every(({ number, sequence }) => index?.isAt(number, sequence))) throw error;
+        if (!broken.every(isThere)) continue;
+        for (const entry of broken) this.#lose(entry);
+        if (entries.length > 0) return entries;
+      } catch (error) {
+        if (places.every(isThere)) throw error;
+      }
+    }
+  }
+
+  #lose(entry: LostEntry): void {
+    this.ack(entry.queue, entry.number);
+    this.#onLost(entry);
+  }
+
+  /** Everything in the segment that could be read has been copied: what is left is lost. */
+  giveUp(sequence: number): void {
+    for (const [queue, index] of this.queues) {
+      for (const { number, offset } of index.placesIn(sequence)) {
+        this.#lose({ queue, number, sequence, offset, why: `its record at ${offset} is damaged` });
       }
     }
   }
@@ -198,6 +224,3 @@ export class DiskLog {
 }
 
 const NOT_SENT: InFlight = { number: 0, holder: 0, packetId: 0, qos: 1 };
-
-/** Tables as they are numbered in the log. `queue`: name -> id. */
-export const TABLES: readonly (TableName | 'queue')[] = ['queue', 'session', 'subscription', 'retained', 'exchange'];

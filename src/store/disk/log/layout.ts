@@ -1,3 +1,5 @@
+import type { TableName } from '../../port.ts';
+
 /** The shape of segments and records; drawn in docs/storage.md. */
 export const MAGIC = Buffer.from('SONDELOG');
 export const VERSION = 1;
@@ -27,3 +29,6 @@ export function recordBytes(bodyBytes: number): number {
 
 /** Where a record lies: its segment's sequence and its offset there. */
 export type Place = { readonly sequence: number; readonly offset: number };
+
+/** Tables as they are numbered in the log. `queue`: name -> id. */
+export const TABLES: readonly (TableName | 'queue')[] = ['queue', 'session', 'subscription', 'retained', 'exchange'];

@@ -17,6 +17,8 @@ export type LogWriterOptions = {
   readonly incarnation: string;
   /** Of the segment that it begins. */
   readonly firstSequence: number;
+  /** Where the last whole batch of the segment before that ended; 0: nowhere in it. */
+  readonly beforeEnd?: number;
   readonly nextNumber: () => number;
   readonly events: WriterEvents;
   /** Least time from the end of one write to the next, in ms: commits, not records, are the cost. */
@@ -73,6 +75,11 @@ export class LogWriter {
     for (const { length } of this.#underWay) bytes += length;
     for (const { length } of this.#stretches) bytes += length;
     return bytes;
+  }
+
+  /** All before this place is on disk. */
+  get synced(): Place {
+    return this.#synced;
   }
 
   get failing(): boolean {
@@ -262,6 +269,7 @@ export class LogWriter {
       nextNumber: this.#numbers.get(sequence) ?? 1,
       bytes: this.#odd.get(sequence) ?? this.#options.files.segmentBytes,
       anew: sequence === firstSequence,
+      beforeEnd: sequence === firstSequence ? (this.#options.beforeEnd ?? 0) : 0,
     });
     this.#odd.delete(sequence);
     this.#numbers.delete(sequence);

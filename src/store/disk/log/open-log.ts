@@ -1,151 +1,126 @@
-import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OperatorError } from '../../../base/index.ts';
-import { FIRST_RECORD, type Place, RecordKind, recordBytes, SEGMENT_BYTES } from './layout.ts';
-import { Replay } from './replay.ts';
-import { type LogFolder, type SegmentFile, SegmentFiles } from './segment-files.ts';
-import { decodeHeader, type SegmentHeader } from './segment-header.ts';
-import { readSegment, type SegmentEnd } from './segment-reader.ts';
-
-/** A stretch of the log that was synced once and cannot be read now. */
-export type Damage = { readonly file: string; readonly from: number; readonly to: number; readonly what: string };
+import { type FoundFiles, findSegments, type WantedSegments } from './find-segments.ts';
+import { type Place, SEGMENT_BYTES } from './layout.ts';
+import { type LogDamage, LogReader } from './log-reader.ts';
+import { readWhole } from './read-whole.ts';
+import type { Replay } from './replay.ts';
+import { disk, type KeepFile, type LogFolder, type LogHandle, SegmentFiles } from './segment-files.ts';
 
 export type ReadLog = {
   readonly files: SegmentFiles;
   readonly replay: Replay;
-  readonly damage: readonly Damage[];
+  readonly damage: readonly LogDamage[];
   /** Of the segment to go on with. */
   readonly nextSequence: number;
+  /** Where the last whole batch of the segment before that ends; 0: nowhere in it. */
+  readonly beforeEnd: number;
   /** Bytes behind the end of the last batch: of a write that did not come to its end. */
   readonly unfinishedBytes: number;
 };
 
-type Found = { readonly slot: number; readonly file: SegmentFile; readonly header: SegmentHeader };
+/** What others than the log know of it. */
+export type KnownOfLog = {
+  /** Segments that must be there. */
+  readonly wanted: WantedSegments | null;
+  /** All before this place was synced. */
+  readonly synced: Place | null;
+  /** The number that the next message would have had, at least. */
+  readonly nextNumber: number;
+};
 
-/** Reads all of a log. Throws an OperatorError for one of a newer version or of another store. */
-export async function readLog(
-  folder: string,
-  incarnation: string,
-  segmentBytes = SEGMENT_BYTES,
-  on?: LogFolder,
-): Promise<ReadLog> {
+export const NOTHING_KNOWN: KnownOfLog = { wanted: null, synced: null, nextNumber: 1 };
+
+/** Numbers are left out where messages may be lost, so that none is used again: a segment of 16 MiB has no more messages. */
+const LEAP = 2 ** 32;
+
+export type ReadLogOptions = {
+  readonly segmentBytes?: number | undefined;
+  readonly on?: LogFolder | undefined;
+  readonly known?: KnownOfLog;
+  /** Moves away what is no segment of this log; not given: it stays, and is not touched. */
+  readonly keep?: KeepFile;
+};
+
+/** Reads all of a log, to go on with it. Throws an OperatorError for one of a newer version. */
+export async function readLog(folder: string, incarnation: string, options: ReadLogOptions = {}): Promise<ReadLog> {
+  const { segmentBytes = SEGMENT_BYTES, on = disk, known = NOTHING_KNOWN, keep } = options;
   const files = new SegmentFiles(folder, segmentBytes, on);
-  const broken: Damage[] = [];
-  const found = await findSegments(folder, files, incarnation, broken);
-  const reader = new LogReader();
-  for (const { file, header } of found) {
-    const bytes = Buffer.allocUnsafe(file.bytes);
-    const { bytesRead } = await file.handle.read(bytes, 0, bytes.length, 0);
-    reader.segment(bytes.subarray(0, bytesRead), header, file.path);
+  const found = await findSegments(folder, incarnation, known.wanted, (path) => on.open(path, 'r+'));
+  const reader = await readFound(folder, found, known);
+  for (const { slot, path, handle, header } of found.segments) {
+    files.adopt(slot, { path, handle: handle as LogHandle, bytes: header.bytes }, header.sequence);
+  }
+  for (const { slot, path, handle, size } of found.free) {
+    files.leave(slot);
+    if (size === segmentBytes) files.adopt(slot, { path, handle: handle as LogHandle, bytes: size }, null);
+    else {
+      // It was being made when the process ended.
+      await handle.close();
+      await on.unlink(path);
+    }
+  }
+  for (const { slot } of found.closed) files.leave(slot);
+  const kept = new Map<string, string>();
+  for (const { slot, path, handle } of found.strange) {
+    files.leave(slot);
+    await handle.close();
+    if (keep !== undefined) kept.set(path, await keep(path));
+  }
+  if (keep !== undefined) {
+    const damaged = new Set(reader.damage.map(({ file }) => file));
+    for (const { path, header } of found.segments) if (damaged.has(path)) files.keep(header.sequence, keep);
   }
   const { replay } = reader;
-  replay.lastNumber = Math.max(replay.lastNumber, ...found.map(({ header }) => header.nextNumber - 1));
-  const nextSequence = (found.at(-1)?.header.sequence ?? 0) + 1;
-  return { files, replay, damage: [...broken, ...reader.damage()], nextSequence, unfinishedBytes: reader.carriedBytes };
+  const numbers = found.segments.map(({ header }) => header.nextNumber - 1);
+  replay.lastNumber = Math.max(replay.lastNumber, known.nextNumber - 1, ...numbers);
+  if (reader.damage.length > 0) replay.lastNumber += LEAP;
+  const last = found.segments.at(-1)?.header.sequence ?? 0;
+  const after = Math.max(last, known.synced?.sequence ?? 0, (known.wanted?.first ?? 1) - 1);
+  return {
+    files,
+    replay,
+    damage: reader.damage.map((one) => ({ ...one, kept: kept.get(one.file) ?? null })),
+    nextSequence: after + 1,
+    beforeEnd: after === last ? reader.lastEnd : 0,
+    unfinishedBytes: reader.unfinishedBytes,
+  };
 }
 
-async function findSegments(
-  folder: string,
-  files: SegmentFiles,
-  incarnation: string,
-  broken: Damage[],
-): Promise<Found[]> {
-  const found: Found[] = [];
-  for (const name of await readdir(folder)) {
-    const slot = Number(/^(\d+)\.seg$/.exec(name)?.[1] ?? Number.NaN);
-    if (Number.isNaN(slot)) continue;
-    const path = join(folder, name);
-    const handle = await open(path, 'r+');
-    const { size } = await handle.stat();
-    const block = Buffer.alloc(FIRST_RECORD);
-    await handle.read(block, 0, block.length, 0);
-    const header = decodeHeader(block);
-    if (typeof header === 'number') {
-      throw new OperatorError(
-        `${path} is of version ${header}, which this Sonde does not know`,
-        'Start a newer Sonde.',
-      );
-    }
-    if (header === null && !block.equals(NOTHING)) {
-      // Whatever it was, it is kept.
-      broken.push({ file: path, from: 0, to: FIRST_RECORD, what: 'its header cannot be read' });
-      files.leave(slot);
-      await handle.close();
-      continue;
-    }
-    const file = { path, handle, bytes: header?.bytes ?? size };
-    if (header !== null && header.incarnation === incarnation) found.push({ slot, file, header });
-    files.adopt(slot, file, header === null || header.incarnation !== incarnation ? null : header.sequence);
+/** What has been read of a log. */
+export type FoundLog = Pick<LogReader, 'replay' | 'lastEnd' | 'unfinishedBytes'> & {
+  readonly damage: readonly LogDamage[];
+};
+
+/** Reads the segments that were found, and names what is damaged. */
+export async function readFound(folder: string, found: FoundFiles, known: KnownOfLog): Promise<FoundLog> {
+  const reader = new LogReader(known.wanted?.first ?? null, folder);
+  for (const { handle, header, path, size, guessed } of found.segments) {
+    const { bytes, unreadable } = await readWhole(handle, header.bytes);
+    if (guessed) reader.fault({ file: path, from: 0, to: 64, what: 'its header cannot be read' });
+    for (const { from, to, what } of unreadable)
+      reader.fault({ file: path, from, to, what: `it cannot be read: ${what}` });
+    if (size < header.bytes)
+      reader.fault({ file: path, from: size, to: header.bytes, what: 'it is shorter than it should be' });
+    reader.segment(bytes, header, path);
   }
-  return found.sort((a, b) => a.header.sequence - b.header.sequence);
+  reader.end(known.synced);
+  const strange = [...found.strange, ...found.closed].map(({ path, what }) => ({ file: path, from: 0, to: 0, what }));
+  const { replay, lastEnd, unfinishedBytes } = reader;
+  return { replay, lastEnd, unfinishedBytes, damage: [...strange.map(asDamage), ...reader.damage] };
 }
 
-const NOTHING = Buffer.alloc(FIRST_RECORD);
-
-/** Takes segments in their order, and gives what whole batches say to the replay. */
-class LogReader {
-  readonly replay = new Replay();
-  readonly #damage: (Damage & Place)[] = [];
-  #synced: Place = { sequence: 0, offset: 0 };
-  /** Good records behind the last end of a batch: the batch may go on in the next segment. */
-  #carried: { readonly bytes: Buffer; readonly start: number; readonly end: number; readonly sequence: number }[] = [];
-  #before: {
-    readonly sequence: number;
-    readonly end: SegmentEnd;
-    readonly path: string;
-    readonly bytes: number;
-  } | null = null;
-
-  get carriedBytes(): number {
-    return this.#carried.reduce((sum, { start, end }) => sum + end - start, 0);
-  }
-
-  segment(bytes: Buffer, header: SegmentHeader, path: string): void {
-    const { sequence } = header;
-    this.#checkBefore(header, path);
-    if (header.anew) this.#carried = [];
-    let start = FIRST_RECORD;
-    let next = FIRST_RECORD;
-    const end = readSegment(bytes, sequence, (kind, _number, _bytes, _bodyAt, bodyBytes, offset) => {
-      // Behind a gap: what was before it stands, the gap itself is left out.
-      if (offset !== next) {
-        this.#carried.push({ bytes, start, end: next, sequence });
-        start = offset;
-      }
-      next = offset + recordBytes(bodyBytes);
-      if (kind !== RecordKind.batchEnd) return;
-      for (const part of this.#carried) this.replay.take(part.bytes, part.start, part.end, part.sequence);
-      this.#carried = [];
-      this.replay.take(bytes, start, next, sequence);
-      start = next;
-    });
-    if (start < next) this.#carried.push({ bytes, start, end: next, sequence });
-    for (const { from, to } of end.gaps) {
-      this.#damage.push({ file: path, from, to, what: 'records that cannot be read', sequence, offset: from });
-    }
-    if (end.synced !== null) this.#synced = end.synced;
-    this.#before = { sequence, end, path, bytes: bytes.length };
-  }
-
-  /** Broken stretches of what is known to have been synced. */
-  damage(): Damage[] {
-    return this.#damage.filter(({ sequence, offset }) => isBefore({ sequence, offset }, this.#synced));
-  }
-
-  #checkBefore(header: SegmentHeader, path: string): void {
-    const before = this.#before;
-    if (before === null) return;
-    if (header.sequence !== before.sequence + 1) {
-      const what = `segments ${before.sequence + 1} to ${header.sequence - 1} are missing before it`;
-      this.#damage.push({ file: path, from: 0, to: 0, what, sequence: before.sequence, offset: 0 });
-    }
-    if (!before.end.whole && !header.anew) {
-      const { sequence, end, path: file, bytes } = before;
-      this.#damage.push({ file, from: end.end, to: bytes, what: 'its end cannot be read', sequence, offset: end.end });
-    }
-  }
+function asDamage(fault: Pick<LogDamage, 'file' | 'from' | 'to' | 'what'>): LogDamage {
+  return { ...fault, count: null, which: [], kept: null };
 }
 
-function isBefore(a: Place, b: Place): boolean {
-  return a.sequence < b.sequence || (a.sequence === b.sequence && a.offset < b.offset);
+/** Closes what `findSegments` has opened. */
+export async function closeFound({ segments, free, strange }: FoundFiles): Promise<void> {
+  for (const { handle } of [...segments, ...free, ...strange]) await handle.close();
 }
+
+/** The folder of a store's log. */
+export function logFolderOf(folder: string): string {
+  return join(folder, 'log');
+}
+
+export type { LogDamage };

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../base/index.ts';
 import type { ExpiryClock } from '../../message-bytes.ts';
 import type { StoredMessage } from '../../port.ts';
-import { cleanSegment, freeSegments, segmentToClean } from './cleaner.ts';
+import { cleanSegment, firstWanted, freeSegments, segmentToClean } from './cleaner.ts';
 import { DiskLog } from './disk-log.ts';
 import { LogWriter } from './log-writer.ts';
 import { readLog } from './open-log.ts';
@@ -70,13 +70,14 @@ function recorded(events: Event[]): LogFolder {
 }
 
 async function openLog(folder: string, on?: LogFolder): Promise<DiskLog> {
-  const read = await readLog(folder, INCARNATION, 16 * 1024, on);
+  const read = await readLog(folder, INCARNATION, { segmentBytes: 16 * 1024, on });
   let log: DiskLog | null = null;
   const writer = new LogWriter({
     files: read.files,
     clock: systemClock(),
     incarnation: INCARNATION,
     firstSequence: read.nextSequence,
+    beforeEnd: read.beforeEnd,
     nextNumber: () => (log?.lastNumber ?? read.replay.lastNumber) + 1,
     events: { failed: (error) => expect.unreachable(String(error)), recovered: () => {} },
     pauseMs: 0,
@@ -138,7 +139,7 @@ async function work(events: Event[], random: () => number): Promise<void> {
       await cleanSegment(log, oldest, async () => {});
       await log.commit();
     }
-    await freeSegments(log, log.writer.sequence);
+    await freeSegments(log, firstWanted(log, log.writer.sequence));
   }
   await log.writer.close();
   await log.files.close();

@@ -93,6 +93,16 @@ export class QueueIndex {
     }
   }
 
+  /** The entries whose message is in a segment. */
+  placesIn(sequence: number): { readonly number: number; readonly offset: number }[] {
+    const places: { readonly number: number; readonly offset: number }[] = [];
+    for (let at = this.#head; at < this.#end; at++) {
+      if (this.#sequences[at] !== sequence) continue;
+      places.push({ number: this.#numbers[at] as number, offset: this.#offsets[at] as number });
+    }
+    return places;
+  }
+
   #take(at: number): number {
     const sequence = this.#sequences[at] as number;
     this.#sequences[at] = 0;

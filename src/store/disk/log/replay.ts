@@ -1,6 +1,5 @@
 import type { QueueId, TableName } from '../../port.ts';
-import { TABLES } from './disk-log.ts';
-import { CHANGE_HEAD, RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
+import { CHANGE_HEAD, RECORD_HEADER, RecordKind, recordBytes, TABLES } from './layout.ts';
 import { countedBytes, forEachTarget } from './message-record.ts';
 import { QueueIndex } from './queue-index.ts';
 import { Segments } from './segments.ts';

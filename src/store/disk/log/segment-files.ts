@@ -17,7 +17,10 @@ export type LogFolder = {
 /** A file of the log. Its name is a slot's; which segment it holds is in its header. */
 export type SegmentFile = { readonly path: string; readonly handle: LogHandle; readonly bytes: number };
 
-const disk: LogFolder = {
+/** Moves a file whose contents are to be kept out of the log, durably; answers where it is. */
+export type KeepFile = (path: string) => Promise<string>;
+
+export const disk: LogFolder = {
   open: (path, flags) => fs.open(path, flags, 0o600),
   unlink: fs.unlink,
   sync: syncFolder,
@@ -38,6 +41,7 @@ export class SegmentFiles {
   readonly segmentBytes: number;
   readonly #bySequence = new Map<number, SegmentFile>();
   readonly #spares: SegmentFile[] = [];
+  readonly #kept = new Map<number, KeepFile>();
   #lastSlot = 0;
   #making: Promise<void> | null = null;
 
@@ -96,6 +100,14 @@ export class SegmentFiles {
   async release(sequence: number): Promise<void> {
     const file = this.#bySequence.get(sequence);
     if (file === undefined) return;
+    const keep = this.#kept.get(sequence);
+    if (keep !== undefined) {
+      await keep(file.path);
+      this.#kept.delete(sequence);
+      this.#bySequence.delete(sequence);
+      await file.handle.close();
+      return;
+    }
     await file.handle.write(ZEROES, 0, FIRST_RECORD, 0);
     await file.handle.datasync();
     this.#bySequence.delete(sequence);
@@ -105,6 +117,11 @@ export class SegmentFiles {
     }
     await file.handle.close();
     await this.#on.unlink(file.path);
+  }
+
+  /** The segment is damaged: when nothing in it is wanted any more its file is moved away, and not used again. */
+  keep(sequence: number, keep: KeepFile): void {
+    this.#kept.set(sequence, keep);
   }
 
   /** Makes a spare if there is none, beside other work. */

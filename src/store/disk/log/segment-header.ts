@@ -11,10 +11,16 @@ export type SegmentHeader = {
   readonly bytes: number;
   /** Sonde was started anew: what was unfinished in the segment before is void. */
   readonly anew: boolean;
+  /** When `anew`: where the last whole batch of the segment before ended; all before that was good. Else 0. */
+  readonly beforeEnd: number;
 };
 
-const SUMMED_FROM = 16;
 const HEADER_BYTES = 64;
+
+/** Of the version, and of all behind the checksum. */
+function headerSum(block: Uint8Array): number {
+  return crc32c(block, 16, HEADER_BYTES, crc32c(block, 8, 12));
+}
 
 /** The whole first block of a segment. */
 export function encodeHeader(header: SegmentHeader): Buffer {
@@ -26,16 +32,22 @@ export function encodeHeader(header: SegmentHeader): Buffer {
   block.writeDoubleLE(header.nextNumber, 40);
   block.writeDoubleLE(header.bytes, 48);
   block.writeUInt32LE(header.anew ? 1 : 0, 56);
-  block.writeUInt32LE(crc32c(block, SUMMED_FROM, HEADER_BYTES), 12);
+  block.writeUInt32LE(header.beforeEnd, 60);
+  sealHeader(block);
   return block;
+}
+
+/** Writes the checksum into a header. */
+export function sealHeader(block: Buffer): void {
+  block.writeUInt32LE(headerSum(block), 12);
 }
 
 /** Null: this is no header, or a damaged one. A number: a version that this Sonde does not know. */
 export function decodeHeader(block: Buffer): SegmentHeader | number | null {
   if (block.length < HEADER_BYTES || !block.subarray(0, MAGIC.length).equals(MAGIC)) return null;
+  if (block.readUInt32LE(12) !== headerSum(block)) return null;
   const version = block.readUInt32LE(8);
   if (version !== VERSION) return version;
-  if (block.readUInt32LE(12) !== crc32c(block, SUMMED_FROM, HEADER_BYTES)) return null;
   const uuid = block.toString('hex', 24, 40);
   return {
     sequence: block.readUInt32LE(16),
@@ -43,5 +55,6 @@ export function decodeHeader(block: Buffer): SegmentHeader | number | null {
     nextNumber: block.readDoubleLE(40),
     bytes: block.readDoubleLE(48),
     anew: block.readUInt32LE(56) === 1,
+    beforeEnd: block.readUInt32LE(60),
   };
 }

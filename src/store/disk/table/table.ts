@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { TableName } from '../../port.ts';
-import { crc32c } from '../crc32c.ts';
+import { TABLES } from '../log/layout.ts';
+import { decodeStamp, encodeStamp, STAMP_KEY, STAMP_TABLE, type Stamp } from './stamp.ts';
+import { decodeValue, encodeValue, storedKey } from './value.ts';
 
 export type StoredTable = TableName | 'queue';
 /** `null`: removed. */
@@ -11,13 +13,11 @@ export type Changes = ReadonlyMap<StoredTable, ReadonlyMap<string, Uint8Array | 
 /** A value whose checksum, or whose key, is not its own. */
 export type DamagedValue = { readonly table: StoredTable; readonly key: string };
 
+/** A damaged value as it stood in LMDB. */
+export type RemovedValue = { readonly table: string; readonly key: Buffer; readonly value: Buffer };
+
 type Values = Database<Buffer, Buffer>;
 
-const NAMES: readonly StoredTable[] = ['queue', 'session', 'subscription', 'retained', 'exchange'];
-/** LMDB takes keys up to 1978 bytes: a longer one is kept under its beginning and its SHA-256; the value has it whole. */
-const MAX_KEY_BYTES = 1500;
-/** Checksum and length of the key, before the key. */
-const VALUE_HEAD = 8;
 /** Changes that are made before others have their turn. */
 const STEP = 1000;
 
@@ -28,11 +28,13 @@ const STEP = 1000;
 export class Table {
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #values: ReadonlyMap<StoredTable, Values>;
+  readonly #stamp: Values;
 
   private constructor(root: RootDatabase<Buffer, Buffer>) {
     this.#root = root;
     const options = { encoding: 'binary', keyEncoding: 'binary' } as const;
-    this.#values = new Map(NAMES.map((name) => [name, root.openDB<Buffer, Buffer>({ name, ...options })]));
+    this.#values = new Map(TABLES.map((name) => [name, root.openDB<Buffer, Buffer>({ name, ...options })]));
+    this.#stamp = root.openDB<Buffer, Buffer>({ name: STAMP_TABLE, ...options });
   }
 
   static async open(folder: string): Promise<Table> {
@@ -48,11 +50,13 @@ export class Table {
       commitDelay: 0,
       maxDbs: 12,
     });
+    // LMDB makes its files for everybody to read.
+    for (const name of ['data.mdb', 'lock.mdb']) await chmod(join(folder, name), 0o600);
     return new Table(root);
   }
 
-  /** Puts and removes all of it, in some transactions. Resolves when it is synced. */
-  async apply(changes: Changes): Promise<void> {
+  /** Puts and removes all of it, in some transactions; the stamp comes with the last. Resolves when it is synced. */
+  async apply(changes: Changes, stamp: Stamp | null = null): Promise<void> {
     let writes: Promise<unknown>[] = [];
     for (const [name, entries] of changes) {
       const values = this.#values.get(name) as Values;
@@ -64,15 +68,53 @@ export class Table {
         writes = [];
       }
     }
+    if (stamp !== null) writes.push(this.#stamp.put(storedKey(STAMP_KEY), encodeValue(STAMP_KEY, encodeStamp(stamp))));
     await settled(writes);
+  }
+
+  /** Puts values as they were found elsewhere; one of a table that there is not is left out. Resolves when they are synced. */
+  async copy(
+    values: readonly { readonly table: string; readonly key: string; readonly value: Buffer }[],
+  ): Promise<void> {
+    const writes: Promise<unknown>[] = [];
+    for (const { table, key, value } of values) {
+      const into = table === STAMP_TABLE ? this.#stamp : this.#values.get(table as StoredTable);
+      if (into !== undefined) writes.push(into.put(storedKey(key), encodeValue(key, value)));
+    }
+    await settled(writes);
+  }
+
+  /** What it says of the log; null when it has never been said, or cannot be believed. */
+  stamp(): Stamp | null {
+    this.#root.resetReadTxn();
+    const key = storedKey(STAMP_KEY);
+    const value = this.#stamp.get(key);
+    const decoded = value === undefined ? null : decodeValue(key, value);
+    return decoded === null ? null : decodeStamp(decoded.value);
+  }
+
+  /** Removes the values that cannot be believed, in all tables; answers what they were. */
+  async removeDamaged(): Promise<RemovedValue[]> {
+    const removed: RemovedValue[] = [];
+    const writes: Promise<unknown>[] = [];
+    this.#root.resetReadTxn();
+    for (const [table, values] of [...this.#values, [STAMP_TABLE, this.#stamp] as const]) {
+      for (const { key, value } of values.getRange({ snapshot: true })) {
+        if (decodeValue(key, value) !== null) continue;
+        removed.push({ table, key: Buffer.from(key), value: Buffer.from(value) });
+        writes.push(values.remove(key));
+      }
+    }
+    await settled(writes);
+    return removed;
   }
 
   /** All of one table; `damaged` is told what cannot be believed. */
   *entries(name: StoredTable, damaged: (value: DamagedValue) => void): Iterable<readonly [string, Buffer]> {
     this.#root.resetReadTxn(); // else it may show what was before the last commit
     for (const { key, value } of (this.#values.get(name) as Values).getRange({ snapshot: true })) {
-      const decoded = decodeValue(value);
-      if (decoded === null || !storedKey(decoded.key).equals(key)) damaged({ table: name, key: key.toString() });
+      const decoded = decodeValue(key, value);
+      if (decoded === null) damaged({ table: name, key: key.toString() });
       else yield [decoded.key, decoded.value];
     }
   }
@@ -95,29 +137,4 @@ async function settled(writes: readonly Promise<unknown>[]): Promise<void> {
     reason.commitError?.catch?.(() => {}); // lmdb leaves a second promise behind
     throw reason;
   }
-}
-
-function storedKey(key: string): Buffer {
-  const bytes = Buffer.from(key);
-  if (bytes.length === 0) return Buffer.from([0]); // LMDB has no empty key, and no name of ours is NUL
-  if (bytes.length <= MAX_KEY_BYTES) return bytes;
-  const sum = createHash('sha256').update(bytes).digest();
-  return Buffer.concat([bytes.subarray(0, MAX_KEY_BYTES), Buffer.from([0]), sum]);
-}
-
-function encodeValue(key: string, value: Uint8Array): Buffer {
-  const keyBytes = Buffer.byteLength(key);
-  const bytes = Buffer.allocUnsafe(VALUE_HEAD + keyBytes + value.length);
-  bytes.writeUInt32LE(keyBytes, 4);
-  bytes.write(key, VALUE_HEAD);
-  bytes.set(value, VALUE_HEAD + keyBytes);
-  bytes.writeUInt32LE(crc32c(bytes, 4, bytes.length), 0);
-  return bytes;
-}
-
-function decodeValue(bytes: Buffer): { readonly key: string; readonly value: Buffer } | null {
-  if (bytes.length < VALUE_HEAD || bytes.readUInt32LE(0) !== crc32c(bytes, 4, bytes.length)) return null;
-  const keyEnd = VALUE_HEAD + bytes.readUInt32LE(4);
-  if (keyEnd > bytes.length) return null;
-  return { key: bytes.toString('utf8', VALUE_HEAD, keyEnd), value: Buffer.from(bytes.subarray(keyEnd)) };
 }

@@ -1,0 +1,75 @@
+import { open, readFile, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from '../../../base/index.ts';
+import type { Place } from '../log/layout.ts';
+import { syncFolder } from '../log/segment-files.ts';
+import { openSealed, sealLine } from '../sealed-line.ts';
+import type { FileSum } from './inspect-table.ts';
+
+/** Written when a store was closed in good order, and gone before the next one writes anything. */
+export type CleanMark = {
+  /** The log ends here: all before it is good. */
+  readonly log: Place;
+  readonly table: FileSum;
+};
+
+const NAME = 'CLEAN';
+
+/** What the last stop left behind; null: it was none, or what it left cannot be read. */
+export async function readCleanMark(folder: string): Promise<CleanMark | null> {
+  const text = await readFile(join(folder, NAME), 'utf8').catch(() => null);
+  const said = text === null ? null : (openSealed(text) as { log?: Place; table?: FileSum } | null);
+  return said?.log === undefined || said.table === undefined ? null : { log: said.log, table: said.table };
+}
+
+/** From now on whatever happens is no clean stop. */
+export async function removeCleanMark(folder: string): Promise<void> {
+  await removeMark(folder, NAME);
+}
+
+export async function writeCleanMark(folder: string, { log, table }: CleanMark): Promise<void> {
+  await writeDurably(folder, NAME, sealLine({ log, table }));
+}
+
+/** A start that dies while LMDB opens the table leaves this behind. */
+const OPENING = 'OPENING';
+
+export async function beginOpening(folder: string): Promise<void> {
+  await writeDurably(folder, OPENING, '');
+}
+
+export async function endOpening(folder: string): Promise<void> {
+  await removeMark(folder, OPENING);
+}
+
+/** Whether the last start died while it opened the table. */
+export async function diedOpening(folder: string): Promise<boolean> {
+  return readFile(join(folder, OPENING)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Writes a small file anew, in one step, so that it is there whole or as it was. */
+export async function writeDurably(folder: string, name: string, text: string): Promise<void> {
+  const path = join(folder, name);
+  const handle = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(`${path}.new`, path);
+  await syncFolder(folder);
+}
+
+async function removeMark(folder: string, name: string): Promise<void> {
+  try {
+    await unlink(join(folder, name));
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  await syncFolder(folder);
+}

@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openPages } from './pages.ts';
+import { Table } from './table.ts';
+import { decodeValue } from './value.ts';
+
+const base = mkdtempSync(join(tmpdir(), 'sonde-pages-'));
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 0x1_0000_0000;
+  };
+}
+
+describe('LMDB read without LMDB', () => {
+  it.each([1, 2, 3])(
+    'finds what LMDB has, and no fault, after puts and removes of all sizes: seed %d',
+    async (seed) => {
+      const random = seeded(seed);
+      const folder = mkdtempSync(join(base, 'one-'));
+      const table = await Table.open(folder);
+      const held = new Map<string, Buffer>();
+      for (let round = 0; round < 60; round++) {
+        const changes = new Map<string, Uint8Array | null>();
+        for (let i = 0; i < 40; i++) {
+          const key = `${'k'.repeat(Math.floor(random() * 300))}${Math.floor(random() * 400)}`;
+          const size = random() < 0.1 ? random() * 40_000 : random() * 200;
+          const value = random() < 0.4 ? null : Buffer.alloc(Math.floor(size), i);
+          changes.set(key, value);
+          if (value === null) held.delete(key);
+          else held.set(key, value);
+        }
+        await table.apply(new Map([['retained', changes]]));
+      }
+      await table.close();
+      const pages = openPages(folder);
+      const found = [...pages.values()].filter(({ table }) => table === 'retained');
+      pages.close();
+      expect(pages.faults).toEqual([]);
+      expect(pages.counts).toContainEqual({ name: 'retained', entries: held.size, found: held.size });
+      for (const { key, value } of found) {
+        const decoded = decodeValue(key, value);
+        expect(decoded?.value.equals(held.get(decoded.key) as Buffer)).toBe(true);
+      }
+    },
+  );
+});
