@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAccess, createFirstToken, isLocal, tokenFileOf } from './access/index.ts';
 import { type ApiBroker, createApi } from './api/index.ts';
-import { type Clock, type Logger, systemClock } from './base/index.ts';
+import { type Clock, type Logger, nothingReached, type Reached, systemClock } from './base/index.ts';
 import { type Broker, createBroker } from './broker/index.ts';
 import { type Certificates, createCertificates } from './certificates/index.ts';
 import { bannerLines } from './cli/index.ts';
@@ -20,7 +20,7 @@ import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
 import { createMemoryStore } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
-import { createWebSocketTransport, listenTcp, listenTls, listenUnix, MAX_HANDSHAKES } from './transport/index.ts';
+import { createPacer, createWebSocketTransport, listenTcp, listenTls, listenUnix } from './transport/index.ts';
 
 /** What `serve` needs beside its settings. */
 export type ServeOptions = {
@@ -63,12 +63,13 @@ async function open(
   });
   const tokenFile = tokenFileOf(settings.data);
   const firstToken = await createFirstToken(tokenFile);
-  const { anonymous, rules } = settings;
+  const { anonymous, rules, limits } = settings;
+  const reached = nothingReached();
   const listeners = listenerNeeds(settings, anonymous).map(anonymousAt);
-  const access = createAccess({ tokenFile, anonymous, rules, listeners, logger });
+  const access = createAccess({ tokenFile, anonymous, rules, listeners, logger, limits, reached });
   onClose(access.close);
 
-  const history = settings.history === 'off' ? null : openHistory(settings, clock, logger);
+  const history = settings.history === 'off' ? null : openHistory(settings, clock, logger, reached);
   if (history) onClose(history.stop);
   const started = history?.start();
   started?.catch(() => {}); // looked at below; until then it may not end the process
@@ -78,12 +79,24 @@ async function open(
     access,
     clock,
     logger,
-    limits: settings.limits,
+    limits,
+    reached,
     mqtt5: settings.mqtt5,
     sharedSubscriptions: settings.sharedSubscriptions,
   });
   if (history) history.drain(broker.record(history.intake));
-  const live = createLive({ clock, logger, status: (world) => statusOf(broker, history, world) });
+  const live = createLive({
+    clock,
+    logger,
+    reached,
+    maxTopicsPerWorld: limits.maxLiveTopics,
+    limits: {
+      viewers: limits.maxViewers,
+      digestsPerViewer: limits.maxDigestsPerViewer,
+      digestsPerWorld: limits.maxDigestsPerNamespace,
+    },
+    status: (world) => statusOf(broker, history, world),
+  });
   for (const name of broker.worldNames()) {
     const world = broker.worldNumber(name) as number;
     broker.addTap(world, live.tap(world));
@@ -104,6 +117,7 @@ async function open(
   onReload(certificates.reload);
   const mqtt: PlainListener[] = [];
   const mqtts: TlsListener[] = [];
+  const pacer = createPacer({ clock, reached, limits });
   let open = false;
   const api = await createApi({
     broker: apiBroker(broker, live, history, () => open),
@@ -113,16 +127,34 @@ async function open(
     logger,
     clock,
     webRoot: fileURLToPath(new URL('./web', import.meta.url)),
+    limits: {
+      connections: limits.maxHttpConnections,
+      requests: limits.maxHttpRequests,
+      bodyBytes: limits.httpBodyBytes,
+      headerBytes: limits.httpHeaderBytes,
+      requestTimeoutMs: limits.httpRequestTimeoutS * 1000,
+      headersTimeoutMs: Math.min(10_000, limits.httpRequestTimeoutS * 1000),
+      queriesAtOnce: limits.httpQueries,
+      downloadsAtOnce: limits.httpDownloads,
+    },
     timings: { ...broker.timings, loopDelay: loopDelay.histogram },
+    reached,
+    inUse: {
+      waitingConnections: pacer.waiting,
+      pendingConnections: pacer.pending,
+      waitingSignIns: access.waitingSignIns,
+      liveTopics: live.indexed,
+      viewers: live.viewers,
+    },
     version,
     mqttPort: () => mqtt[0]?.port ?? null,
     caPem: () => certificates.local()?.caPem() ?? null,
   });
-  const websockets = createWebSocketTransport({ broker, logger, maxPacketBytes: settings.limits.maxPacketBytes });
+  const websockets = createWebSocketTransport({ broker, logger, pacer, reached, ...limits });
 
-  const handshakeTimeoutMs = settings.limits.connectTimeoutS * 1000;
-  const maxHandshakes = Math.min(settings.limits.maxConnections, MAX_HANDSHAKES);
-  const common = { broker, logger, maxHandshakes };
+  const handshakeTimeoutMs = limits.connectTimeoutS * 1000;
+  const { maxHandshakes } = limits;
+  const common = { broker, logger, pacer, reached, maxHandshakes };
   for (const { host, port, ...rules } of settings.mqtt) {
     const listener = await listenTcp({ ...common, host, port, rules });
     onClose(listener.close);
@@ -135,7 +167,7 @@ async function open(
     mqtts.push({ ...rules, host, port: listener.port, tls });
   }
   for (const { path, mode, ...rules } of settings.unix) {
-    onClose((await listenUnix({ broker, logger, path, mode, rules })).close);
+    onClose((await listenUnix({ broker, logger, pacer, path, mode, rules })).close);
   }
   const http: PlainListener[] = [];
   for (const { host, port, ...rules } of settings.http) {
@@ -157,6 +189,7 @@ async function open(
   onClose(api.close);
   onClose(websockets.close);
   onClose(broker.close);
+  onClose(pacer.close);
   open = true;
   const needs = listenerNeeds({ mqtt, mqtts, http, https, unix: settings.unix }, anonymous);
   const unix = settings.unix.map(({ path }) => path);
@@ -175,12 +208,17 @@ function caOf(certificates: Certificates): { readonly file: string; readonly fin
   return local === null ? null : { file: local.caFile, fingerprint: local.fingerprint() };
 }
 
-function openHistory(settings: Settings, clock: Clock, logger: Logger): History {
+function openHistory(settings: Settings, clock: Clock, logger: Logger, reached: Reached): History {
   const { limits } = settings;
   return createHistory({
     file: join(settings.data, 'history.duckdb'),
     logger,
     clock,
+    reached,
+    maxSeries: limits.maxSeries,
+    maxJsonDepth: limits.maxJsonDepth,
+    maxPathsPerPayload: limits.maxJsonPaths,
+    maxTextLength: limits.maxJsonTextChars,
     qos0BufferBytes: limits.qos0BufferBytes,
     memoryLimitMb: Math.ceil(limits.historyMemoryBytes / (1024 * 1024)),
     maxQueries: limits.historyQueries,

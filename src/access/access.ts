@@ -1,4 +1,4 @@
-import { type Logger, silentLogger } from '../base/index.ts';
+import { type Logger, nothingReached, type Reached, silentLogger } from '../base/index.ts';
 import { type AnonymousPolicy, anonymousAuthenticator } from './authenticators/anonymous.ts';
 import { certificateAuthenticator } from './authenticators/certificate.ts';
 import { scramAuthenticator } from './authenticators/scram.ts';
@@ -24,20 +24,31 @@ export type AccessOptions = {
   readonly repeat?: Repeat;
   /** Monotonic milliseconds; a test gives its own. */
   readonly nowMs?: () => number;
+  readonly limits?: Partial<AccessLimits>;
+  /** Where it counts what finds no room. */
+  readonly reached?: Reached;
+};
+
+export type AccessLimits = {
+  /** Secrets that wait to be checked, of all addresses; one more is told to come again. */
+  readonly maxWaitingSignIns: number;
+  /** Those of one address, so that one guesser cannot lock out everybody. */
+  readonly maxWaitingSignInsPerAddress: number;
 };
 
 /** The door, and what its owner may ask of it. */
 export type AccessControl = Access & {
   readonly tokenCount: () => number;
+  /** Secrets that wait to be checked now. */
+  readonly waitingSignIns: () => number;
   /** Stops looking at the token file. */
   readonly close: () => void;
 };
 
 /** Checks at once; about 50 ms and 16 MiB each. Two, so that the disk keeps threads of libuv's pool for itself. */
 const PARALLEL_CHECKS = 2;
-/** About 12 s of checks; later ones are told to come again. */
-const WAITING_CHECKS = 512;
-const WAITING_CHECKS_PER_ADDRESS = 256;
+/** About 50 s of checks, and 7 s of one address. */
+export const DEFAULT_ACCESS_LIMITS: AccessLimits = { maxWaitingSignIns: 2048, maxWaitingSignInsPerAddress: 256 };
 /** Pairs of key and secret that are known to be right: some 200 bytes each. */
 const KNOWN_PAIRS = 20_000;
 /** SCRAM proofs of one address that may fail: about as many as the pool above has room for. */
@@ -54,17 +65,21 @@ export function createAccess(options: AccessOptions): AccessControl {
 
   const principalOf = tokenPrincipals(options.rules);
   const brake = createFailureBrake({ ...FAILURES, nowMs: options.nowMs ?? (() => performance.now()) });
+  const limits = { ...DEFAULT_ACCESS_LIMITS, ...options.limits };
+  const reached = options.reached ?? nothingReached();
+  const pool = createCheckPool({
+    parallel: PARALLEL_CHECKS,
+    maxWaiting: limits.maxWaitingSignIns,
+    maxWaitingPerAddress: limits.maxWaitingSignInsPerAddress,
+    reached,
+  });
   const scram = scramAuthenticator({ reader, brake, principalOf });
   const methods: readonly Authenticator[] = [
     certificateAuthenticator(certificatePrincipals(options.rules)),
     anonymousAuthenticator(options.anonymous, anonymousPrincipals(options.rules)),
     tokenAuthenticator({
       reader,
-      pool: createCheckPool({
-        parallel: PARALLEL_CHECKS,
-        maxWaiting: WAITING_CHECKS,
-        maxWaitingPerAddress: WAITING_CHECKS_PER_ADDRESS,
-      }),
+      pool,
       cache: createVerifiedCache<Token>(KNOWN_PAIRS),
       principalOf,
     }),
@@ -84,6 +99,7 @@ export function createAccess(options: AccessOptions): AccessControl {
       scram(method, { clientId, username, address: remote.address, certificate: remote.certificate }),
     onRevoked: (listener) => reader.onEnded(listener),
     tokenCount: () => reader.size(),
+    waitingSignIns: () => pool.waiting(),
     close: () => reader.close(),
   };
 }

@@ -1,4 +1,10 @@
-export { type AccessControl, type AccessOptions, createAccess } from './access.ts';
+export {
+  type AccessControl,
+  type AccessLimits,
+  type AccessOptions,
+  createAccess,
+  DEFAULT_ACCESS_LIMITS,
+} from './access.ts';
 export type { AnonymousPolicy } from './authenticators/anonymous.ts';
 export { isLocal, type LocalQuestion, type RequestHeaders } from './local.ts';
 export { DEFAULT_NAMESPACE, worldOf } from './namespaces.ts';

@@ -6,7 +6,7 @@ import fastify, {
   type LightMyRequestResponse,
 } from 'fastify';
 import type { Access } from '../access/index.ts';
-import type { Clock, Logger } from '../base/index.ts';
+import { type Clock, type Logger, type Reached, sparingLogger } from '../base/index.ts';
 import type { History } from '../history/index.ts';
 import type { ApiContext, App } from './context.ts';
 import { addDocs } from './docs.ts';
@@ -17,7 +17,9 @@ import { protect } from './headers.ts';
 import { takeOnlyJson } from './json-body.ts';
 import { type ApiLimits, DEFAULT_LIMITS } from './limits.ts';
 import { closeListener, type HttpListener, type ListenOptions, openListener } from './listen.ts';
+import { createHttpLoad } from './load.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import type { InUse } from './metrics-limits.ts';
 import { checkAddressing, checkOrigin } from './own-site.ts';
 import type { ApiBroker, ApiTimings, IsLocal } from './ports.ts';
 import { Problem } from './problems.ts';
@@ -46,6 +48,9 @@ export type ApiOptions = {
   /** Absolute path of the built web app; may be absent. */
   readonly webRoot: string;
   readonly timings: ApiTimings;
+  /** How often each bound of the server was met, and what is in use, for `/metrics`. */
+  readonly reached: Reached;
+  readonly inUse: InUse;
   readonly version: string;
   /** The port of the first MQTT listener, once it is open: the web app shows it to newcomers. */
   readonly mqttPort?: () => number | null;
@@ -70,23 +75,40 @@ export type Api = {
 export async function createApi(options: ApiOptions): Promise<Api> {
   const limits: ApiLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const { logger, access } = options;
-  const downloads = createDownloads(access, logger, limits.downloadsAtOnce, limits.stallMs);
-  const queries = createSlots(limits.queriesAtOnce, 'places for questions to history', 1);
-  const context: ApiContext = { mqttPort: () => null, caPem: () => null, ...options, limits, queries, downloads };
-  const metrics = createMetrics({ ...options, activeDownloads: downloads.active });
+  const { reached } = options;
+  const load = createHttpLoad(limits.connections, limits.requests, reached);
+  const downloads = createDownloads(access, logger, limits, reached);
+  const queries = createSlots(limits.queriesAtOnce, 'places for questions to history', 1, () => {
+    reached.httpQueries += 1;
+  });
+  const doorLog = sparingLogger(logger);
+  const context: ApiContext = {
+    mqttPort: () => null,
+    caPem: () => null,
+    ...options,
+    doorLog,
+    limits,
+    queries,
+    downloads,
+  };
+  const metrics = createMetrics({ ...options, activeDownloads: downloads.active, httpLoad: load });
 
   const app = createApp(context, metrics);
   const methodsOf = rememberMethods(app);
   const servePage = await addRoutes(app, context, metrics, options.webRoot);
-  addFallbacks(app, logger, methodsOf, servePage);
+  addFallbacks(app, context, methodsOf, servePage);
   await app.ready();
 
-  const handler: RequestListener = (request, response) => app.routing(request, response);
+  const handler = load.bounded((request, response) => app.routing(request, response));
   const open: HttpListener[] = [];
   return {
     handler,
     listen: async (host, port, listenOptions = {}) => {
-      const listener = await openListener(handler, limits, logger, host, port, listenOptions);
+      const listener = await openListener(handler, limits, logger, host, port, {
+        reached,
+        load,
+        ...listenOptions,
+      });
       open.push(listener);
       return listener;
     },
@@ -108,12 +130,12 @@ function createApp(context: ApiContext, metrics: Metrics): App {
     // Raised by the router, before any hook.
     frameworkErrors: (error, request, reply) => {
       protect(request, reply);
-      void sendProblem(logger, error, request, reply);
+      void sendProblem(context, error, request, reply);
     },
   });
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(compileSerializer);
-  app.setErrorHandler((error, request, reply) => sendProblem(logger, error, request, reply));
+  app.setErrorHandler((error, request, reply) => sendProblem(context, error, request, reply));
   takeOnlyJson(app);
 
   app.decorateRequest('caller', null);
@@ -168,7 +190,7 @@ function rememberMethods(app: App): (path: string) => readonly string[] {
 /** What is left: a page of the web app, another method of a known address, MQTT's own address, or nothing. */
 function addFallbacks(
   app: App,
-  logger: Logger,
+  context: ApiContext,
   methodsOf: (path: string) => readonly string[],
   servePage: (reply: FastifyReply) => FastifyReply,
 ): void {
@@ -182,15 +204,15 @@ function addFallbacks(
         `${request.method} is not for this address; allowed: ${allow}.`,
         { headers: { allow } },
       );
-      return sendProblem(logger, problem, request, reply);
+      return sendProblem(context, problem, request, reply);
     }
     if (path === '/mqtt') {
       const problem = new Problem('upgrade-required', 'This address speaks MQTT over WebSocket.', {
         headers: { upgrade: 'websocket' },
       });
-      return sendProblem(logger, problem, request, reply);
+      return sendProblem(context, problem, request, reply);
     }
     if (wantsPage(request)) return servePage(reply);
-    return sendProblem(logger, new Problem('not-found', 'There is nothing at this address.'), request, reply);
+    return sendProblem(context, new Problem('not-found', 'There is nothing at this address.'), request, reply);
   });
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access, Principal } from '../access/index.ts';
-import type { Clock, Logger } from '../base/index.ts';
+import type { Clock, Logger, Reached } from '../base/index.ts';
 import type { History } from '../history/index.ts';
 import type { Downloads } from './downloads.ts';
 import type { ApiLimits } from './limits.ts';
@@ -17,6 +17,9 @@ export type ApiContext = {
   readonly access: Access;
   readonly isLocal: IsLocal;
   readonly logger: Logger;
+  /** For what any stranger may cause as often as he can ask. */
+  readonly doorLog: Logger;
+  readonly reached: Reached;
   readonly clock: Clock;
   readonly limits: ApiLimits;
   readonly version: string;

@@ -1,7 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { type Access, isOfToken, type Principal } from '../access/index.ts';
-import type { Logger } from '../base/index.ts';
+import type { Logger, Reached } from '../base/index.ts';
 import type { ByteSource } from '../history/index.ts';
+import type { ApiLimits } from './limits.ts';
 import { sendBytes } from './send-bytes.ts';
 import { createSlots, type Slots } from './slots.ts';
 
@@ -17,8 +18,15 @@ export type Downloads = {
   ) => Promise<FastifyReply>;
 };
 
-export function createDownloads(access: Access, logger: Logger, max: number, stallMs: number): Downloads {
-  const slots: Slots = createSlots(max, 'places for downloads', 5);
+export function createDownloads(
+  access: Access,
+  logger: Logger,
+  { downloadsAtOnce, stallMs }: Pick<ApiLimits, 'downloadsAtOnce' | 'stallMs'>,
+  reached: Reached,
+): Downloads {
+  const slots: Slots = createSlots(downloadsAtOnce, 'places for downloads', 5, () => {
+    reached.httpDownloads += 1;
+  });
   /** Each with its reader. */
   const running = new Map<FastifyReply, Principal>();
 

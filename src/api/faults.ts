@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { type Logger, messageOf } from '../base/index.ts';
+import { type Bound, type Logger, messageOf, type Reached } from '../base/index.ts';
 import { HistoryError } from '../history/index.ts';
 import { PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
 
@@ -48,15 +48,25 @@ function fromHistory(error: HistoryError): Problem {
   return new Problem(code, detail, { ...retry, cause: error });
 }
 
-/** Answers with a problem, and logs those that are Sonde's own fault. */
+/** The bound that a request has met; those of places at once are counted where the places are. */
+function boundOf(error: unknown, { code }: Problem): Bound | null {
+  if (code === 'too-large') return 'httpBodyBytes';
+  if (!(error instanceof HistoryError)) return null;
+  if (error.code === 'timeout') return 'historyQueryTimeoutS';
+  return error.code === 'busy' ? 'historyQueries' : null;
+}
+
+/** Answers with a problem; counts those of a bound, and logs those that are Sonde's own fault. */
 export function sendProblem(
-  logger: Logger,
+  { logger, reached }: { readonly logger: Logger; readonly reached: Reached },
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
   const problem = toProblem(error);
   const { status } = PROBLEMS[problem.code];
+  const bound = boundOf(error, problem);
+  if (bound !== null) reached[bound] += 1;
   if (status === 500) {
     logger.error(
       { method: request.method, path: request.url.split('?', 1)[0], error: messageOf(problem.cause ?? problem) },

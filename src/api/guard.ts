@@ -57,7 +57,7 @@ async function identify(context: ApiContext, request: FastifyRequest): Promise<C
   }
   if (decision.ok) return { principal: decision.principal, local: remote.local };
 
-  context.logger.info(
+  context.doorLog.info(
     { address: remote.address, key: credentials.username, reason: decision.reason, detail: decision.detail },
     'an HTTP request was refused',
   );

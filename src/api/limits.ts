@@ -1,5 +1,9 @@
 /** Bounds of the HTTP side. Each can be changed by the composition root; what happens at each is in the README. */
 export type ApiLimits = {
+  /** Sockets that speak HTTP at once, on all listeners. */
+  readonly connections: number;
+  /** Requests under way at once, on all listeners. */
+  readonly requests: number;
   /** Bytes of a request body. */
   readonly bodyBytes: number;
   /** Characters of a path parameter and of a wildcard path. */
@@ -28,6 +32,8 @@ export type ApiLimits = {
 };
 
 export const DEFAULT_LIMITS: ApiLimits = {
+  connections: 2000,
+  requests: 256,
   bodyBytes: 2 * 1024 * 1024,
   pathChars: 1024,
   headerBytes: 16 * 1024,

@@ -2,10 +2,11 @@ import { createServer, type RequestListener, type Server, ServerResponse, STATUS
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Logger, messageOf, OperatorError, systemCode } from '../base/index.ts';
+import { type Logger, messageOf, nothingReached, OperatorError, type Reached, systemCode } from '../base/index.ts';
 import type { TlsKeeper } from '../certificates/index.ts';
-import { type FrontDoor, type ListenerRules, MAX_HANDSHAKES, putFrontDoor } from '../transport/index.ts';
+import { type FrontDoor, type ListenerRules, putFrontDoor } from '../transport/index.ts';
 import type { ApiLimits } from './limits.ts';
+import type { HttpLoad } from './load.ts';
 import { PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
 
 export type ListenOptions = {
@@ -14,9 +15,14 @@ export type ListenOptions = {
   readonly rules?: ListenerRules;
   /** Sockets that have not finished the PROXY header and TLS; more are closed at once. */
   readonly maxHandshakes?: number;
+  readonly reached?: Reached;
+  /** What all listeners bear together. */
+  readonly load?: HttpLoad;
   /** Called before the port opens: the place to attach 'upgrade', so that no early request is missed. */
   readonly onServer?: (server: Server) => void;
 };
+
+const DEFAULT_MAX_HANDSHAKES = 5000;
 
 /** One open HTTP port. */
 export type HttpListener = {
@@ -34,7 +40,14 @@ export async function openListener(
   logger: Logger,
   host: string,
   port: number,
-  { keeper, rules = {}, maxHandshakes = MAX_HANDSHAKES, onServer }: ListenOptions,
+  {
+    keeper,
+    rules = {},
+    maxHandshakes = DEFAULT_MAX_HANDSHAKES,
+    reached = nothingReached(),
+    load,
+    onServer,
+  }: ListenOptions,
 ): Promise<HttpListener> {
   const bounds = {
     maxHeaderSize: limits.headerBytes,
@@ -49,9 +62,21 @@ export async function openListener(
       : createTlsServer({ ...bounds, ...keeper.options, handshakeTimeout: limits.headersTimeoutMs }, handler);
   const name = `${keeper === undefined ? 'HTTP' : 'HTTPS'} on ${host}:${port}`;
   const handshakeTimeoutMs = limits.headersTimeoutMs;
-  const door = putFrontDoor(server, { rules, keeper: keeper ?? null, logger, name, maxHandshakes, handshakeTimeoutMs });
-  server.on('clientError', answerClientError);
+  const door = putFrontDoor(server, {
+    rules,
+    keeper: keeper ?? null,
+    logger,
+    name,
+    maxHandshakes,
+    reached,
+    // Requests are short; WebSockets take their turn when they are asked for.
+    pacer: null,
+    ...(load === undefined ? {} : { arrives: load.arrives }),
+    handshakeTimeoutMs,
+  });
+  server.on('clientError', (error, socket) => answerClientError(error, socket, reached));
   onServer?.(server);
+  load?.watchUpgrades(server);
   await bind(server, host, port);
   // A server without this listener would end the process.
   server.on('error', (error) => logger.error({ host, port, error: messageOf(error) }, 'an HTTP listener met a fault'));
@@ -122,13 +147,15 @@ function asOperatorError(error: Error, host: string, port: number): Error {
 }
 
 /** Bytes that are no HTTP never reach a route: the answer is written by hand, as a problem too. */
-function answerClientError(error: Error, socket: Duplex): void {
+function answerClientError(error: Error, socket: Duplex, reached: Reached): void {
   // Where TLS itself has failed there is nobody to answer.
   if (systemCode(error) === 'ECONNRESET' || !socket.writable || /^ERR_(SSL|TLS)_/.test(systemCode(error) ?? '')) {
     socket.destroy();
     return;
   }
   const [code, detail] = clientFault(systemCode(error));
+  if (code === 'headers-too-large') reached.httpHeaderBytes += 1;
+  if (code === 'request-timeout') reached.httpRequestTimeoutS += 1;
   const { status } = PROBLEMS[code];
   const body = JSON.stringify(problemDocument(new Problem(code, detail), '/'));
   // After the beginning of an answer, more bytes would be taken for its end.

@@ -1,7 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Reached } from '../base/index.ts';
 import type { History, HistoryState } from '../history/index.ts';
+import type { HttpLoad } from './load.ts';
 import { COUNTERS, GAUGES } from './metrics-broker.ts';
 import { addHistogram } from './metrics-histogram.ts';
+import { addLimits, type InUse } from './metrics-limits.ts';
 import type { ApiBroker, ApiTimings } from './ports.ts';
 
 /** The figures of the whole server, in Prometheus' text. No figure of a client, topic or token ever becomes a label. */
@@ -18,6 +21,9 @@ type Sources = {
   readonly timings: ApiTimings;
   readonly version: string;
   readonly activeDownloads: () => number;
+  readonly reached: Reached;
+  readonly inUse: InUse;
+  readonly httpLoad: HttpLoad;
 };
 
 const HISTORY_STATES: readonly HistoryState[] = ['starting', 'ok', 'behind', 'down'];
@@ -26,7 +32,8 @@ const ACK_HELP =
 const QUEUE_HELP = 'From the arrival of a message that had to wait for its receiver to its being sent.';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
-export function createMetrics({ broker, history, timings, version, activeDownloads }: Sources): Metrics {
+export function createMetrics(sources: Sources): Metrics {
+  const { broker, history, timings, version, activeDownloads, reached, inUse, httpLoad } = sources;
   const register = new Registry();
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
@@ -70,6 +77,7 @@ export function createMetrics({ broker, history, timings, version, activeDownloa
       for (const [transport, count] of Object.entries(figures.connectionsByTransport)) this.set({ transport }, count);
     },
   });
+  addLimits(register, reached, inUse);
   addHistogram(register, 'sonde_publish_ack_duration_seconds', ACK_HELP, timings.acknowledged);
   addHistogram(register, 'sonde_store_commit_duration_seconds', 'One commit of the store.', timings.committed);
   addHistogram(register, 'sonde_queue_wait_duration_seconds', QUEUE_HELP, timings.queued);
@@ -103,6 +111,7 @@ export function createMetrics({ broker, history, timings, version, activeDownloa
       'QoS 1 and 2 messages that wait for history.',
       () => history.status().queuedMessages,
     );
+    gauge('sonde_history_series', 'Series of all namespaces, as of the last commit.', () => history.status().series);
     gauge('sonde_history_buffered_bytes', 'QoS 0 bytes that wait for history.', () => history.status().bufferedBytes);
     gauge(
       'sonde_history_last_commit_timestamp_seconds',
@@ -112,6 +121,8 @@ export function createMetrics({ broker, history, timings, version, activeDownloa
   }
 
   gauge('sonde_http_downloads', 'Downloads now.', activeDownloads);
+  gauge('sonde_http_requests_active', 'HTTP requests that are not answered now.', httpLoad.requests);
+  gauge('sonde_http_connections', 'Sockets that speak HTTP now, without WebSockets.', httpLoad.connections);
   processMetrics(gauge, counter);
 
   const labelNames = ['method', 'route', 'status'] as const;

@@ -11,11 +11,12 @@ export type Slots = {
   readonly hold: (response: ServerResponse) => void;
 };
 
-/** `what` completes the sentence "All N ... are in use". */
-export function createSlots(max: number, what: string, retryAfterS: number): Slots {
+/** `what` completes the sentence "All N ... are in use"; `onFull` is called for each who finds none free. */
+export function createSlots(max: number, what: string, retryAfterS: number, onFull: () => void): Slots {
   let used = 0;
   const take = (): (() => void) => {
     if (used >= max) {
+      onFull();
       throw new Problem('busy', `All ${max} ${what} are in use.`, { headers: { 'retry-after': String(retryAfterS) } });
     }
     used += 1;

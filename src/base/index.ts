@@ -6,6 +6,7 @@ export { Histogram } from './histogram.ts';
 export type { LogFields, Logger } from './logger.ts';
 export { silentLogger } from './logger.ts';
 export { type LockHolder, type LockMachine, type LockResult, takeLock } from './process-lock.ts';
+export { BOUNDS, type Bound, nothingReached, type Reached } from './reached.ts';
 export { type BytesReader, readShared } from './shared-read.ts';
 export { sparingLogger } from './sparing-log.ts';
 export { type StreamHandle, streamBinding, type WriteRequest } from './stream-binding.ts';

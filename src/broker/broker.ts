@@ -1,5 +1,5 @@
 import { type Access, isOfToken, type Principal } from '../access/index.ts';
-import { type Clock, type Logger, sparingLogger } from '../base/index.ts';
+import { type Clock, type Logger, nothingReached, type Reached, sparingLogger } from '../base/index.ts';
 import { Reason, reasonText } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
 import { createMemoryStore, type Store } from '../store/index.ts';
@@ -23,6 +23,7 @@ import { DEFAULT_MQTT5, type Mqtt5Settings } from './mqtt5.ts';
 import { nameFault } from './names.ts';
 import { Outgoing } from './outgoing.ts';
 import { advance } from './pump.ts';
+import { createRates } from './rates.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
 import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
 import { isReserved, repeated, route } from './route.ts';
@@ -42,6 +43,10 @@ export type BrokerOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<BrokerLimits>;
+  /** Where it counts what it refuses, slows down and cuts at its bounds. */
+  readonly reached?: Reached;
+  /** Calls back once, and does not keep the program running; a test gives its own. */
+  readonly later?: (work: () => void, ms: number) => void;
   readonly mqtt5?: Partial<Mqtt5Settings>;
   /** `fair` unless said. */
   readonly sharedSubscriptions?: Sharing;
@@ -82,12 +87,17 @@ export type Broker = {
 export function createBroker(options: BrokerOptions): Broker {
   const { store, access, clock, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const { reached = nothingReached() } = options;
   const timings = newTimings();
+  const doorLog = sparingLogger(logger);
   const turn = new Turn(store, logger, clock, timings);
   const core: BrokerCore = {
     clock,
     logger,
+    doorLog,
     limits,
+    reached,
+    rates: createRates({ limits, clock, reached, ...(options.later === undefined ? {} : { later: options.later }) }),
     mqtt5: { ...DEFAULT_MQTT5, ...options.mqtt5 },
     server: newServerCounters(),
     counters: new Counters(),
@@ -136,24 +146,24 @@ export function createBroker(options: BrokerOptions): Broker {
     refused: (connection, reason, why) => {
       core.server.connectionsRefused += 1;
       const { address } = connection.wire.remote;
-      logger.warn({ address, reason: reasonText(reason) }, `CONNECT refused: ${why}`);
+      doorLog.warn({ address, why }, `CONNECT refused: ${reasonText(reason)}`);
     },
     protocolFault: (connection, reason, text) => {
       core.server.protocolErrors += 1;
       const { address } = connection.wire.remote;
-      logger.warn({ client: connection.name, address, reason: reasonText(reason) }, `protocol error: ${text}`);
+      doorLog.warn({ client: connection.name, address, why: text }, `protocol error: ${reasonText(reason)}`);
     },
     closed: (connection) => connectionClosed(core, connection),
   };
   access.onRevoked((key, isOver) => expel(core, key, isOver));
   const timer = setInterval(() => tick(core), TICK_MS);
   timer.unref();
-  const doorLog = sparingLogger(logger);
 
   return {
     open(wire) {
       if (core.connections.size >= limits.maxConnections) {
         core.server.connectionsRefused += 1;
+        core.reached.maxConnections += 1;
         doorLog.warn(
           { address: wire.remote.address, limit: limits.maxConnections },
           'connection refused: the limit of connections is reached',

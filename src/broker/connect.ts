@@ -5,6 +5,7 @@ import type { Connect, Properties } from '../codec/index.ts';
 import { Reason } from '../codec/index.ts';
 import { Session } from '../session/index.ts';
 import type { QueueEntry } from '../store/index.ts';
+import { namespaceFull, signedIn } from './admission.ts';
 import { Client } from './client.ts';
 import { resumeComputed } from './computed.ts';
 import type { Connection } from './connection.ts';
@@ -120,6 +121,11 @@ function decide(core: BrokerCore, connection: Connection, packet: Connect, clien
     return;
   }
   const holder = world.clients.get(clientId);
+  const full = namespaceFull(core, world, holder);
+  if (full !== null) {
+    connection.refuse(Reason.quotaExceeded, full, inWords(full));
+    return;
+  }
   const goOn = () => admit(core, connection, packet, clientId, principal, world);
   const waitMs = holder?.connection ? waitToTakeOver(core, holder, connection) : 0;
   if (waitMs > 0) admitLater(core, connection, principal, waitMs, goOn);
@@ -158,6 +164,7 @@ function admit(
   if (!client) {
     if (world.clients.size >= core.limits.maxSessions) {
       const why = 'the limit of sessions is reached';
+      core.reached.maxSessions += 1;
       connection.refuse(Reason.quotaExceeded, why, inWords(why));
       return;
     }
@@ -166,6 +173,7 @@ function admit(
   }
   client.takeovers = takeovers ?? client.takeovers;
   attach(core, connection, client, packet, principal, expiryS);
+  signedIn(core, connection, packet);
 
   connection.send({
     type: 'connack',

@@ -7,6 +7,7 @@ import type { EnhancedAuth } from './enhanced-auth.ts';
 import type { Viewer } from './hooks.ts';
 import type { OutgoingAliases } from './outgoing-aliases.ts';
 import { Output } from './output.ts';
+import type { PublishRate } from './rates.ts';
 import type { Receivers } from './receivers.ts';
 import type { Counters } from './stats.ts';
 import type { Tail } from './tail.ts';
@@ -49,6 +50,8 @@ export class ConnectionFields {
   unread = false;
   /** Those who publish to it and are not read until it has caught up. */
   waiting = NOBODY;
+  /** Null: its publishes have no limit. */
+  rate: PublishRate | null = null;
   /** Largest packet that the client takes. */
   maxPacketBytes = Number.POSITIVE_INFINITY;
   /** Acknowledgements that wait for a commit. */

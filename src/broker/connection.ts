@@ -59,7 +59,10 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
       // Pipelined before CONNACK: kept, bounded, for after it.
       const kept = this.tail?.length ?? 0;
       if (kept + length <= this.core.limits.maxConnectBytes) keepUnread(this, chunk, length);
-      else this.#fail(Reason.packetTooLarge, 'sent too much before it was signed in');
+      else {
+        this.core.reached.maxConnectBytes += 1;
+        this.#fail(Reason.packetTooLarge, 'sent too much before it was signed in');
+      }
       return;
     }
     try {
@@ -67,6 +70,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
       if (readPackets(this, chunk, length)) this.lastPacketMs = Math.trunc(this.core.arrivedMs);
       // Without an answer to it nothing more waits than did before.
       if (this.dirty) this.#checkUnread();
+      if (this.rate !== null) this.rate.spend(this);
     } catch (error) {
       this.#readFailed(error);
     }
@@ -79,6 +83,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     this.lastPacketMs = Math.trunc(this.core.arrivedMs);
     try {
       readKept(this);
+      if (this.rate !== null) this.rate.spend(this);
     } catch (error) {
       this.#readFailed(error);
     }
@@ -107,6 +112,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
   checkHeader(firstByte: number, size: number): void {
     const limit = this.state === 'open' ? this.maxReceivedBytes : limitBeforeConnack(this.core, this, firstByte, size);
     if (size > limit) {
+      this.core.reached[this.state === 'open' ? 'maxPacketBytes' : 'maxConnectBytes'] += 1;
       throw new ProtocolFault(
         Reason.packetTooLarge,
         `${packetName(firstByte >> 4)} of ${size} bytes, more than the limit of ${limit}`,
@@ -195,9 +201,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     if (bytes === null) {
       // A message is simply not sent [MQTT-3.1.2-25]; an answer has to be, so nothing more is to be said to this client.
       if (packet.type !== 'publish' && packet.type !== 'disconnect') {
-        this.abort(
-          `its Maximum Packet Size of ${this.maxPacketBytes} bytes has no room for ${packet.type.toUpperCase()}`,
-        );
+        this.abort(`its Maximum Packet Size has no room for ${packet.type.toUpperCase()}`);
       }
       return;
     }
@@ -316,7 +320,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
   /** Ends the connection at once, without a word. */
   abort(why: string): void {
     if (this.state === 'closed') return;
-    this.core.logger.warn({ client: this.name }, `connection cut: ${why}`);
+    this.core.doorLog.warn({ client: this.name, address: this.wire.remote.address }, `connection cut: ${why}`);
     this.#close();
     this.wire.destroy();
   }

@@ -1,5 +1,5 @@
 import type { Access, Principal } from '../access/index.ts';
-import type { Clock, Logger } from '../base/index.ts';
+import type { Clock, Logger, Reached } from '../base/index.ts';
 import type { Auth, Connect, PublishView } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
 import type { QueueEntry, Store } from '../store/index.ts';
@@ -11,6 +11,7 @@ import type { MessageView } from './message-view.ts';
 import type { Mqtt5Settings } from './mqtt5.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { QueueOwner } from './queue-owner.ts';
+import type { Rates } from './rates.ts';
 import type { Counters, ServerCounters } from './stats.ts';
 import type { Timings } from './timings.ts';
 import type { Turn } from './turn.ts';
@@ -23,7 +24,11 @@ export type Sharing = 'fair' | 'sticky';
 export type BrokerCore = {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** For what a stranger may cause as often as he can connect. Its texts are of a closed list: who knows what he sends. */
+  readonly doorLog: Logger;
   readonly limits: BrokerLimits;
+  /** How often each bound was met. */
+  readonly reached: Reached;
   readonly mqtt5: Mqtt5Settings;
   readonly server: ServerCounters;
   /** What belongs to no world, or not yet. */
@@ -36,6 +41,7 @@ export type BrokerCore = {
   readonly timings: Timings;
   readonly outgoing: Outgoing;
   readonly sharing: Sharing;
+  readonly rates: Rates;
   readonly worlds: Map<string, World>;
   readonly connections: Set<Connection>;
   /** Receivers that are behind and that somebody waits for. */

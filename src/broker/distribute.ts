@@ -88,7 +88,9 @@ function keepRetained(core: BrokerCore, world: World, message: StoredMessage): v
   }
   const { maxRetainedMessages, maxRetainedBytes } = core.limits;
   const bytes = world.retainedBytes - before + retainedCost(message);
-  if ((!known && world.retained.size >= maxRetainedMessages) || bytes > maxRetainedBytes) {
+  const tooMany = !known && world.retained.size >= maxRetainedMessages;
+  if (tooMany || bytes > maxRetainedBytes) {
+    core.reached[tooMany ? 'maxRetainedMessages' : 'maxRetainedBytes'] += 1;
     world.counters.dropped += 1;
     world.notRetained += 1;
     if (isTold(world.notRetained)) {

@@ -102,4 +102,12 @@ export type BrokerStats = WorldStats & {
   readonly connectionsByTransport: Readonly<Record<string, number>>;
   readonly connectionsRefused: number;
   readonly protocolErrors: number;
+  /** Gauge: groups of shared subscriptions. */
+  readonly sharedGroups: number;
+  /** Gauge: topics whose receivers are remembered. */
+  readonly cachedTopics: number;
+  /** Gauge: connections that others wait for, since too much waits for them. */
+  readonly receiversBehind: number;
+  /** Gauge: publishers that are not read, since they are above their rate. */
+  readonly publishersSlowed: number;
 };

@@ -13,6 +13,7 @@ export function slowDown(core: BrokerCore, source: Connection | null, receiver: 
   if (receiver.waiting.size === 0) {
     receiver.behindSinceMs = core.clock.monotonicMs();
     core.behind.add(receiver);
+    core.reached.maxOutputBytes += 1;
   }
   if (receiver.waiting === NOBODY) receiver.waiting = new Set();
   receiver.waiting.add(source);
@@ -42,6 +43,7 @@ export function findStalled(core: BrokerCore, nowMs: number): void {
     if (nowMs - receiver.behindSinceMs < patienceFor(core, receiver, nowMs)) continue;
     receiver.stalled = true;
     receiver.stalls += 1;
+    core.reached.stalledAfterMs += 1;
     receiver.stalledAtMs = nowMs;
     core.logger.warn(
       { client: receiver.name, waitingBytes: receiver.output.bytes },

@@ -5,6 +5,7 @@ import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { countTaken } from './deliver.ts';
 import { Group, type GroupEntry, type Member } from './group.ts';
+import type { World } from './world.ts';
 
 /** The shared subscriptions of one world. Each has a member at least, so the bounds of subscriptions bound them too. */
 export class Groups {
@@ -14,6 +15,11 @@ export class Groups {
   readonly byQueue = new Map<QueueId, Group>();
   /** Members of all groups. */
   members = 0;
+}
+
+/** Whether somebody may join the group of that name: it is there, or one more may be. */
+export function hasRoomForGroup(core: BrokerCore, { groups }: World, name: string): boolean {
+  return groups.byName.size < core.limits.maxSharedGroups || groups.byName.has(name);
 }
 
 /** Makes a client a member, or, when it is one, gives it its new options [MQTT-3.8.4-3]. `name` is `$share/{..}/{filter}`. */

@@ -42,6 +42,6 @@ describe('a hint in the log', () => {
     device.sendBytes(bytes);
     await settled();
     expect([device.closed, device.received]).toEqual([true, []]);
-    expect(lines.at(-1)?.text).toMatch(line);
+    expect(lines.at(-1)?.fields['why']).toMatch(line);
   });
 });

@@ -107,7 +107,10 @@ function isWaiting(connection: Connection): boolean {
 
 function checkConnection(core: BrokerCore, connection: Connection, nowMs: number): void {
   if (connection.state !== 'open') {
-    if (nowMs - connection.openedAtMs <= core.limits.connectTimeoutS * 1000) return;
+    // Before its CONNECT, and while it is asked, the time is its own; else it waits for us.
+    const bound = connection.state === 'authenticating' ? 'signInTimeoutS' : 'connectTimeoutS';
+    if (nowMs - connection.openedAtMs <= core.limits[bound] * 1000) return;
+    core.reached[bound] += 1;
     connection.abort(connection.state === 'new' ? 'no CONNECT in time' : 'its sign-in was not done in time');
     return;
   }

@@ -3,7 +3,9 @@ export type BrokerLimits = {
   readonly maxPacketBytes: number;
   readonly maxConnectBytes: number;
   readonly connectTimeoutS: number;
+  readonly signInTimeoutS: number;
   readonly maxConnections: number;
+  readonly maxConnectionsPerNamespace: number;
   readonly maxInflight: number;
   readonly receiveMaximum: number;
   readonly topicAliasMaximum: number;
@@ -17,10 +19,16 @@ export type BrokerLimits = {
   readonly maxSessionExpiryS: number;
   readonly maxSubscriptionsPerSession: number;
   readonly maxFiltersPerPacket: number;
+  readonly maxSharedGroups: number;
+  readonly maxTopicBytes: number;
   readonly maxTopicLevels: number;
   readonly maxRetainedMessages: number;
   readonly maxRetainedBytes: number;
   readonly topicCacheEntries: number;
+  readonly maxPublishPerS: number;
+  readonly maxPublishBytesPerS: number;
+  readonly maxNamespacePublishPerS: number;
+  readonly maxNamespacePublishBytesPerS: number;
 };
 
 const KIB = 1024;
@@ -35,8 +43,12 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   maxConnectBytes: 128 * KIB,
   // From the accepted socket to a complete CONNECT. Later: closed.
   connectTimeoutS: 10,
+  // From there to the answer of a sign-in that waits for us: secrets are checked some at a time. Later: closed.
+  signInTimeoutS: 60,
   // Sockets open at once. More: closed at once.
   maxConnections: 20_000,
+  // Clients of one namespace that are signed in at once. More: CONNECT is refused (5.0: 0x97; 3.x: 3).
+  maxConnectionsPerNamespace: 20_000,
   // QoS 1 and 2 messages on their way to one client, if it asks for no fewer. More: they wait in its queue.
   maxInflight: 1000,
   // QoS 1 and 2 messages that a 5.0 client may have under way to us: announced.
@@ -61,6 +73,10 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   // More: SUBACK 0x97 (3.x: 0x80).
   maxSubscriptionsPerSession: 1000,
   maxFiltersPerPacket: 1000,
+  // Groups of shared subscriptions in one namespace; each has a queue of its own. More: SUBACK 0x97 (3.x: 0x80).
+  maxSharedGroups: 10_000,
+  // UTF-8 bytes of a topic name or filter; MQTT has no longer ones. More: as for its levels.
+  maxTopicBytes: 65_535,
   // Levels of a topic name or filter. More: the name ends the connection (5.0: 0x90), the filter is refused (0x8f).
   maxTopicLevels: 200,
   // Retained messages and their payload bytes in one namespace. More: the new one is delivered but not kept.
@@ -68,6 +84,12 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   maxRetainedBytes: 256 * MIB,
   // Topics whose receivers are remembered, per namespace. More: the ones not used lately are worked out anew.
   topicCacheEntries: 131_072,
+  // PUBLISH packets of one connection in a second, and bytes of those reads that bring some; the same of all connections of a
+  // namespace. 0: no limit. More: they are read more slowly.
+  maxPublishPerS: 0,
+  maxPublishBytesPerS: 0,
+  maxNamespacePublishPerS: 0,
+  maxNamespacePublishBytesPerS: 0,
 };
 
 /** Bytes of one packet of enhanced authentication before its client is known. More: closed (0x95). */

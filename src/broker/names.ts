@@ -8,14 +8,21 @@ export function levelsOf(name: string): number {
   return levels;
 }
 
-/** Why a name or filter is deeper than this broker takes, or null. */
-export function depthFault(core: BrokerCore, name: string): TopicFault {
+/** Why a name or filter is longer or deeper than this broker takes, or null. Counted: whoever asks refuses it. */
+export function sizeFault(core: BrokerCore, name: string): TopicFault {
+  const { maxTopicLevels, maxTopicBytes } = core.limits;
+  const bytes = Buffer.byteLength(name);
+  if (bytes > maxTopicBytes) {
+    core.reached.maxTopicBytes += 1;
+    return `it has ${bytes} bytes, more than ${maxTopicBytes}`;
+  }
   const levels = levelsOf(name);
-  const { maxTopicLevels } = core.limits;
-  return levels > maxTopicLevels ? `it has ${levels} levels, more than ${maxTopicLevels}` : null;
+  if (levels <= maxTopicLevels) return null;
+  core.reached.maxTopicLevels += 1;
+  return `it has ${levels} levels, more than ${maxTopicLevels}`;
 }
 
 /** Why nothing may be published to a name that comes as text, or null. */
 export function nameFault(core: BrokerCore, name: string): TopicFault {
-  return topicNameFault(name) ?? depthFault(core, name);
+  return topicNameFault(name) ?? sizeFault(core, name);
 }

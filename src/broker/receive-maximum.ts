@@ -7,6 +7,7 @@ import type { BrokerCore } from './core.ts';
 export function checkReceived(core: BrokerCore, connection: Connection): void {
   if (connection.version < 5) return;
   if ((connection.client as Client).session.receivedCount < connection.maxReceived) return;
+  core.reached.receiveMaximum += 1;
   throw new ProtocolFault(
     Reason.receiveMaximumExceeded,
     `PUBLISH: more than ${core.limits.receiveMaximum} messages at QoS 2 wait for their PUBREL [MQTT-3.3.4-7]`,

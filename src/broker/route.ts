@@ -8,7 +8,7 @@ import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
 import { expiryTime } from './expiry.ts';
 import { holdForRecorder } from './flow.ts';
-import { depthFault } from './names.ts';
+import { sizeFault } from './names.ts';
 import type { Receivers } from './receivers.ts';
 import { tellRefusal } from './refusals.ts';
 
@@ -108,6 +108,7 @@ function topicOf(
   const alias = properties.topicAlias;
   const { topicAliasMaximum } = core.limits;
   if (alias > topicAliasMaximum) {
+    core.reached.topicAliasMaximum += 1;
     // [MQTT-3.2.2-17] [MQTT-3.2.2-18]; every other one is taken [MQTT-3.3.2-12]
     throw new ProtocolFault(
       Reason.topicAliasInvalid,
@@ -133,7 +134,7 @@ function lookup(core: BrokerCore, client: Client, bytes: Buffer, view: PublishVi
   try {
     const entry = client.world.topics.lookup(bytes, view.topicStart, view.topicEnd);
     // A fresh entry: the rest of what a name may be is looked at once.
-    const fault = entry.generation === 0 ? depthFault(core, entry.name) : null;
+    const fault = entry.generation === 0 ? sizeFault(core, entry.name) : null;
     if (fault) throw new TopicNameError(fault);
     return entry;
   } catch (error) {

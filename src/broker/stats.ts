@@ -114,7 +114,17 @@ export function statsOfServer(core: BrokerCore): BrokerStats {
     connectionsByTransport: byTransport,
     connectionsRefused,
     protocolErrors,
+    sharedGroups: sumOf(core, (world) => world.groups.byName.size),
+    cachedTopics: sumOf(core, (world) => world.topics.size),
+    receiversBehind: core.behind.size,
+    publishersSlowed: core.rates.held(),
   };
+}
+
+function sumOf({ worlds }: BrokerCore, figure: (world: World) => number): number {
+  let sum = 0;
+  for (const world of worlds.values()) sum += figure(world);
+  return sum;
 }
 
 const NO_SESSIONS = {

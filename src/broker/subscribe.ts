@@ -1,3 +1,4 @@
+import type { Bound } from '../base/index.ts';
 import type { Subscribe, SubscribeEntry, Unsubscribe } from '../codec/index.ts';
 import { EMPTY_PROPERTIES, Reason } from '../codec/index.ts';
 import { parseSubscription, type SubscriptionFilter, subscriptionFault } from '../topics/index.ts';
@@ -5,9 +6,9 @@ import type { Client } from './client.ts';
 import { computedFor, viewerOf } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import { detach, join } from './groups.ts';
+import { detach, hasRoomForGroup, join } from './groups.ts';
 import type { ComputedOutcome, ComputedTopics } from './hooks.ts';
-import { depthFault } from './names.ts';
+import { sizeFault } from './names.ts';
 import { refusalInWords } from './problem-information.ts';
 import { tellRefusal } from './refusals.ts';
 
@@ -16,7 +17,7 @@ export function subscribe(core: BrokerCore, connection: Connection, client: Clie
   const reasons = packet.subscriptions.map((entry, index) =>
     index < core.limits.maxFiltersPerPacket
       ? subscribeOne(core, connection, client, entry, packet.properties.subscriptionIdentifiers ?? [])
-      : refused(core, connection, entry.filter, Reason.quotaExceeded, 'too many filters in one SUBSCRIBE'),
+      : full(core, connection, entry.filter, 'maxFiltersPerPacket', 'too many filters in one SUBSCRIBE'),
   );
   connection.send({
     type: 'suback',
@@ -85,13 +86,11 @@ function subscribeOne(
   const { subscriptions } = client.session;
   const isNew = !subscriptions.has(filter);
   if (isNew && subscriptions.size >= core.limits.maxSubscriptionsPerSession) {
-    return refused(
-      core,
-      connection,
-      filter,
-      Reason.quotaExceeded,
-      'the limit of subscriptions of one session is reached',
-    );
+    const why = 'the limit of subscriptions of one session is reached';
+    return full(core, connection, filter, 'maxSubscriptionsPerSession', why);
+  }
+  if (shared && isNew && !hasRoomForGroup(core, client.world, filter)) {
+    return full(core, connection, filter, 'maxSharedGroups', 'the limit of shared groups is reached');
   }
   const subscription = {
     qos: entry.qos,
@@ -140,12 +139,17 @@ function subscribeComputed(
 }
 
 function filterFault(core: BrokerCore, subscription: SubscriptionFilter): string | null {
-  return subscriptionFault(subscription) ?? depthFault(core, subscription.filter);
+  return subscriptionFault(subscription) ?? sizeFault(core, subscription.filter);
 }
 
 function refused(core: BrokerCore, connection: Connection, filter: string, reason: number, why: string): number {
   tellRefusal(core, connection, { filter }, `SUBSCRIBE refused: ${why}`);
   return reason;
+}
+
+function full(core: BrokerCore, connection: Connection, filter: string, bound: Bound, why: string): number {
+  core.reached[bound] += 1;
+  return refused(core, connection, filter, Reason.quotaExceeded, why);
 }
 
 function* names(search: Iterable<readonly [string, unknown] | null>): Generator<string | null> {

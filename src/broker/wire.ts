@@ -17,6 +17,8 @@ export type Wire = {
   readonly end: () => void;
   /** Closes now. */
   readonly destroy: () => void;
+  /** Its client is signed in. */
+  readonly signedIn?: () => void;
 };
 
 /** In bytes, of whole packets. */

@@ -1,17 +1,36 @@
-import type { TopicRule } from '../access/index.ts';
+import { type AccessLimits, DEFAULT_ACCESS_LIMITS, type TopicRule } from '../access/index.ts';
 import { type BrokerLimits, DEFAULT_LIMITS, DEFAULT_MQTT5, type Mqtt5Settings, type Sharing } from '../broker/index.ts';
 import { DEFAULT_TLS, type TlsSettings } from '../certificates/index.ts';
+import { DEFAULT_PACING, type PacingLimits } from '../transport/index.ts';
 import type { PlainListener, TlsListener, UnixListener } from './listener.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Every bound of the server, with its unit in its name: the broker's (see there for what happens at each) and history's. */
-export type Limits = BrokerLimits & {
-  readonly qos0BufferBytes: number;
-  readonly historyMemoryBytes: number;
-  readonly historyQueries: number;
-  readonly historyQueryTimeoutS: number;
-};
+export type Limits = BrokerLimits &
+  AccessLimits &
+  PacingLimits & {
+    readonly maxHandshakes: number;
+    readonly maxSeries: number;
+    readonly maxJsonDepth: number;
+    readonly maxJsonPaths: number;
+    readonly maxJsonTextChars: number;
+    readonly maxHttpConnections: number;
+    readonly maxHttpRequests: number;
+    readonly httpBodyBytes: number;
+    readonly httpHeaderBytes: number;
+    readonly httpRequestTimeoutS: number;
+    readonly httpQueries: number;
+    readonly httpDownloads: number;
+    readonly maxLiveTopics: number;
+    readonly maxViewers: number;
+    readonly maxDigestsPerViewer: number;
+    readonly maxDigestsPerNamespace: number;
+    readonly qos0BufferBytes: number;
+    readonly historyMemoryBytes: number;
+    readonly historyQueries: number;
+    readonly historyQueryTimeoutS: number;
+  };
 
 /** What `sonde serve` runs with: checked, complete, never changed. */
 export type Settings = {
@@ -56,6 +75,33 @@ export const DEFAULTS: Settings = {
   rules: [],
   limits: {
     ...DEFAULT_LIMITS,
+    ...DEFAULT_ACCESS_LIMITS,
+    ...DEFAULT_PACING,
+    // Sockets of one listener that have not finished the PROXY header and TLS. More: closed at once.
+    maxHandshakes: 5000,
+    // Series of one namespace. More: the payload is kept as text, with its topic.
+    maxSeries: 100_000,
+    // Nesting, values and the longest string of a JSON payload. More: the payload is kept as text, whole.
+    maxJsonDepth: 32,
+    maxJsonPaths: 1000,
+    maxJsonTextChars: 65_536,
+    // Sockets that speak HTTP, on all listeners. More: closed at once.
+    maxHttpConnections: 2000,
+    // Requests under way, on all listeners. More: 503.
+    maxHttpRequests: 256,
+    // Body of a request: 413. Its line and headers: 431. From its first byte to its last: 408.
+    httpBodyBytes: 2 * MIB,
+    httpHeaderBytes: 16 * 1024,
+    httpRequestTimeoutS: 30,
+    // Questions to history and downloads whose answers are under way. More: 503.
+    httpQueries: 16,
+    httpDownloads: 4,
+    // Topics of one namespace in the live index. More: they are counted, and not shown.
+    maxLiveTopics: 100_000,
+    // Connections that watch the live view. More: SUBSCRIBE to `$sonde/` is refused (0x97).
+    maxViewers: 1000,
+    maxDigestsPerViewer: 64,
+    maxDigestsPerNamespace: 512,
     // QoS 0 messages on their way to history. Full: publishers are read more slowly.
     qos0BufferBytes: 64 * MIB,
     // DuckDB's buffer pool; its process takes about 150 MiB more.

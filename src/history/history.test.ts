@@ -139,7 +139,7 @@ describe('recording and reading', () => {
   });
 
   it('keeps what would open too many series as text, and says so', async () => {
-    const { history, publish, recorded, log } = await started({ maxSeries: 3 });
+    const { history, publish, recorded, log, reached } = await started({ maxSeries: 3 });
     publish('a', '{"x":1,"y":2}', 1000);
     publish('b', '1', 1000);
     publish('a', '{"x":3,"z":4}', 2000);
@@ -158,6 +158,20 @@ describe('recording and reading', () => {
       { topic: 'c', payload: '5' },
     ]);
     expect(log.filter((line) => line.text.includes('as many series'))).toHaveLength(1);
+    expect(reached.maxSeries).toBe(3);
+    expect(history.status().series).toBe(4); // that of the overflow is one too
+  });
+
+  it('keeps JSON that is beyond a bound as text, whole, and counts it by the bound', async () => {
+    const limits = { maxJsonDepth: 2, maxPathsPerPayload: 3, maxTextLength: 5 };
+    const { history, publish, recorded, reached } = await started(limits);
+    const beyond = ['{"a":{"b":{"c":1}}}', '[1,2,3,4]', '{"a":"longer"}'];
+    for (const [i, payload] of [...beyond, '{"a":{"b":1}}', '{no json'].entries()) publish('t', payload, i + 1);
+    await recorded(5);
+    const values = (await pointsOf(history, query('t'), 10)).map(([, value]) => value);
+    expect(values).toEqual([...beyond, '{no json']);
+    expect(await pointsOf(history, query('t', 'a.b'), 10)).toEqual([[4, 1]]);
+    expect(reached).toMatchObject({ maxJsonDepth: 1, maxJsonPaths: 1, maxJsonTextChars: 1, maxSeries: 0 });
   });
 
   it('keeps a payload that is too large for one value in parts, which together are the payload', async () => {

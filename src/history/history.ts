@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { nothingReached } from '../base/index.ts';
 import { createCalls } from './child/calls.ts';
 import { download, jsonAnswer } from './child/download.ts';
 import { createPriority } from './child/priority.ts';
@@ -18,7 +19,7 @@ const BEHIND_MS = 2000;
  * are met by starting the process again, and told by `status`.
  */
 export function createHistory(options: HistoryOptions): History {
-  const { clock, logger } = options;
+  const { clock, logger, reached = nothingReached() } = options;
   const limits = resolveLimits(options);
   const run = randomUUID();
   let dropped = 0;
@@ -42,7 +43,7 @@ export function createHistory(options: HistoryOptions): History {
     onMessage: (message) => hear(message),
     onPiece: (id, bytes, truncated) => calls.piece(id, bytes, truncated),
   });
-  const recorder = createRecorder({ limits, run, clock, logger, sink: { send: supervisor.send } });
+  const recorder = createRecorder({ limits, run, clock, logger, reached, sink: { send: supervisor.send } });
   const priority = createPriority({ inFlightMs: () => recorder.state().inFlightMs, logger });
   const calls = createCalls(supervisor.send);
 
@@ -88,6 +89,7 @@ export function createHistory(options: HistoryOptions): History {
         bufferedBytes: recorder.intake.held().bytes,
         queuedMessages: state.queueEntries,
         lastCommitUs: state.lastCommitUs,
+        series: state.series,
         restarts: process.restarts,
         pid: process.pid,
       };

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../base/index.ts';
+import type { Clock, Logger, Reached } from '../base/index.ts';
 import { DECODE_LIMITS } from './decoders/index.ts';
 
 /** What history may use. Every one has a default in `HISTORY_DEFAULTS`. */
@@ -59,6 +59,8 @@ export type HistoryOptions = Partial<HistoryLimits> & {
   readonly file: string;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Where it counts what is beyond a bound. */
+  readonly reached?: Reached;
 };
 
 export const HISTORY_DEFAULTS: HistoryLimits = {

@@ -92,6 +92,8 @@ export type HistoryStatus = {
   /** QoS 1 and 2 messages that wait in the durable queue. */
   readonly queuedMessages: number;
   readonly lastCommitUs: number | null;
+  /** Series of all worlds, as of the last commit. */
+  readonly series: number;
   readonly restarts: number;
   readonly pid: number | null;
 };

@@ -88,7 +88,23 @@ export type Committed = {
   readonly messages: number;
   readonly points: number;
   readonly committedUs: number;
+  /** Messages of this transaction that are kept as text, since they are beyond a bound. */
+  readonly cut: Cut;
+  /** Series of all worlds, after it. */
+  readonly series: number;
 };
+
+/** Messages by the bound that they are beyond. */
+export type Cut = {
+  maxSeries: number;
+  maxJsonDepth: number;
+  maxJsonPaths: number;
+  maxJsonTextChars: number;
+};
+
+export function nothingCut(): Cut {
+  return { maxSeries: 0, maxJsonDepth: 0, maxJsonPaths: 0, maxJsonTextChars: 0 };
+}
 
 export type Call =
   | { readonly name: 'series'; readonly world: number; readonly filter: string; readonly limit: number }

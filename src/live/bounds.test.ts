@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { json, makeRig, namesOf, only, type Row, rowsOf, rulesFor, watching } from './testing/rig.ts';
+import { nothingReached } from '../base/index.ts';
+import { freeRules, json, makeRig, namesOf, only, type Row, rowsOf, rulesFor, watching } from './testing/rig.ts';
 
 describe('the bounds', () => {
   it('of a frame are 500 entries and 256 KiB, several frames when there is more', () => {
@@ -22,7 +23,8 @@ describe('the bounds', () => {
   });
 
   it('of the index are topics: further ones are counted, and said as more', () => {
-    const rig = makeRig({ maxTopicsPerWorld: 10, tableSize: 4 });
+    const reached = nothingReached();
+    const rig = makeRig({ maxTopicsPerWorld: 10, tableSize: 4, reached });
     const viewer = watching(rig, '$sonde/tree');
     const status = watching(rig, '$sonde/status');
     for (let round = 0; round < 3; round++) for (let i = 0; i < 25; i++) rig.publish(`t${i}`, '1');
@@ -31,6 +33,7 @@ describe('the bounds', () => {
     expect(viewer.more.get('$sonde/tree')).toBe(15);
     expect(json(status.frames.at(-1))).toMatchObject({ topics: 10, more: 15 });
     expect(rig.live.topics(0, '#', 100)).toMatchObject({ more: 0, unindexed: 15 });
+    expect([reached.maxLiveTopics, rig.live.indexed()]).toEqual([15, 10]);
     expect(rowsOf(viewer, '$sonde/tree')[0]).toMatchObject({ topic: 't0', messages: 3 });
   });
 
@@ -53,8 +56,25 @@ describe('the bounds', () => {
     expect(rowsOf(viewer, '$sonde/values/%23')).toHaveLength(50);
   });
 
+  it('of the server are viewers: one more is refused, and one that leaves makes room', () => {
+    const reached = nothingReached();
+    const rig = makeRig({ limits: { viewers: 2 }, reached });
+    const { subscribe, forget } = rig.live.computed;
+    const [a, b, c] = [rig.viewer(), rig.viewer(freeRules, 1), rig.viewer()];
+    expect([a, b, c, a].map((viewer) => subscribe(viewer, '$sonde/tree', true))).toEqual([
+      'granted',
+      'granted',
+      'full',
+      'granted',
+    ]);
+    expect([reached.maxViewers, rig.live.viewers()]).toEqual([1, 2]);
+    forget(b);
+    expect(subscribe(c, '$sonde/tree', true)).toBe('granted');
+  });
+
   it('of a viewer and a world are digests; those that are left make room', () => {
-    const rig = makeRig({ limits: { digestsPerViewer: 2, digestsPerWorld: 3 } });
+    const reached = nothingReached();
+    const rig = makeRig({ limits: { digestsPerViewer: 2, digestsPerWorld: 3 }, reached });
     const { subscribe, unsubscribe, forget } = rig.live.computed;
     const [a, b] = [rig.viewer(), rig.viewer(rulesFor(() => true))];
     expect(['x', 'y', 'x', 'z'].map((name) => subscribe(a, `$sonde/tree/${name}`))).toEqual([
@@ -64,6 +84,7 @@ describe('the bounds', () => {
       'full',
     ]);
     expect(['x', 'y'].map((name) => subscribe(b, `$sonde/tree/${name}`))).toEqual(['granted', 'full']);
+    expect(reached).toMatchObject({ maxDigestsPerViewer: 1, maxDigestsPerNamespace: 1 });
     expect(unsubscribe(a, '$sonde/tree/x')).toBe(true);
     expect(subscribe(b, '$sonde/values/y')).toBe('granted');
     forget(b);

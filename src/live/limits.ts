@@ -9,6 +9,7 @@ export const DEFAULT_LIMITS: LiveLimits = {
   entriesPerFrame: 500,
   bytesPerFrame: 256 * 1024,
   digestsPerViewer: 64,
+  viewers: 1000,
   digestsPerWorld: 512,
   turnMs: 5,
   restMs: 5,

@@ -1,3 +1,4 @@
+import { type Bound, nothingReached } from '../base/index.ts';
 import type { ComputedTopics, Viewer } from '../broker/index.ts';
 import type { Digest, Watch } from './digest.ts';
 import { DIGEST_PREFIX, parseDigestTopic } from './digest-topic.ts';
@@ -16,6 +17,7 @@ export function createLive(options: LiveOptions): Live {
   const { clock, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const maxTopics = options.maxTopicsPerWorld ?? DEFAULT_MAX_TOPICS;
+  const reached = options.reached ?? nothingReached();
   const writer = new FrameWriter(limits);
   const worlds = new Map<number, WorldLive>();
   /** Those who watch something now. */
@@ -27,7 +29,7 @@ export function createLive(options: LiveOptions): Live {
     let world = worlds.get(number);
     if (!world) {
       const status = () => options.status(number);
-      world = new WorldLive({ clock, logger, maxTopics, limits, writer, status });
+      world = new WorldLive({ clock, logger, maxTopics, limits, reached, writer, status });
       worlds.set(number, world);
     }
     return world;
@@ -59,6 +61,11 @@ export function createLive(options: LiveOptions): Live {
     wanted: () => viewers.size > 0,
   });
 
+  const full = (bound: Bound): 'full' => {
+    reached[bound] += 1;
+    return 'full';
+  };
+
   const end = (viewer: Viewer, state: ViewerState, topic: string): boolean => {
     const watch = state.watches.get(topic);
     if (!watch) return false;
@@ -81,9 +88,11 @@ export function createLive(options: LiveOptions): Live {
       const wanted = parseDigestTopic(topic);
       if (!wanted) return 'refused';
       const state = states.get(viewer) ?? new ViewerState(viewer, clock, logger, limits.framesPerSecond);
-      if (!state.watches.has(topic) && state.watches.size >= limits.digestsPerViewer) return 'full';
+      if (!viewers.has(viewer) && viewers.size >= limits.viewers) return full('maxViewers');
+      if (!state.watches.has(topic) && state.watches.size >= limits.digestsPerViewer)
+        return full('maxDigestsPerViewer');
       const digest = worldOf(viewer.world).open(wanted, viewer.principal.rules);
-      if (!digest) return 'full';
+      if (!digest) return full('maxDigestsPerNamespace');
       // The new watch joins before the old one leaves, so that the digest stays open.
       const watch: Watch = { viewer: state, topic, digest, started: false };
       digest.join(watch);
@@ -107,6 +116,8 @@ export function createLive(options: LiveOptions): Live {
     tap: (world) => worldOf(world).index.tap,
     computed,
     topics: (world, filter, limit, mayReceive = () => true) => worldOf(world).index.rows(filter, limit, mayReceive),
+    viewers: () => viewers.size,
+    indexed: () => [...worlds.values()].reduce((sum, { index }) => sum + index.leaves.length, 0),
     stop: () => {
       for (const viewer of viewers.keys()) forget(viewer);
       ticker.stop();

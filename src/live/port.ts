@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../base/index.ts';
+import type { Clock, Logger, Reached } from '../base/index.ts';
 import type { ComputedTopics, Tap } from '../broker/index.ts';
 
 /** The only timer that the live view needs; injected so that tests do not sleep. */
@@ -29,6 +29,8 @@ export type LiveLimits = {
   readonly bytesPerFrame: number;
   /** Digests that one viewer may be subscribed to at a time. */
   readonly digestsPerViewer: number;
+  /** Connections that may watch at a time, of all worlds. */
+  readonly viewers: number;
   /** Different digests that a world makes at a time. */
   readonly digestsPerWorld: number;
   /** Milliseconds of work after which the event loop gets its turn back. */
@@ -44,6 +46,8 @@ export type LiveOptions = {
   /** Topics that are remembered in one world; further ones are only counted. Default 100,000. */
   readonly maxTopicsPerWorld?: number;
   readonly limits?: Partial<LiveLimits>;
+  /** Where it counts what found no room. */
+  readonly reached?: Reached;
   /** Asked once a second for each world whose status somebody watches. */
   readonly status: (world: number) => WorldStatus;
 };
@@ -80,6 +84,10 @@ export type Live = {
   readonly computed: ComputedTopics;
   /** The topics that a filter matches and `mayReceive` allows, at most `limit` of them. The filter is taken as valid. */
   readonly topics: (world: number, filter: string, limit: number, mayReceive?: (topic: string) => boolean) => TopicRows;
+  /** Connections that watch something now. */
+  readonly viewers: () => number;
+  /** Topics in the indexes of all worlds. */
+  readonly indexed: () => number;
   /** Ends the timer and forgets the viewers. The taps stay harmless. */
   readonly stop: () => void;
 };

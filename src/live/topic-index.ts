@@ -1,3 +1,4 @@
+import type { Reached } from '../base/index.ts';
 import type { Tap } from '../broker/index.ts';
 import { filterMatches, type TopicEntry } from '../topics/index.ts';
 import { LastMessages } from './last-messages.ts';
@@ -66,9 +67,11 @@ export class TopicIndex {
   readonly #byName = new Map<string, Leaf>();
   readonly #unindexed = new UnindexedTopics();
   readonly #maxTopics: number;
+  readonly #reached: Reached;
   #roomForNames: number;
 
-  constructor(maxTopics: number) {
+  constructor(maxTopics: number, reached: Reached) {
+    this.#reached = reached;
     this.#maxTopics = maxTopics;
     this.#roomForNames = maxTopics * MEAN_TOPIC_BYTES;
     this.tap = {
@@ -125,7 +128,7 @@ export class TopicIndex {
       this.leaves.push(leaf);
       this.#byName.set(leaf.name, leaf);
     }
-    if (leaf === undefined) this.#unindexed.add(topic.hash);
+    if (leaf === undefined && this.#unindexed.add(topic.hash)) this.#reached.maxLiveTopics += 1;
     const index = leaf?.index ?? NO_ROOM;
     topic.live = index;
     return index;

@@ -14,13 +14,15 @@ export class UnindexedTopics {
     return this.#topics;
   }
 
-  add(hash: number): void {
+  /** Whether it is one more. */
+  add(hash: number): boolean {
     this.#bits ??= new Uint32Array(BITS >>> 5);
     const bit = hash & (BITS - 1);
     const word = this.#bits[bit >>> 5] as number;
     const mask = 1 << (bit & 31);
-    if (word & mask) return;
+    if (word & mask) return false;
     this.#bits[bit >>> 5] = word | mask;
     this.#topics += 1;
+    return true;
   }
 }

@@ -1,5 +1,5 @@
 import type { TopicRules } from '../access/index.ts';
-import type { Clock, Logger } from '../base/index.ts';
+import type { Clock, Logger, Reached } from '../base/index.ts';
 import type { Digest, Watch } from './digest.ts';
 import type { DigestTopic } from './digest-topic.ts';
 import type { FrameWriter } from './frame-writer.ts';
@@ -19,6 +19,7 @@ export type WorldOptions = {
   readonly logger: Logger;
   readonly maxTopics: number;
   readonly limits: LiveLimits;
+  readonly reached: Reached;
   readonly writer: FrameWriter;
   readonly status: () => WorldStatus;
 };
@@ -37,7 +38,7 @@ export class WorldLive {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    this.index = new TopicIndex(options.maxTopics);
+    this.index = new TopicIndex(options.maxTopics, options.reached);
     this.#nodeBudget = { left: options.maxTopics * NODES_PER_TOPIC + MAX_LEVELS };
     this.#restrictedBudget = { left: options.maxTopics * NODES_PER_TOPIC * 2 + MAX_LEVELS };
     this.#valueBudget = { left: options.maxTopics * VALUE_ROWS_PER_TOPIC };

@@ -34,6 +34,10 @@ const STATS: BrokerStats = {
   connectionsByTransport: {},
   connectionsRefused: 0,
   protocolErrors: 0,
+  sharedGroups: 0,
+  cachedTopics: 0,
+  receiversBehind: 0,
+  publishersSlowed: 0,
 };
 
 let clock: ManualClock;

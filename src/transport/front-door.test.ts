@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type LogFields, silentLogger } from '../base/index.ts';
+import { type LogFields, nothingReached, silentLogger } from '../base/index.ts';
 import { createCertificates, DEFAULT_TLS, type TlsKeeper } from '../certificates/index.ts';
 import { type FrontDoorOptions, putFrontDoor } from './front-door.ts';
 
@@ -34,15 +34,18 @@ type Line = { readonly level: string; readonly text: string; readonly fields: Lo
 /** A server behind a front door, that keeps what it takes. */
 async function serve(server: net.Server, more: Partial<FrontDoorOptions> = {}) {
   const lines: Line[] = [];
+  const reached = nothingReached();
   const at = (level: string) => (fields: LogFields, text: string) => void lines.push({ level, text, fields });
   const logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-  const door = putFrontDoor(server, { rules: {}, keeper, logger, name: 'a test', maxHandshakes: 100, ...more });
+  const options = { rules: {}, keeper, logger, name: 'a test', maxHandshakes: 100, pacer: null, reached };
+  const door = putFrontDoor(server, { ...options, ...more });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   open.push({ destroy: () => server.close() });
   const { port } = server.address() as net.AddressInfo;
   return {
     lines,
+    reached,
     door,
     raw: (bytes?: Buffer): net.Socket => {
       const socket = net.connect(port, '127.0.0.1');
@@ -82,7 +85,7 @@ describe('class 13: who does not finish the handshake', () => {
   });
 
   it('holds no more than the places for handshakes; who is through holds none of them', async () => {
-    const { raw, secure, lines } = await serve(tlsServer(), { maxHandshakes: 2 });
+    const { raw, secure, lines, reached } = await serve(tlsServer(), { maxHandshakes: 2 });
     for (let n = 0; n < 3; n++) await secure();
     const silent = [raw(), raw(HALF_A_HELLO)];
     await Promise.all(silent.map((socket) => once(socket, 'connect')));
@@ -90,6 +93,7 @@ describe('class 13: who does not finish the handshake', () => {
     expect(lines).toMatchObject([
       { text: 'connection refused: too many handshakes are under way', fields: { limit: 2, address: '127.0.0.1' } },
     ]);
+    expect(reached.maxHandshakes).toBe(1);
     for (const socket of silent) await once(socket, 'close');
     await secure();
   });

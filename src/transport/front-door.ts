@@ -1,10 +1,11 @@
 import net from 'node:net';
 import type { TLSSocket, Server as TlsServer } from 'node:tls';
-import { type Logger, messageOf, sparingLogger, systemCode } from '../base/index.ts';
+import { type Logger, messageOf, type Reached, sparingLogger, systemCode } from '../base/index.ts';
 import { type CertificateIdentity, identityOf, type TlsKeeper } from '../certificates/index.ts';
 import { byServerName } from './by-server-name.ts';
 import type { ListenerRules } from './listener.ts';
-import { addressesOf, noteArrival, noteProxied, plainAddress } from './peer.ts';
+import type { Pacer } from './pacing.ts';
+import { addressesOf, noteArrival, notePlace, noteProxied, plainAddress, realAddress } from './peer.ts';
 import { MAX_PROXY_BYTES, readProxyHeader } from './proxy-header.ts';
 import { tlsHint } from './tls-hints.ts';
 
@@ -15,17 +16,16 @@ export type FrontDoorOptions = {
   readonly logger: Logger;
   /** For log lines: `MQTT on 8883`. */
   readonly name: string;
-  /** See `MAX_HANDSHAKES`. */
+  /** Sockets that have not finished the PROXY header and TLS; one more is closed at once. */
   readonly maxHandshakes: number;
+  readonly reached: Reached;
+  /** Asked for each socket; the limit where it is one too many. */
+  readonly arrives?: (socket: net.Socket) => number | null;
+  /** Who is let in when; null: everybody at once. */
+  readonly pacer: Pacer | null;
   /** Of a TLS listener. */
   readonly handshakeTimeoutMs?: number;
 };
-
-/**
- * Sockets of one listener that have not finished the PROXY header and TLS; more are closed at once. A server does some
- * hundred handshakes a second, so those of more than these would not be over in time anyway.
- */
-export const MAX_HANDSHAKES = 5000;
 
 /** A proxy sends its header at once. */
 const PROXY_TIMEOUT_MS = 5000;
@@ -48,48 +48,60 @@ export function putFrontDoor(server: net.Server, options: FrontDoorOptions): Fro
   let open = 0;
   /** Who is not through, by its two addresses: TLS makes another socket of the one that was accepted. */
   const waiting = new Map<string, net.Socket>();
-  const hasToWait = keeper !== null || isTrusted !== null;
   const wait = (socket: net.Socket): void => {
     const key = addressesOf(socket);
     waiting.set(key, socket);
     socket.once('close', () => waiting.delete(key));
   };
   const enter = (socket: net.Socket): void => void waiting.delete(addressesOf(socket));
-  const refusal = (): { readonly limit: number; readonly why: string } | null => {
-    const { maxConnections } = rules;
-    if (maxConnections !== undefined && open >= maxConnections) {
-      return { limit: maxConnections, why: 'the listener is full' };
+  const refuse = (socket: net.Socket, limit: number, why: string): void => {
+    logger.warn({ address: plainAddress(socket), limit, listener: name }, `connection refused: ${why}`);
+    socket.destroy();
+  };
+  /** Whether there is a place for one more handshake; it is the socket's then. */
+  const mayBegin = (socket: net.Socket): boolean => {
+    if (waiting.size >= maxHandshakes) {
+      options.reached.maxHandshakes += 1;
+      refuse(socket, maxHandshakes, 'too many handshakes are under way');
+      return false;
     }
-    return waiting.size < maxHandshakes ? null : { limit: maxHandshakes, why: 'too many handshakes are under way' };
+    wait(socket);
+    return true;
   };
   before(server, (socket, pass) => {
-    const refused = refusal();
-    if (refused !== null) {
-      const { limit, why } = refused;
-      logger.warn({ address: plainAddress(socket), limit, listener: name }, `connection refused: ${why}`);
-      socket.destroy();
+    const { maxConnections } = rules;
+    if (maxConnections !== undefined && open >= maxConnections) {
+      refuse(socket, maxConnections, 'the listener is full');
+      return;
+    }
+    const limit = options.arrives?.(socket) ?? null;
+    if (limit !== null) {
+      refuse(socket, limit, 'too many connections');
       return;
     }
     open += 1;
     socket.once('close', () => {
       open -= 1;
     });
-    if (hasToWait) wait(socket);
     const goOn = (): void => {
       if (begin !== null) {
-        begin(socket, pass);
+        if (mayBegin(socket)) begin(socket, pass);
         return;
       }
-      if (hasToWait) enter(socket);
       noteArrival(socket, { rules });
       pass();
+      // Who took it listens now, and gets what came behind the header. TLS fetches that by itself.
+      if (isTrusted !== null) process.nextTick(() => socket.resume());
     };
-    if (isTrusted === null) goOn();
-    else
+    const goOnInTurn = (): void => {
+      if (options.pacer === null) goOn();
+      else takeTurn(options.pacer, socket, refuse, goOn);
+    };
+    if (isTrusted === null) goOnInTurn();
+    else if (mayBegin(socket))
       readProxy(socket, isTrusted, logger, name, () => {
-        goOn();
-        // Who took it listens now, and gets what came behind the header. TLS fetches that by itself.
-        if (keeper === null) process.nextTick(() => socket.resume());
+        enter(socket);
+        goOnInTurn();
       });
   });
   if (keeper !== null) checkCertificates(server as TlsServer, keeper, { rules, logger, name, enter });
@@ -98,6 +110,26 @@ export function putFrontDoor(server: net.Server, options: FrontDoorOptions): Fro
       for (const socket of waiting.values()) socket.destroy();
     },
   };
+}
+
+/** Goes on when the socket's turn has come. */
+function takeTurn(
+  pacer: Pacer,
+  socket: net.Socket,
+  refuse: (socket: net.Socket, limit: number, why: string) => void,
+  goOn: () => void,
+): void {
+  // Its bytes are kept meanwhile, so that a fault may be told too.
+  socket.on('error', () => {});
+  const leave = pacer.enter({
+    address: realAddress(socket),
+    begin(place) {
+      notePlace(socket, place);
+      goOn();
+    },
+    refuse: (limit) => refuse(socket, limit, 'too many wait for their turn'),
+  });
+  socket.once('close', leave);
 }
 
 /** Puts `guard` before all that the server does with a new connection. */

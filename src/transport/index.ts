@@ -1,9 +1,10 @@
 export type { FrontDoor } from './front-door.ts';
-export { MAX_HANDSHAKES, putFrontDoor } from './front-door.ts';
+export { putFrontDoor } from './front-door.ts';
 export type { Listener } from './listen.ts';
 export type { ListenerRules } from './listener.ts';
 export type { MqttOptions, MqttTlsOptions } from './mqtt.ts';
 export { listenTcp, listenTls } from './mqtt.ts';
+export { createPacer, DEFAULT_PACING, type Pacer, type PacingLimits } from './pacing.ts';
 export { remoteOf } from './peer.ts';
 export type { UnixOptions } from './unix.ts';
 export { listenUnix } from './unix.ts';

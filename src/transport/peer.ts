@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { isLocal, type LocalQuestion, type Remote, type RequestHeaders } from '../access/index.ts';
 import type { CertificateIdentity } from '../certificates/index.ts';
 import type { ListenerRules } from './listener.ts';
+import type { Place } from './pacing.ts';
 import type { ProxySource } from './proxy-header.ts';
 
 /** What is known of a connection beside its own addresses: by its listener, a PROXY header, a certificate. */
@@ -31,6 +32,25 @@ export function noteProxied(socket: net.Socket, source: ProxySource): void {
   socket.once('close', () => proxied.delete(key));
 }
 
+const places = new Map<string, Place>();
+
+/** Notes the place of a socket that TLS may make another one of. It is left with the socket, if not before. */
+export function notePlace(socket: net.Socket, place: Place): void {
+  const key = addressesOf(socket);
+  places.set(key, place);
+  socket.once('close', () => {
+    places.delete(key);
+    place.leave();
+  });
+}
+
+/** The place that was noted; a socket that waited for none has none to leave. */
+export function placeAt(socket: net.Socket): Place {
+  return places.get(addressesOf(socket)) ?? NO_PLACE;
+}
+
+const NO_PLACE: Place = { leave() {} };
+
 /** The connection's own two addresses, as one name; no other open one has it. */
 export function addressesOf({ localAddress, localPort, remoteAddress, remotePort }: net.Socket): string {
   return `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;
@@ -39,6 +59,11 @@ export function addressesOf({ localAddress, localPort, remoteAddress, remotePort
 /** The peer's own address; an IPv4 address in IPv6's clothes as what it is. */
 export function plainAddress(socket: net.Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
+}
+
+/** The peer's address; behind a proxy, that of whom it speaks for. */
+export function realAddress(socket: net.Socket): string {
+  return (proxied.size === 0 ? undefined : proxied.get(addressesOf(socket))?.address) ?? plainAddress(socket);
 }
 
 /** How the peer of an accepted socket reached us. `headers`: of its HTTP request; null for plain MQTT. */

@@ -4,6 +4,7 @@ import { type BytesReader, type Logger, messageOf, readShared } from '../base/in
 import type { Broker, Connection, Wire } from '../broker/index.ts';
 import { type DirectHandle, directHandleOf, writeDirect } from './direct-write.ts';
 import type { ListenerRules } from './listener.ts';
+import type { Place } from './pacing.ts';
 
 /** How long a connection that we ended may take to close before it is cut. */
 const CLOSE_GRACE_MS = 2000;
@@ -27,13 +28,15 @@ export function openSocket(
   remote: Remote,
   rules: ListenerRules,
   way: Way,
+  place: Place,
 ): net.Socket {
   const open = (socket: net.Socket): BytesReader | null => {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, PROBE_AFTER_MS);
-    const wire = new SocketWire(socket, remote, rules, way === 'stream' ? null : directHandleOf(socket));
+    const wire = new SocketWire(socket, remote, rules, place, way === 'stream' ? null : directHandleOf(socket));
     const connection = broker.open(wire);
     if (connection === null) {
+      place.leave();
       socket.destroy();
       return null;
     }
@@ -42,7 +45,10 @@ export function openSocket(
       logger.debug({ client: connection.name, address: remote.address, error: messageOf(error) }, 'connection lost');
     });
     socket.on('end', () => socket.end());
-    socket.on('close', () => connection.onClosed());
+    socket.on('close', () => {
+      place.leave();
+      connection.onClosed();
+    });
     return connection;
   };
   if (way === 'direct') return readShared(accepted, open);
@@ -59,10 +65,12 @@ class SocketWire implements Wire {
   /** Null: it is written by its stream. */
   readonly #handle: DirectHandle | null;
   readonly #socket: net.Socket;
+  readonly #place: Place;
 
-  constructor(socket: net.Socket, remote: Remote, limits: ListenerRules, handle: DirectHandle | null) {
+  constructor(socket: net.Socket, remote: Remote, limits: ListenerRules, place: Place, handle: DirectHandle | null) {
     this.remote = remote;
     this.limits = limits;
+    this.#place = place;
     this.#handle = handle;
     this.#socket = socket;
   }
@@ -83,6 +91,10 @@ class SocketWire implements Wire {
     socket.uncork();
     // libuv tries the system call at once: nothing left means that the kernel has it all.
     return socket.writableLength === 0;
+  }
+
+  signedIn(): void {
+    this.#place.leave();
   }
 
   onWritten(): void {

@@ -7,10 +7,12 @@ import type { Broker } from '../broker/index.ts';
 import type { Listener } from './listen.ts';
 import type { ListenerRules } from './listener.ts';
 import { receiver } from './mqtt.ts';
+import type { Pacer } from './pacing.ts';
 
 export type UnixOptions = {
   readonly broker: Broker;
   readonly logger: Logger;
+  readonly pacer: Pacer;
   /** Absolute. */
   readonly path: string;
   /** Permissions of the socket file: who may write to it may connect. */

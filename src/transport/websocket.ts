@@ -3,9 +3,11 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Remote } from '../access/index.ts';
-import { type Logger, messageOf } from '../base/index.ts';
+import { type Logger, messageOf, type Reached, sparingLogger } from '../base/index.ts';
 import type { Broker, Wire } from '../broker/index.ts';
+import { type UnfinishedMessage, watchUnfinished } from './before-sign-in.ts';
 import type { ListenerRules } from './listener.ts';
+import type { Pacer, Place } from './pacing.ts';
 import { remoteOf, rulesOf } from './peer.ts';
 
 /** Subprotocols of MQTT over WebSocket; the second is what old libraries of 3.1 ask for. */
@@ -18,8 +20,11 @@ const MIN_MESSAGE_BYTES = 64 * 1024;
 export type WebSocketOptions = {
   readonly broker: Broker;
   readonly logger: Logger;
-  /** Largest packet that is taken, in bytes. */
+  readonly pacer: Pacer;
+  /** Largest packet that is taken, in bytes; and before its client has signed in. */
   readonly maxPacketBytes: number;
+  readonly maxConnectBytes: number;
+  readonly reached: Reached;
 };
 
 /** Takes MQTT over WebSocket from the HTTP servers that it is attached to. */
@@ -39,7 +44,8 @@ function maxMessageBytes(maxPacketBytes: number): number {
 
 /** Answers upgrades on `/mqtt`, and on any path whose subprotocol is MQTT [MQTT-6.0.0-3, MQTT-6.0.0-4]. */
 export function createWebSocketTransport(options: WebSocketOptions): WebSocketTransport {
-  const { broker, logger, maxPacketBytes } = options;
+  const { logger, pacer, maxPacketBytes } = options;
+  const doorLog = sparingLogger(logger);
   const upgrades = new WebSocketServer({
     noServer: true,
     maxPayload: maxMessageBytes(maxPacketBytes),
@@ -56,11 +62,23 @@ export function createWebSocketTransport(options: WebSocketOptions): WebSocketTr
     }
     if (isForeign(request)) {
       const { address } = remoteOf(request.socket, 'websocket', request.headers);
-      logger.warn({ address, origin: request.headers.origin }, 'WebSocket refused: a page of another origin');
+      doorLog.warn({ address, origin: request.headers.origin }, 'WebSocket refused: a page of another origin');
       refuse(socket, 403, 'a page of another origin may not use this server');
       return;
     }
-    upgrades.handleUpgrade(request, socket, head, (websocket) => accept(broker, logger, websocket, request));
+    const { address } = remoteOf(request.socket, 'websocket', request.headers);
+    const leave = pacer.enter({
+      address,
+      begin(place) {
+        socket.once('close', place.leave);
+        upgrades.handleUpgrade(request, socket, head, (websocket) => accept(options, websocket, request, place));
+      },
+      refuse(limit) {
+        doorLog.warn({ address, limit }, 'WebSocket refused: too many wait for their turn');
+        refuse(socket, 503, 'too many connections; come again');
+      },
+    });
+    socket.once('close', leave);
   };
 
   return {
@@ -89,7 +107,7 @@ function isForeign(request: IncomingMessage): boolean {
 }
 
 function refuse(socket: Duplex, status: number, why: string): void {
-  const reasons: Record<number, string> = { 403: 'Forbidden', 404: 'Not Found' };
+  const reasons: Record<number, string> = { 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' };
   const body = `${why}\n`;
   socket.end(
     `HTTP/1.1 ${status} ${reasons[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
@@ -97,17 +115,30 @@ function refuse(socket: Duplex, status: number, why: string): void {
   );
 }
 
-function accept(broker: Broker, logger: Logger, websocket: WebSocket, request: IncomingMessage): void {
+function accept(options: WebSocketOptions, websocket: WebSocket, request: IncomingMessage, place: Place): void {
+  const { broker, logger, maxConnectBytes, reached } = options;
   request.socket.setNoDelay(true);
   const remote = remoteOf(request.socket, 'websocket', request.headers);
   const rules = rulesOf(request.socket);
-  const connection = broker.open(websocketWire(websocket, remote, rules, () => connection?.onWritten()));
+  const wire = websocketWire(websocket, remote, rules, {
+    written: () => connection?.onWritten(),
+    signedIn: () => {
+      place.leave();
+      unfinished.signedIn();
+    },
+  });
+  const connection = broker.open(wire);
   if (connection === null) {
     websocket.close(1013, 'too many connections');
     return;
   }
+  const unfinished: UnfinishedMessage = watchUnfinished(request.socket, maxConnectBytes, () => {
+    reached.maxConnectBytes += 1;
+    connection.abort('a WebSocket message that is too large before it was signed in');
+  });
   websocket.binaryType = 'nodebuffer';
   websocket.on('message', (data: Buffer, isBinary: boolean) => {
+    unfinished.whole();
     if (isBinary) connection.receive(data, data.length);
     else connection.abort('a WebSocket text frame: MQTT is binary [MQTT-6.0.0-1]');
   });
@@ -118,9 +149,14 @@ function accept(broker: Broker, logger: Logger, websocket: WebSocket, request: I
 }
 
 /** A WebSocket as the broker's byte stream; frames and packets need not match. */
-function websocketWire(websocket: WebSocket, remote: Remote, limits: ListenerRules, onWritten: () => void): Wire {
+function websocketWire(
+  websocket: WebSocket,
+  remote: Remote,
+  limits: ListenerRules,
+  on: { readonly written: () => void; readonly signedIn: () => void },
+): Wire {
   const written = (): void => {
-    if (websocket.bufferedAmount === 0) onWritten();
+    if (websocket.bufferedAmount === 0) on.written();
   };
   return {
     remote,
@@ -137,5 +173,6 @@ function websocketWire(websocket: WebSocket, remote: Remote, limits: ListenerRul
       setTimeout(() => websocket.terminate(), CLOSE_GRACE_MS).unref();
     },
     destroy: () => websocket.terminate(),
+    signedIn: on.signedIn,
   };
 }

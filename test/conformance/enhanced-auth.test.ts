@@ -148,7 +148,9 @@ describe('a sign-in by an authentication method (4.12)', () => {
     await middle.take('auth');
     middle.send(answer(Buffer.from('nonsense')));
     expect(await reasonAtEnd(middle)).toBe('connack 87');
-    expect(sonde.log()).toContain('CONNECT refused: SCRAM-SHA-256: wrong secret for the token "tempSensors"');
+    expect(sonde.log()).toMatch(
+      /SCRAM-SHA-256: wrong secret for the token .*tempSensors.* CONNECT refused|CONNECT refused: .*SCRAM-SHA-256: wrong secret for the token .*tempSensors/,
+    );
   });
 
   it('of a key that nobody has looks like one of a key that somebody has, up to the same refusal', async () => {

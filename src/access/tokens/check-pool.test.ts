@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { nothingReached } from '../../base/index.ts';
 import { createCheckPool } from './check-pool.ts';
 import { createVerifiedCache } from './verified-cache.ts';
 
@@ -27,10 +28,12 @@ function checks() {
   };
 }
 
+const reached = nothingReached();
+
 describe('the pool of checks', () => {
   it('runs two at once, lets a bounded number wait, and refuses the rest at once', async () => {
     const { check, endOne, most, running } = checks();
-    const pool = createCheckPool({ parallel: 2, maxWaiting: 3, maxWaitingPerAddress: 3 });
+    const pool = createCheckPool({ parallel: 2, maxWaiting: 3, maxWaitingPerAddress: 3, reached });
     const results = Array.from({ length: 8 }, () => pool.run('a', check));
     expect(results.map((result) => result !== null)).toEqual([true, true, true, true, true, false, false, false]);
     for (let at = 0; at < 5; at++) await endOne();
@@ -39,11 +42,18 @@ describe('the pool of checks', () => {
     expect(running()).toBe(0);
     expect(pool.waiting()).toBe(0);
     expect(pool.run('a', check)).not.toBeNull();
+    expect(reached.maxWaitingSignInsPerAddress).toBe(3);
+  });
+
+  it('counts those for whom there is no room among all addresses', () => {
+    const pool = createCheckPool({ parallel: 1, maxWaiting: 1, maxWaitingPerAddress: 1, reached });
+    for (const address of ['a', 'b', 'c']) pool.run(address, checks().check);
+    expect(reached.maxWaitingSignIns).toBe(1);
   });
 
   it('does not let one address take every place', async () => {
     const { check, endOne } = checks();
-    const pool = createCheckPool({ parallel: 1, maxWaiting: 4, maxWaitingPerAddress: 2 });
+    const pool = createCheckPool({ parallel: 1, maxWaiting: 4, maxWaitingPerAddress: 2, reached });
     const guesser = Array.from({ length: 10 }, () => pool.run('guesser', check));
     expect(guesser.filter((result) => result !== null)).toHaveLength(3);
     expect(pool.run('device', check)).not.toBeNull();
@@ -53,7 +63,7 @@ describe('the pool of checks', () => {
   });
 
   it('goes on after a check that failed', async () => {
-    const pool = createCheckPool({ parallel: 1, maxWaiting: 1, maxWaitingPerAddress: 1 });
+    const pool = createCheckPool({ parallel: 1, maxWaiting: 1, maxWaitingPerAddress: 1, reached });
     const bad = pool.run('a', () => Promise.reject(new Error('no memory')));
     const good = pool.run('a', async () => 'right');
     await expect(bad).rejects.toThrow('no memory');

@@ -1,3 +1,5 @@
+import type { Reached } from '../../base/index.ts';
+
 /** Runs expensive checks a few at a time; the libuv threads they take are shared with the disk. */
 export type CheckPool = {
   /** Runs the check when its turn comes, or answers null at once: no room left to wait, in all or for this address. */
@@ -12,6 +14,8 @@ export type CheckPoolOptions = {
   readonly maxWaiting: number;
   /** Checks of one peer address that may wait, so that one guesser cannot lock out everybody. */
   readonly maxWaitingPerAddress: number;
+  /** Where it counts those for whom there is no room. */
+  readonly reached: Reached;
 };
 
 export function createCheckPool(options: CheckPoolOptions): CheckPool {
@@ -46,7 +50,14 @@ export function createCheckPool(options: CheckPoolOptions): CheckPool {
       };
       if (running < options.parallel) return runNow();
       const ofAddress = waitingOf.get(address) ?? 0;
-      if (queue.length >= options.maxWaiting || ofAddress >= options.maxWaitingPerAddress) return null;
+      if (ofAddress >= options.maxWaitingPerAddress) {
+        options.reached.maxWaitingSignInsPerAddress += 1;
+        return null;
+      }
+      if (queue.length >= options.maxWaiting) {
+        options.reached.maxWaitingSignIns += 1;
+        return null;
+      }
       waitingOf.set(address, ofAddress + 1);
       return new Promise((resolve, reject) => {
         const start = (): void => {

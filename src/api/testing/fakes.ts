@@ -6,7 +6,7 @@ import {
   READ_ONLY_TOPICS,
   type TopicRules,
 } from '../../access/index.ts';
-import { Histogram, manualClock, silentLogger } from '../../base/index.ts';
+import { Histogram, manualClock, nothingReached, silentLogger } from '../../base/index.ts';
 import type { BrokerStats, ClientInfo, PublishRequest } from '../../broker/index.ts';
 import {
   type ByteSource,
@@ -19,6 +19,7 @@ import {
 } from '../../history/index.ts';
 import { filterMatches } from '../../topics/index.ts';
 import { type Api, type ApiOptions, createApi } from '../api.ts';
+import type { InUse } from '../metrics-limits.ts';
 import type { ApiBroker, Health, IsLocal, PublishResult, TopicInfo } from '../ports.ts';
 
 /** 2026-11-21T07:03:00.123456Z */
@@ -72,6 +73,18 @@ const STATS: BrokerStats = {
   messagesExpired: 13,
   protocolErrors: 13,
   sessionsExpired: 15,
+  sharedGroups: 1,
+  cachedTopics: 16,
+  receiversBehind: 0,
+  publishersSlowed: 0,
+};
+
+const NOTHING_IN_USE: InUse = {
+  waitingConnections: () => 0,
+  pendingConnections: () => 0,
+  waitingSignIns: () => 0,
+  liveTopics: () => 0,
+  viewers: () => 0,
 };
 
 const histogram = (): Histogram => new Histogram([0.001, 0.5, 2.5]);
@@ -123,6 +136,7 @@ export function fakeHistory(): FakeHistory {
       bufferedBytes: 12,
       queuedMessages: 13,
       lastCommitUs: START_US,
+      series: 2,
       restarts: 1,
       pid: 1,
     }),
@@ -300,6 +314,8 @@ export async function createFixture(options: Partial<ApiOptions> = {}): Promise<
     webRoot: '/nowhere/web',
     version: '1.2.3',
     timings: { acknowledged: histogram(), committed: histogram(), queued: histogram(), loopDelay: histogram() },
+    reached: nothingReached(),
+    inUse: NOTHING_IN_USE,
     ...options,
   });
   return { api, broker, history, access };

@@ -1,6 +1,6 @@
 import type { Access, Principal } from '../../access/index.ts';
 import { ALL_TOPICS } from '../../access/index.ts';
-import { type LogFields, type Logger, type ManualClock, manualClock } from '../../base/index.ts';
+import { type LogFields, type Logger, type ManualClock, manualClock, type Reached } from '../../base/index.ts';
 import { createMemoryStore, type Store } from '../../store/index.ts';
 import { type Broker, type BrokerLimits, createBroker, type Mqtt5Settings } from '../index.ts';
 
@@ -29,6 +29,8 @@ export function fakeBroker(
     access?: Access;
     store?: Store;
     limits?: Partial<BrokerLimits>;
+    reached?: Reached;
+    later?: (work: () => void, ms: number) => void;
     mqtt5?: Partial<Mqtt5Settings>;
     worlds?: string[];
     sharedSubscriptions?: 'fair' | 'sticky';
@@ -44,6 +46,8 @@ export function fakeBroker(
     clock,
     logger,
     ...(options.mqtt5 ? { mqtt5: options.mqtt5 } : {}),
+    ...(options.later ? { later: options.later } : {}),
+    ...(options.reached ? { reached: options.reached } : {}),
     ...(options.limits ? { limits: options.limits } : {}),
     ...(options.sharedSubscriptions ? { sharedSubscriptions: options.sharedSubscriptions } : {}),
     ...(options.worlds ? { worlds: options.worlds } : {}),

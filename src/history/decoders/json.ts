@@ -1,4 +1,11 @@
-import { type DecodedRow, type DecodedValue, type DecodeLimits, type ExactInteger, VALUE_FIELD } from './payload.ts';
+import {
+  type DecodeBound,
+  type DecodedRow,
+  type DecodedValue,
+  type DecodeLimits,
+  type ExactInteger,
+  VALUE_FIELD,
+} from './payload.ts';
 import { TIME_FIELDS, timeFromValue } from './time.ts';
 
 /**
@@ -15,6 +22,7 @@ export function decodeJson(json: string, arrivedUs: number, bounds: DecodeLimits
   at = 0;
   limits = bounds;
   pathsLeft = bounds.maxPaths;
+  beyond = null;
   try {
     return rowsOf(arrivedUs);
   } finally {
@@ -24,11 +32,17 @@ export function decodeJson(json: string, arrivedUs: number, bounds: DecodeLimits
   }
 }
 
+/** The bound for which the last payload was not taken as JSON; null: it was taken, or is none. */
+export function boundOfJson(): DecodeBound | null {
+  return beyond;
+}
+
 // The parser's state. Synchronous and never re-entered, so one set serves, and a message costs no closures.
 let text = '';
 let at = 0;
 let limits: DecodeLimits;
 let pathsLeft = 0;
+let beyond: DecodeBound | null = null;
 let fields: string[] = [];
 let values: DecodedValue[] = [];
 
@@ -42,6 +56,7 @@ function rowsOf(arrivedUs: number): readonly DecodedRow[] | null {
     if (rows !== undefined) return rows;
     at = start;
     pathsLeft = limits.maxPaths;
+    beyond = null;
   }
   fields = [];
   values = [];
@@ -108,7 +123,7 @@ function parseValue(path: string, depth: number): boolean {
       return parseArray(path, depth + 1);
     case QUOTE: {
       const value = parseString();
-      return value !== null && value.length <= limits.maxTextLength && push(path, value);
+      return value !== null && within('maxTextLength', value.length) && push(path, value);
     }
     case LOWER_T:
       return parseWord('true') && push(path, 1);
@@ -124,7 +139,7 @@ function parseValue(path: string, depth: number): boolean {
 }
 
 function parseObject(path: string, depth: number): boolean {
-  if (depth > limits.maxDepth) return false;
+  if (!within('maxDepth', depth)) return false;
   at += 1;
   skipSpace();
   if (text.charCodeAt(at) === CLOSE_BRACE) {
@@ -142,7 +157,7 @@ function parseObject(path: string, depth: number): boolean {
     skipSpace();
     const name = key === '' ? '[""]' : key;
     const full = path === '' ? name : `${path}.${name}`;
-    if (full.length > limits.maxFieldLength) return false;
+    if (!within('maxFieldLength', full.length)) return false;
     if (!parseValue(full, depth)) return false;
     skipSpace();
     const next = text.charCodeAt(at);
@@ -153,7 +168,7 @@ function parseObject(path: string, depth: number): boolean {
 }
 
 function parseArray(path: string, depth: number): boolean {
-  if (depth > limits.maxDepth) return false;
+  if (!within('maxDepth', depth)) return false;
   at += 1;
   skipSpace();
   if (text.charCodeAt(at) === CLOSE_BRACKET) {
@@ -163,7 +178,7 @@ function parseArray(path: string, depth: number): boolean {
   for (let index = 0; ; index++) {
     skipSpace();
     const full = `${path}[${index}]`;
-    if (full.length > limits.maxFieldLength) return false;
+    if (!within('maxFieldLength', full.length)) return false;
     if (!parseValue(full, depth)) return false;
     skipSpace();
     const next = text.charCodeAt(at);
@@ -238,7 +253,8 @@ function parseNumber(): number | ExactInteger | undefined {
   }
   const token = text.slice(start, at);
   const value = Number(token);
-  if (whole && !Number.isSafeInteger(value)) return token.length <= limits.maxTextLength ? { exact: token } : undefined;
+  if (whole && !Number.isSafeInteger(value))
+    return within('maxTextLength', token.length) ? { exact: token } : undefined;
   return Number.isFinite(value) ? value : undefined;
 }
 
@@ -258,10 +274,17 @@ function parseWord(word: string): boolean {
 
 function push(path: string, value: DecodedValue): boolean {
   pathsLeft -= 1;
-  if (pathsLeft < 0) return false;
+  if (!within('maxPaths', limits.maxPaths - pathsLeft)) return false;
   fields.push(path === '' ? VALUE_FIELD : path);
   values.push(value);
   return true;
+}
+
+/** False, and noted, when the payload is beyond a bound. */
+function within(bound: DecodeBound, amount: number): boolean {
+  if (amount <= limits[bound]) return true;
+  beyond = bound;
+  return false;
 }
 
 function skipSpace(): void {

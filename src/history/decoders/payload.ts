@@ -33,6 +33,9 @@ export const DECODE_LIMITS: DecodeLimits = {
   maxFieldLength: 512,
 };
 
+/** The bound that a JSON payload is beyond. */
+export type DecodeBound = keyof DecodeLimits;
+
 /** The field of a payload that is one value. */
 export const VALUE_FIELD = 'value';
 

@@ -38,6 +38,8 @@ export type Catalog = {
   /** Series with at least one value whose topic the filter matches, in the order of their opening. */
   readonly match: (world: number, filter: string, limit: number) => readonly Series[];
   readonly dirty: () => readonly Series[];
+  /** Series of all worlds. */
+  readonly size: () => number;
 };
 
 /** Where the payloads of a world go whose topic could not get a series any more. */
@@ -120,6 +122,11 @@ export function createCatalog(maxSeries: number): Catalog {
         }
       }
       return found;
+    },
+    size: () => {
+      let sum = 0;
+      for (const count of counts.values()) sum += count;
+      return sum;
     },
     dirty: () => all.filter((series): series is Series => series?.dirty === true),
   };

@@ -3,7 +3,7 @@ import type { DuckDBAppender } from '@duckdb/node-api';
 import { messageOf } from '../../base/index.ts';
 import { type DecodeLimits, decodePayload, numberFromBytes, textFromBytes, VALUE_FIELD } from '../decoders/index.ts';
 import type { HistoryLimits } from '../options.ts';
-import { type Batch, type Committed, type MessageColumns, qos0Source, queueSource } from '../protocol.ts';
+import { type Batch, type Committed, type MessageColumns, nothingCut, qos0Source, queueSource } from '../protocol.ts';
 import { covers, type Stretch } from '../stretches.ts';
 import { appendPoints, appendTexts } from './append.ts';
 import { type Catalog, count, OVERFLOW_TOPIC, type Series, type Topic } from './catalog.ts';
@@ -57,6 +57,7 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
   let seq = options.seq;
   let committedSeq = seq;
   let overflowSaid = false;
+  let cut = nothingCut();
 
   // Batches of a broker that has ended never come again.
   await connection.run(`DELETE FROM position WHERE source LIKE 'qos0:%' AND source <> ${literal(qos0Source(run))}`);
@@ -80,6 +81,7 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
   /** The world has no series left for this topic: the payload is kept with its topic, where nothing is lost. */
   const overflow = (topic: Topic, payload: Uint8Array, start: number, end: number, arrivedUs: number): void => {
     const value = topic.fields.get(VALUE_FIELD);
+    cut.maxSeries += 1;
     seq += 1;
     const text = textFromBytes(payload, start, end);
     if (value !== undefined) {
@@ -134,7 +136,9 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
       addPoint(rows, series.id, arrivedUs, arrivedUs, seq, number);
       return;
     }
-    const decoded = decodePayload(payload, start, end, arrivedUs, decodeLimits);
+    const decoded = decodePayload(payload, start, end, arrivedUs, decodeLimits, (bound) => {
+      cut[CUT_AT[bound]] += 1;
+    });
     for (const row of decoded) {
       for (const field of row.fields) {
         if (seriesOf(topic, field) !== null) continue;
@@ -201,6 +205,7 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
     rows.count = 0;
     texts = [];
     opened = [];
+    cut = nothingCut();
     const firstSeq = seq;
     let messages = 0;
 
@@ -250,6 +255,8 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
       messages,
       points: rows.count + texts.length,
       committedUs: Date.now() * 1000,
+      cut,
+      series: catalog.size(),
     };
   };
 
@@ -278,6 +285,14 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
     },
   };
 }
+
+/** A path that is too long is so by its depth or its names: all that is one bound for people. */
+const CUT_AT = {
+  maxDepth: 'maxJsonDepth',
+  maxPaths: 'maxJsonPaths',
+  maxTextLength: 'maxJsonTextChars',
+  maxFieldLength: 'maxJsonTextChars',
+} as const;
 
 /** Parts of at most `LARGE_PAYLOAD` bytes that do not cut a UTF-8 character. */
 function partsOf(payload: Uint8Array, start: number, end: number): [from: number, to: number][] {

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { manualClock, silentLogger } from '../../base/index.ts';
+import { manualClock, nothingReached, silentLogger } from '../../base/index.ts';
 import { HISTORY_DEFAULTS } from '../options.ts';
-import { type Batch, qos0Source, queueSource } from '../protocol.ts';
+import { type Batch, nothingCut, qos0Source, queueSource } from '../protocol.ts';
 import { createMemorySource } from '../testing/memory-source.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 
 const RUN = 'run-1';
+const reached = nothingReached();
 
 /** A recorder before a history process that does only what the test says. */
 function rig(limits: Partial<typeof HISTORY_DEFAULTS> = {}) {
@@ -15,6 +16,7 @@ function rig(limits: Partial<typeof HISTORY_DEFAULTS> = {}) {
     run: RUN,
     clock: manualClock(),
     logger: silentLogger,
+    reached,
     // What a real channel does: everything is copied at once.
     sink: { send: (batch) => void sent.push(structuredClone(batch)) },
   });
@@ -30,7 +32,16 @@ function offer(recorder: Recorder, payload: string): boolean {
 
 function commit(recorder: Recorder, batch: Batch): void {
   const messages = (batch.qos0?.messages.count ?? 0) + (batch.queue?.messages.count ?? 0);
-  recorder.committed({ kind: 'committed', batch: batch.batch, messages, points: messages, committedUs: 5 });
+  const cut = { ...nothingCut(), maxJsonDepth: 2 };
+  recorder.committed({
+    kind: 'committed',
+    batch: batch.batch,
+    messages,
+    points: messages,
+    committedUs: 5,
+    cut,
+    series: 1,
+  });
 }
 
 const payloads = (messages: { ends: Uint32Array; payload: Uint8Array } | undefined): string[] => {

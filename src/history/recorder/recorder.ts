@@ -1,10 +1,11 @@
-import type { Clock, Logger } from '../../base/index.ts';
+import type { Clock, Logger, Reached } from '../../base/index.ts';
 import { originOf } from '../../store/index.ts';
 import type { HistoryLimits } from '../options.ts';
 import type { RecorderEntry, RecorderSource } from '../port.ts';
 import {
   type Batch,
   type Committed,
+  type Cut,
   type MessageColumns,
   qos0Source,
   queueSource,
@@ -48,6 +49,8 @@ export type Recorder = {
 export type RecorderState = {
   readonly messages: number;
   readonly points: number;
+  /** Series of all worlds. */
+  readonly series: number;
   readonly lastCommitUs: number | null;
   /** Age of the batch in flight, ms; 0 when there is none. */
   readonly inFlightMs: number;
@@ -75,10 +78,12 @@ type RecorderOptions = {
   readonly sink: RecorderSink;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where it counts the messages that are beyond a bound. */
+  readonly reached: Reached;
 };
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { limits, run, sink, clock, logger } = options;
+  const { limits, run, sink, clock, logger, reached } = options;
   let source: RecorderSource | null = null;
   /** Through which number entries were read from the queue, and acknowledged to it. */
   let readThrough = 0;
@@ -98,6 +103,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   let messages = 0;
   let points = 0;
+  let series = 0;
   let lastCommitUs: number | null = null;
   let refusal: string | null = null;
 
@@ -281,6 +287,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (pending === null || message.batch !== pending.batch.batch) return;
       messages += message.messages;
       points += message.points;
+      series = message.series;
+      for (const bound of Object.keys(message.cut) as (keyof Cut)[]) reached[bound] += message.cut[bound];
       lastCommitUs = message.committedUs;
       complete();
     },
@@ -311,6 +319,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     state: () => ({
       messages,
       points,
+      series,
       lastCommitUs,
       inFlightMs: pending === null ? 0 : clock.monotonicMs() - pending.sentAtMs,
       refusal,

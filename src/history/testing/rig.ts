@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../base/index.ts';
+import { nothingReached, type Reached, systemClock } from '../../base/index.ts';
 import { createHistory } from '../history.ts';
 import type { HistoryLimits } from '../options.ts';
 import type { History } from '../port.ts';
@@ -15,6 +15,7 @@ export type Rig = {
   readonly file: string;
   readonly history: History;
   readonly log: LogLine[];
+  readonly reached: Reached;
   /** Offers a QoS 0 message of world 1. */
   readonly publish: (topic: string, payload: string | Uint8Array, arrivedUs?: number, world?: number) => boolean;
   /** Waits until so many messages are committed since this history was made. */
@@ -32,9 +33,11 @@ export function createRig(folder: string, limits: Partial<HistoryLimits> = {}): 
     };
   const file = join(folder, 'history.duckdb');
   const clock = systemClock();
+  const reached = nothingReached();
   const history = createHistory({
     file,
     clock,
+    reached,
     logger: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
     commitIntervalMs: 20,
     restartMs: 20,
@@ -47,6 +50,7 @@ export function createRig(folder: string, limits: Partial<HistoryLimits> = {}): 
     file,
     history,
     log,
+    reached,
     publish: (topic, payload, arrivedUs = clock.wallMicros(), world = 1) => {
       const name = `${world} ${topic}`;
       let key = keys.get(name);

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { manualClock, nothingReached } from '../base/index.ts';
+import { createPacer, type PacingLimits, type Place } from './pacing.ts';
+
+function rig(limits: Partial<PacingLimits> = {}) {
+  const clock = manualClock();
+  const reached = nothingReached();
+  const due: { work: () => void; atMs: number }[] = [];
+  const later = (work: () => void, ms: number) => void due.push({ work, atMs: clock.monotonicMs() + ms });
+  const pacer = createPacer({ clock, reached, limits, later });
+  const begun: string[] = [];
+  const refused: string[] = [];
+  const places = new Map<string, Place>();
+  return {
+    pacer,
+    reached,
+    begun,
+    refused,
+    places,
+    come: (name: string, address = name) =>
+      pacer.enter({
+        address,
+        begin: (place) => {
+          begun.push(name);
+          places.set(name, place);
+        },
+        refuse: () => void refused.push(name),
+      }),
+    /** Time passes, and what is due by then is done. */
+    pass: (ms: number) => {
+      for (let left = ms; left >= 0; left -= 1) {
+        for (const { work } of due.splice(0).filter((one) => one.atMs <= clock.monotonicMs() || !due.push(one))) work();
+        if (left > 0) clock.advance(1);
+      }
+    },
+  };
+}
+
+const numbered = (count: number, name = ''): string[] => Array.from({ length: count }, (_, n) => `${name}${n}`);
+
+describe('connections that come at once', () => {
+  it('from one address, 10,000 of them, are all let in, at the rate, and none is refused', () => {
+    const { come, pass, begun, refused, places, reached, pacer } = rig({ maxConnectionsPerS: 2000 });
+    const all = numbered(10_000);
+    for (const name of all) come(name, 'school');
+    expect(begun).toHaveLength(200); // those of a tenth of a second
+    let before = begun.length;
+    const inASecond: number[] = [];
+    for (let second = 0; second < 5; second++) {
+      for (let ms = 0; ms < 1000; ms++) {
+        pass(1);
+        for (const place of places.values()) place.leave();
+        places.clear();
+      }
+      inASecond.push(begun.length - before);
+      before = begun.length;
+    }
+    expect(begun).toEqual(all);
+    expect(refused).toEqual([]);
+    for (const count of inASecond) expect(count).toBeLessThanOrEqual(2001);
+    expect(reached.maxConnectionsPerS).toBe(9800);
+    expect([pacer.waiting(), pacer.pending()]).toEqual([0, 0]);
+  });
+
+  it('of one address wait while as many of it have not signed in; those of others do not wait for them', () => {
+    const { come, pass, begun, places, reached, pacer } = rig({ maxPendingPerAddress: 2 });
+    for (const name of ['a', 'b', 'c', 'd']) come(name, 'silent');
+    come('other');
+    pass(50);
+    expect(begun).toEqual(['a', 'b', 'other']);
+    expect([pacer.waiting(), pacer.pending(), reached.maxPendingPerAddress]).toEqual([2, 3, 2]);
+    places.get('b')?.leave();
+    places.get('b')?.leave();
+    pass(0);
+    expect(begun).toEqual(['a', 'b', 'other', 'c']);
+    places.get('a')?.leave();
+    pass(0);
+    expect(begun.at(-1)).toBe('d');
+  });
+
+  it('take turns by their addresses', () => {
+    const { come, pass, begun } = rig({ maxConnectionsPerS: 10 });
+    come('first');
+    for (const name of numbered(50, 'many ')) come(name, 'flooder');
+    come('one', 'quiet');
+    pass(200);
+    expect(begun).toEqual(['first', 'many 0', 'one']);
+  });
+
+  it('are refused when as many as may wait do', () => {
+    const { come, refused, reached } = rig({ maxConnectionsPerS: 1, maxWaitingConnections: 2 });
+    for (const name of numbered(5)) come(name, 'x');
+    expect(refused).toEqual(['3', '4']);
+    expect(reached.maxWaitingConnections).toBe(2);
+  });
+
+  it('and are gone before their turn leave nothing behind', () => {
+    const { come, pass, begun, pacer } = rig({ maxConnectionsPerS: 1 });
+    come('a');
+    const gone = [come('b'), come('c'), come('d', 'b')];
+    for (const leave of gone) leave();
+    for (const leave of gone) leave();
+    expect(pacer.waiting()).toBe(0);
+    pass(5000);
+    expect(begun).toEqual(['a']);
+    come('e');
+    expect(begun).toEqual(['a', 'e']);
+  });
+
+  it('and wait at the end of the server are refused, like those who come later', () => {
+    const { come, refused, pacer } = rig({ maxConnectionsPerS: 1 });
+    for (const name of ['a', 'b', 'c']) come(name);
+    pacer.close();
+    come('d');
+    expect(refused).toEqual(['b', 'c', 'd']);
+  });
+});
