@@ -160,6 +160,23 @@ describe('at its bound of', () => {
     expect(counted(reached)).toEqual({ maxRetainedMessages: 1, maxRetainedBytes: 1 });
   });
 
+  it('bytes that wait for a session, the new message is not queued for it, and counted', async () => {
+    const { broker } = bounded({ maxQueuedBytes: 10_000 });
+    const kept = { clientId: 'kept', clean: false, version: 4 } as const;
+    const reader = await FakeDevice.connected(broker, kept);
+    reader.subscribe('t', 1);
+    reader.drop();
+    const writer = await inWorld(broker, 'writer');
+    for (let i = 0; i < 20; i++) writer.publish('t', String(i).padEnd(1000), 1, i + 1);
+    await settled();
+    const { queuedBytes, dropped } = broker.stats();
+    expect(queuedBytes).toBeLessThan(11_200); // at most one beyond it
+    const again = await FakeDevice.connected(broker, kept);
+    await settled();
+    expect(again.payloads.map(Number)).toEqual(Array.from({ length: 20 - dropped }, (_, i) => i));
+    expect(dropped).toBeGreaterThan(8);
+  });
+
   it('bytes that wait for a connection, its publishers are read more slowly; at that of time, they go on without it', async () => {
     const { broker, reached, wait } = bounded({ maxOutputBytes: 1000, stalledAfterMs: 2000 });
     const reader = await inWorld(broker, 'reader');

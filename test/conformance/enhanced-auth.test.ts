@@ -116,7 +116,7 @@ describe('a sign-in by an authentication method (4.12)', () => {
     for (const method of ['SCRAM-SHA-1', 'SCRAM-SHA-256-PLUS', 'scram-sha-256', 'PLAIN', '', '__proto__']) {
       expect(await reasonAtEnd(await begin(scram(), { method }))).toBe('connack 8c');
     }
-    expect(sonde.log()).toContain(
+    expect(sonde.log().replaceAll('\\"', '"')).toContain(
       'there is no authentication method "SCRAM-SHA-1"; known are SCRAM-SHA-256 and SCRAM-SHA-512',
     );
   });

@@ -75,7 +75,7 @@ describe('/metrics', () => {
     const labels = new Set(
       [...(await scrape()).values()].flatMap(({ samples }) => samples.flatMap((one) => Object.keys(one.labels))),
     );
-    expect([...labels].sort()).toEqual(['le', 'method', 'route', 'status', 'transport', 'version']);
+    expect([...labels].sort()).toEqual(['bound', 'le', 'method', 'route', 'status', 'transport', 'version']);
     expect(await (await fetch(`${sonde.url}/metrics`)).text()).not.toContain('a-telling');
   });
 
