@@ -90,6 +90,8 @@ export function createBroker(options: BrokerOptions): Broker {
   const { reached = nothingReached() } = options;
   const timings = newTimings();
   const doorLog = sparingLogger(logger);
+  // Whose device it is wants to know each fault; who signs in again and again to make them must not fill the disk.
+  const faultLog = sparingLogger(logger, { lines: 1000 });
   const turn = new Turn(store, logger, clock, timings);
   const core: BrokerCore = {
     clock,
@@ -151,7 +153,8 @@ export function createBroker(options: BrokerOptions): Broker {
     protocolFault: (connection, reason, text) => {
       core.server.protocolErrors += 1;
       const { address } = connection.wire.remote;
-      doorLog.warn({ client: connection.name, address, why: text }, `protocol error: ${reasonText(reason)}`);
+      const log = connection.client === null ? doorLog : faultLog;
+      log.warn({ client: connection.name, address, why: text }, `protocol error: ${reasonText(reason)}`);
     },
     closed: (connection) => connectionClosed(core, connection),
   };
