@@ -17,7 +17,10 @@ function rig(limits: Partial<BrokerLimits>) {
       for (let n = 0; n < ms; n++) {
         fake.clock.advance(1);
         const now = fake.clock.monotonicMs();
-        for (const one of due.splice(0)) one.atMs <= now ? one.work() : due.push(one);
+        for (const one of due.splice(0)) {
+          if (one.atMs <= now) one.work();
+          else due.push(one);
+        }
         each();
       }
     },

@@ -47,7 +47,7 @@ describe('the pool of checks', () => {
 
   it('counts those for whom there is no room among all addresses', () => {
     const pool = createCheckPool({ parallel: 1, maxWaiting: 1, maxWaitingPerAddress: 1, reached });
-    for (const address of ['a', 'b', 'c']) pool.run(address, checks().check);
+    for (const address of ['a', 'b', 'c']) void pool.run(address, checks().check);
     expect(reached.maxWaitingSignIns).toBe(1);
   });
 
