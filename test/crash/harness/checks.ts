@@ -78,7 +78,7 @@ export async function checkHistory(
     Math.max(0, untilMs - performance.now()),
   ).catch(() => {});
 
-  const gaps = missing();
+  const gaps = stream.qos === 0 ? [...new Set([...missing(), ...holes(stream, isThere, ends)])] : missing();
   gaps.forEach((number, at) => {
     const kind = stream.qos === 0 ? 'QoS 0 gaps' : 'history gaps';
     run.fault(kind, at >= NAMED ? 'and more' : `history lacks ${stream.story(number)}${ageOf(stream, number, ends)}`);
@@ -105,6 +105,19 @@ function isWanted(stream: Stream, number: number, ends: readonly End[]): boolean
   if (stream.qos > 0) return true;
   const end = nextEnd(stream, number, ends);
   return end === undefined || stream.acknowledgedAtMs(number) < end.qos0SinceMs;
+}
+
+/** QoS 0 that is missing although something later, that the same Sonde had, is there: only the end of it may be gone. */
+function holes(stream: Stream, isThere: (number: number) => boolean, ends: readonly End[]): number[] {
+  const found: number[] = [];
+  let later: End | undefined | null = null;
+  for (let number = stream.sent() - 1; number >= 0; number--) {
+    if (!stream.isAcknowledged(number)) continue;
+    const end = nextEnd(stream, number, ends);
+    if (isThere(number)) later = end;
+    else if (later === end) found.push(number);
+  }
+  return found;
 }
 
 function nextEnd(stream: Stream, number: number, ends: readonly End[]): End | undefined {

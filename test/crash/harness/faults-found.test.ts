@@ -86,3 +86,10 @@ it('lets QoS 0 be missing within the window of a kill, and nothing older', async
     expect(run.count('QoS 0 gaps')).toBe(gaps);
   }
 });
+
+it('names QoS 0 that is missing before something that is there', async () => {
+  const run = newRun();
+  const stream = fiveOf(run, 0);
+  await checkHistory(run, await historyWith([0, 2]), stream, [{ atMs: performance.now() + 1, qos0SinceMs: 0 }], 0);
+  expect(run.faults.get('QoS 0 gaps')).toEqual([expect.stringContaining('lacks s #1,')]);
+});

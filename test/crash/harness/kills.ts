@@ -15,6 +15,7 @@ export type Scene = {
   /** An end of Sonde of which QoS 0 may be missing what came after this `performance.now()`. */
   readonly ended: (atMs: number, qos0SinceMs: number) => void;
   readonly folder: string;
+  readonly qos0WindowMs: number;
 };
 
 /** One way to end a process; Sonde is ready before, and is started or on its way up afterwards. */
@@ -25,8 +26,6 @@ export type Kill = {
   readonly work: (scene: Scene, cycle: number) => Promise<void>;
 };
 
-/** QoS 0 that a kill may take: what came in the last so many ms. */
-export const QOS0_WINDOW_MS = 250;
 const STARTUP_MS = 1500;
 /** Steps of the sweep: a commit takes some hundred microseconds to some milliseconds. */
 const SWEEP_US = 150;
@@ -34,10 +33,14 @@ const SWEEP_STEPS = 60;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function killServer({ server, killer, ended }: Scene, afterUs: number, qos0SinceMs?: number): Promise<void> {
+async function killServer(
+  { server, killer, ended, qos0WindowMs }: Scene,
+  afterUs: number,
+  qos0SinceMs?: number,
+): Promise<void> {
   const atMs = await killer.killAfter(server.pid(), afterUs);
   await server.exited();
-  ended(atMs, qos0SinceMs ?? atMs - QOS0_WINDOW_MS);
+  ended(atMs, qos0SinceMs ?? atMs - qos0WindowMs);
 }
 
 async function killHistory({ server, killer }: Scene, afterUs: number): Promise<number | null> {
@@ -100,7 +103,7 @@ export const KILLS: readonly Kill[] = [
       await sleep(scene.run.random.below(400));
       const beforeMs = performance.now();
       await killHistory(scene, 0);
-      await killServer(scene, scene.run.random.below(300) * 1000, beforeMs - QOS0_WINDOW_MS);
+      await killServer(scene, scene.run.random.below(300) * 1000, beforeMs - scene.qos0WindowMs);
       scene.server.spawn();
     },
   },

@@ -39,7 +39,7 @@ export function createPeer(run: Run, { id, level, clean = false, onUp, onPacket,
   let timer: NodeJS.Timeout | null = null;
   /** The Sonde that ended the connection, if this client did not want it to end. */
   let endedBy: number | null = null;
-  let server = -1;
+  let server: number | null = null;
 
   function dial(): void {
     timer = null;
@@ -81,7 +81,7 @@ export function createPeer(run: Run, { id, level, clean = false, onUp, onPacket,
       if (hasSession && !packet.sessionPresent) {
         run.fault('session faults', `${id}: its session is gone (CONNACK says that there is none)`);
       }
-      if (endedBy === run.serverPid()) {
+      if (endedBy !== null && endedBy === run.serverPid()) {
         run.fault('session faults', `${id}: its connection was closed by a Sonde that goes on running`);
       }
       endedBy = null;

@@ -26,8 +26,8 @@ export type Run = {
   readonly cycle: () => number;
   /** What Sonde did last, for the lines of faults. */
   readonly lastKill: () => string;
-  /** Of the Sonde that runs now, or ran last. */
-  readonly serverPid: () => number;
+  /** Of the Sonde that runs and was not told to end; null: there is none. */
+  readonly serverPid: () => number | null;
 };
 
 export type RunState = Run & {
@@ -44,7 +44,7 @@ export function newRunState(
   mqttPort: number,
   random: Random,
   traceFile: string | null,
-  serverPid: () => number,
+  serverPid: () => number | null,
 ): RunState {
   const faults = new Map<FaultKind, string[]>();
   const counts = new Map<FaultKind, number>();

@@ -17,6 +17,8 @@ export type CrashOptions = {
   readonly seed: number;
   /** Of all publishers; 1 is about 1,300 messages a second. */
   readonly rate?: number;
+  /** QoS 0 that a kill may take: what came in the last so many ms. */
+  readonly qos0WindowMs: number;
   /** More arguments of `serve`. */
   readonly flags?: readonly string[];
   /** Writes down who got and sent what, beside the data. */
@@ -59,7 +61,7 @@ export async function runCrashes(options: CrashOptions): Promise<CrashResult> {
     await server.ready();
     await begin(load);
     const ended = (atMs: number, qos0SinceMs: number): void => void ends.push({ atMs, qos0SinceMs });
-    const scene: Scene = { run, server, killer, load, folder, ended };
+    const scene: Scene = { run, server, killer, load, folder, ended, qos0WindowMs: options.qos0WindowMs };
     const all = (await knowsBackup(server)) ? [...KILLS, BACKUP_KILL] : KILLS;
     const choice = all.filter(({ name }) => new RegExp(options.only ?? '').test(name));
     for (let cycle = 1; cycle <= cycles; cycle++) {

@@ -13,6 +13,8 @@ export type Server = {
   /** Waits until it takes clients and history is there; throws when it ended by itself or does not come. */
   readonly ready: () => Promise<void>;
   readonly pid: () => number;
+  /** It was not told to end. */
+  readonly isWanted: () => boolean;
   readonly signal: (signal: NodeJS.Signals) => void;
   readonly exited: () => Promise<Exit>;
   /** The history process, or null. */
@@ -35,6 +37,7 @@ export async function createServer(folder: string, flags: readonly string[]): Pr
   const url = `http://127.0.0.1:${httpPort}`;
   const listen = ['--mqtt', `127.0.0.1:${mqttPort}`, '--http', `127.0.0.1:${httpPort}`];
   let running: Running | null = null;
+  let wanted = false;
 
   async function health(): Promise<string> {
     try {
@@ -57,6 +60,7 @@ export async function createServer(folder: string, flags: readonly string[]): Pr
     spawn() {
       const child = start(process.execPath, [entry, 'serve', '--data', dataDir, ...listen, ...flags], { cwd: folder });
       running = child;
+      wanted = true;
       void child.exited.then(({ code, signal }) => {
         appendFileSync(logFile, `${child.stdout()}${child.stderr()}--- pid ${child.pid} ended: ${signal ?? code}\n`);
         child.forget();
@@ -74,7 +78,11 @@ export async function createServer(folder: string, flags: readonly string[]): Pr
       );
     },
     pid: () => running?.pid ?? -1,
-    signal: (signal) => current().signal(signal),
+    isWanted: () => wanted,
+    signal(signal) {
+      wanted = false;
+      current().signal(signal);
+    },
     exited: () => current().exited,
     historyPid: () => childOf(current().pid),
     command: (...args) => runToEnd(process.execPath, [entry, ...args], { cwd: folder }),
