@@ -15,7 +15,7 @@ import {
   type Settings,
   type TlsListener,
 } from './config/index.ts';
-import { createHistory, type History } from './history/index.ts';
+import { createHistory, type History, historyDamageText } from './history/index.ts';
 import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
 import { createMemoryStore } from './store/index.ts';
@@ -241,6 +241,8 @@ function apiBroker(broker: Broker, live: Live, history: History | null, isOpen: 
       if (!isOpen()) return { status: 'starting' };
       const status = history?.status();
       if (status?.state === 'down') return { status: 'degraded', detail: status.detail };
+      const damage = historyDamageText(status?.damage ?? []);
+      if (damage !== '') return { status: 'degraded', detail: damage };
       return { status: 'ok' };
     },
   };
@@ -249,10 +251,11 @@ function apiBroker(broker: Broker, live: Live, history: History | null, isOpen: 
 function statusOf(broker: Broker, history: History | null, world: number): WorldStatus {
   const namespace = broker.worldNames().find((name) => broker.worldNumber(name) === world) ?? '';
   const status = history?.status();
-  const degraded = status !== undefined && status.state !== 'ok';
+  const trouble = status !== undefined && status.state !== 'ok' ? `history: ${status.detail}` : '';
+  const detail = [trouble, historyDamageText(status?.damage ?? [])].filter((text) => text !== '').join(' ');
   return {
-    status: degraded ? 'degraded' : 'ok',
-    detail: degraded ? `history: ${status.detail}` : '',
+    status: detail === '' ? 'ok' : 'degraded',
+    detail,
     namespace,
     clients: broker.clients(namespace).filter(({ connected }) => connected).length,
     history: status

@@ -1,16 +1,18 @@
 import type { Writable } from 'node:stream';
-import { messageOf } from '../base/index.ts';
-import { createCatalog } from './duckdb/catalog.ts';
-import { openDatabase } from './duckdb/database.ts';
+import { messageOf, OperatorError } from '../base/index.ts';
+import { type Catalog, createCatalog } from './duckdb/catalog.ts';
+import { DamagedDatabase, isDamage, mend } from './duckdb/damage.ts';
+import { type Database, openDatabase } from './duckdb/database.ts';
 import { createQueryPool } from './duckdb/pool.ts';
 import { matchingSeries, readBuckets, readPoints, seriesOf } from './duckdb/queries.ts';
 import { plainMessage } from './duckdb/rows.ts';
 import { loadCatalog, saveCatalog } from './duckdb/state.ts';
+import { checkWal, openWalMark } from './duckdb/wal-mark.ts';
 import { createWriter, WriterLost } from './duckdb/writer.ts';
 import { createExports } from './export/exports.ts';
 import { bucketsJson, pointsJson } from './export/json.ts';
 import type { HistoryLimits } from './options.ts';
-import { HistoryError } from './port.ts';
+import { type HistoryDamage, HistoryError } from './port.ts';
 import type { Answer, Batch, Call, Committed, FromProcess } from './protocol.ts';
 import { createStreams, type Stream } from './streams.ts';
 import type { Stretch } from './stretches.ts';
@@ -40,10 +42,9 @@ export async function openEngine(
   run: string,
   say: (message: FromProcess) => void,
   pipe: Writable,
+  crashed = false,
 ): Promise<Engine> {
-  const database = await openDatabase(file, limits);
-  const catalog = createCatalog(limits.maxSeries);
-  const seq = await loadCatalog(database.writer, catalog);
+  const { database, catalog, seq, isMended } = await openWhole(file, limits, crashed, say);
   const warn = (text: string, fields: Record<string, unknown>): void =>
     say({ kind: 'log', level: 'warn', fields, text });
   const writer = await createWriter({ database, catalog, limits, run, seq, warn });
@@ -52,8 +53,15 @@ export async function openEngine(
     maxWaiting: limits.maxWaitingQueries,
     timeoutMs: limits.queryTimeoutMs,
   });
+  const mark = openWalMark(file);
   const streams = createStreams(pipe, limits.exportStallMs, say);
   const exports = createExports({ database, catalog, limits, streams, say, lastSeq: () => writer.seq() });
+
+  /** A damaged block is met only when it is read. */
+  const tellDamage = (error: unknown): void => {
+    const text = messageOf(error);
+    if (isDamage(text)) say({ kind: 'damage', damage: { file, what: plainMessage(error), kept: null } });
+  };
 
   /** Writes and checkpoints in turn: a checkpoint between two commits costs neither of them a failure. */
   let turn: Promise<unknown> = Promise.resolve();
@@ -67,8 +75,10 @@ export async function openEngine(
   const checkpoint = async (): Promise<void> => {
     try {
       await saveCatalog(database.writer, catalog, writer.seq());
+      mark.clear();
       await database.writer.run('CHECKPOINT');
     } catch (error) {
+      tellDamage(error);
       say({ kind: 'log', level: 'warn', fields: { error: plainMessage(error) }, text: 'history could not checkpoint' });
     }
   };
@@ -80,9 +90,37 @@ export async function openEngine(
   }, UPKEEP_MS);
 
   // A log that was left by a process that was killed: folded in now, it is not replayed again by the next start.
-  if (writer.walBytes() > MEGABYTE) void inTurn(checkpoint);
+  if (writer.walBytes() > MEGABYTE || isMended) void inTurn(checkpoint);
 
   let sinceSizeCheck = 0;
+
+  const answer = async (id: number, call: Call): Promise<Answer | null> => {
+    switch (call.name) {
+      case 'series':
+        return matchingSeries(catalog, call.world, call.filter, call.limit);
+      case 'points': {
+        const series = seriesOf(catalog, call.query);
+        const limit = Math.min(call.limit, limits.maxPoints);
+        return sendAll(streams.open(id), async () => {
+          // One more than asked for tells whether there is more.
+          const rows = await pool.run((connection) => readPoints(connection, series, call.query, limit + 1));
+          return { chunks: pointsJson(rows, limit), truncated: rows.times.length > limit };
+        });
+      }
+      case 'buckets': {
+        const series = seriesOf(catalog, call.query);
+        return sendAll(streams.open(id), async () => {
+          const rows = await pool.run((connection) => readBuckets(connection, series, call.query, call.buckets));
+          return { chunks: bucketsJson(rows), truncated: false };
+        });
+      }
+      case 'export':
+        exports.begin(id, call.query);
+        return 'begun';
+      default:
+        throw new HistoryError('failed', 'history does not know this question');
+    }
+  };
 
   return {
     positions: writer.positions,
@@ -91,10 +129,12 @@ export async function openEngine(
         lastWrite = performance.now();
         const committed = await writer.write(batch).catch(async (error: unknown) => {
           // What waits in the log also sits in the buffer pool: folded in, there may be room for this batch.
+          tellDamage(error);
           if (error instanceof WriterLost || !/memory|allocate|pin block/i.test(messageOf(error))) throw error;
           await checkpoint();
           return writer.write(batch);
         });
+        mark.note(writer.walBytes());
         sinceSizeCheck += 1;
         if (sinceSizeCheck >= 16) {
           sinceSizeCheck = 0;
@@ -103,30 +143,11 @@ export async function openEngine(
         return committed;
       }),
     answer: async (id, call) => {
-      switch (call.name) {
-        case 'series':
-          return matchingSeries(catalog, call.world, call.filter, call.limit);
-        case 'points': {
-          const series = seriesOf(catalog, call.query);
-          const limit = Math.min(call.limit, limits.maxPoints);
-          return sendAll(streams.open(id), async () => {
-            // One more than asked for tells whether there is more.
-            const rows = await pool.run((connection) => readPoints(connection, series, call.query, limit + 1));
-            return { chunks: pointsJson(rows, limit), truncated: rows.times.length > limit };
-          });
-        }
-        case 'buckets': {
-          const series = seriesOf(catalog, call.query);
-          return sendAll(streams.open(id), async () => {
-            const rows = await pool.run((connection) => readBuckets(connection, series, call.query, call.buckets));
-            return { chunks: bucketsJson(rows), truncated: false };
-          });
-        }
-        case 'export':
-          exports.begin(id, call.query);
-          return 'begun';
-        default:
-          throw new HistoryError('failed', 'history does not know this question');
+      try {
+        return await answer(id, call);
+      } catch (error) {
+        tellDamage(error);
+        throw error;
       }
     },
     pull: streams.pull,
@@ -143,9 +164,50 @@ export async function openEngine(
         if (withCheckpoint) await checkpoint();
       });
       writer.close();
+      // DuckDB folds the log in when it closes.
+      mark.clear();
+      mark.close();
       database.close();
     },
   };
+}
+
+type Opened = {
+  readonly database: Database;
+  readonly catalog: Catalog;
+  readonly seq: number;
+  readonly isMended: boolean;
+};
+
+/** Opens the database; one that is damaged is mended as far as it can be, kept beside it, and told of. */
+async function openWhole(
+  file: string,
+  limits: HistoryLimits,
+  crashed: boolean,
+  say: (message: FromProcess) => void,
+): Promise<Opened> {
+  let isMended = false;
+  const tell = (damage: HistoryDamage): void => {
+    isMended = true;
+    say({ kind: 'damage', damage });
+  };
+  if (crashed) tell(mend(file, 'the process that opened it crashed, again and again', 0));
+  const wal = crashed ? null : checkWal(file);
+  if (wal !== null) tell(wal);
+  for (let tries = 0; ; tries++) {
+    let database: Database | null = null;
+    try {
+      database = await openDatabase(file, limits);
+      const catalog = createCatalog(limits.maxSeries);
+      return { database, catalog, seq: await loadCatalog(database.writer, catalog), isMended };
+    } catch (error) {
+      database?.close();
+      const isDamaged =
+        error instanceof DamagedDatabase || (!(error instanceof OperatorError) && isDamage(messageOf(error)));
+      if (!isDamaged || tries > 2) throw error;
+      tell(mend(file, messageOf(error), tries));
+    }
+  }
 }
 
 type Rendered = { readonly chunks: AsyncIterable<Uint8Array>; readonly truncated: boolean };

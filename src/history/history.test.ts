@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OperatorError } from '../base/index.ts';
+import { historyDamageText } from './damage-text.ts';
 import type { ByteSource, ExportQuery, History, PointsQuery } from './port.ts';
 import { createMemorySource } from './testing/memory-source.ts';
 import { createRig, type Rig, removeFolder, temporaryFolder } from './testing/rig.ts';
@@ -309,15 +310,6 @@ describe('what cannot be opened', () => {
     await expect(createRig(folder).history.start()).rejects.toThrow("not Sonde's history");
   });
 
-  it('a file that is no database', async () => {
-    const { file, history } = createRig(folder);
-    writeFileSync(file, 'x'.repeat(100_000));
-    const error: unknown = await history.start().catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(OperatorError);
-    expect((error as OperatorError).advice).not.toBe('');
-    expect(history.status().state).toBe('down');
-  });
-
   it('a database that another process holds', async () => {
     await started();
     const second = createRig(folder, { openTimeoutMs: 300 });
@@ -329,6 +321,21 @@ describe('what cannot be opened', () => {
   it('an option that makes no sense is refused by name', () => {
     expect(() => createRig(folder, { maxQueries: 0 })).toThrow('maxQueries');
     expect(() => createRig(folder, { commitIntervalMs: 300 })).toThrow('commitIntervalMs');
+  });
+});
+
+describe('a file that is no database', () => {
+  it('is kept, and told of, and history begins anew', async () => {
+    const { file, history } = createRig(folder);
+    writeFileSync(file, 'x'.repeat(100_000));
+    await history.start();
+    const { damage } = history.status();
+    expect(damage).toMatchObject([{ file }]);
+    expect(readFileSync(damage[0]?.kept as string, 'utf8')).toBe('x'.repeat(100_000));
+    expect(historyDamageText(damage)).toMatch(
+      /^History is damaged: history\.duckdb, kept as history\.duckdb\.damaged-/,
+    );
+    await history.stop();
   });
 });
 

@@ -5,24 +5,27 @@ import { download, jsonAnswer } from './child/download.ts';
 import { createPriority } from './child/priority.ts';
 import { createSupervisor } from './child/supervisor.ts';
 import { type HistoryOptions, resolveLimits } from './options.ts';
-import type { History, HistoryState, SeriesRow } from './port.ts';
+import type { History, HistoryDamage, HistoryState, SeriesRow } from './port.ts';
 import type { FromProcess, SeriesColumns } from './protocol.ts';
 import { createRecorder } from './recorder/recorder.ts';
 
 /** A batch that is not committed after this long: history is behind. */
 const BEHIND_MS = 2000;
+/** Different damages that are told of. */
+const MAX_DAMAGE = 100;
 
 /**
  * History in the broker's process: the recorder, and the client of the history process.
  *
- * `start` rejects with OperatorError when the database cannot be opened (held, damaged, newer, not built). Later faults
- * are met by starting the process again, and told by `status`.
+ * `start` rejects with OperatorError when the database cannot be opened (held, newer, not built). A damaged one is kept and
+ * begun anew. Later faults are met by starting the process again; all are told by `status`.
  */
 export function createHistory(options: HistoryOptions): History {
   const { clock, logger, reached = nothingReached() } = options;
   const limits = resolveLimits(options);
   const run = randomUUID();
   let dropped = 0;
+  const damage: HistoryDamage[] = [];
 
   const supervisor = createSupervisor({
     file: options.file,
@@ -47,9 +50,17 @@ export function createHistory(options: HistoryOptions): History {
   const priority = createPriority({ inFlightMs: () => recorder.state().inFlightMs, logger });
   const calls = createCalls(supervisor.send);
 
+  const noteDamage = (found: HistoryDamage): void => {
+    const isKnown = damage.some(({ file, what }) => file === found.file && what === found.what);
+    if (isKnown || damage.length >= MAX_DAMAGE) return;
+    damage.push(found);
+    logger.error({ ...found }, 'history is damaged: what is sound goes on');
+  };
+
   const hear = (message: FromProcess): void => {
     if (message.kind === 'committed') recorder.committed(message);
     else if (message.kind === 'refused') recorder.refused(message.batch, message.text);
+    else if (message.kind === 'damage') noteDamage(message.damage);
     else if (message.kind === 'log') logger[message.level](message.fields, message.text);
     else calls.heard(message);
   };
@@ -92,6 +103,7 @@ export function createHistory(options: HistoryOptions): History {
         series: state.series,
         restarts: process.restarts,
         pid: process.pid,
+        damage,
       };
     },
     series: async (world, filter, limit) => {

@@ -1,3 +1,4 @@
+export { historyDamageText } from './damage-text.ts';
 export type { DecodedRow, DecodedValue, DecodeLimits } from './decoders/index.ts';
 export { DECODE_LIMITS, decodePayload } from './decoders/index.ts';
 export { createHistory } from './history.ts';
@@ -7,6 +8,7 @@ export type {
   ByteSource,
   ExportQuery,
   History,
+  HistoryDamage,
   HistoryState,
   HistoryStatus,
   JsonAnswer,

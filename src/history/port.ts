@@ -80,6 +80,14 @@ export type ExportQuery = {
 
 export type HistoryState = 'starting' | 'ok' | 'behind' | 'down';
 
+/** Something in history's files that was written once and cannot be read now. */
+export type HistoryDamage = {
+  readonly file: string;
+  readonly what: string;
+  /** Where the damaged file is kept; null: where it was. */
+  readonly kept: string | null;
+};
+
 export type HistoryStatus = {
   readonly state: HistoryState;
   /** One sentence for people; empty when all is well. */
@@ -96,6 +104,8 @@ export type HistoryStatus = {
   readonly series: number;
   readonly restarts: number;
   readonly pid: number | null;
+  /** All that was found damaged since Sonde was started. */
+  readonly damage: readonly HistoryDamage[];
 };
 
 /** History as the broker's process sees it: a child process behind it does the work. */

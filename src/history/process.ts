@@ -40,7 +40,7 @@ const open = async (message: Extract<ToProcess, { kind: 'open' }>): Promise<void
     // Not allowed here: history runs beside the broker instead of behind it.
   }
   try {
-    engine = await openEngine(message.file, message.limits, message.run, say, pipe);
+    engine = await openEngine(message.file, message.limits, message.run, say, pipe, message.crashed);
     say({ kind: 'ready', positions: engine.positions() });
   } catch (error) {
     const advice = error instanceof OperatorError ? error.advice : 'See the log for what came before.';

@@ -1,6 +1,6 @@
 import type { LogFields } from '../base/index.ts';
 import type { HistoryLimits } from './options.ts';
-import type { ExportQuery, HistoryError, PointsQuery, PointValue } from './port.ts';
+import type { ExportQuery, HistoryDamage, HistoryError, PointsQuery, PointValue } from './port.ts';
 import type { Stretch } from './stretches.ts';
 
 /**
@@ -18,7 +18,14 @@ import type { Stretch } from './stretches.ts';
  *                              <-   stopped
  */
 export type ToProcess =
-  | { readonly kind: 'open'; readonly file: string; readonly limits: HistoryLimits; readonly run: string }
+  | {
+      readonly kind: 'open';
+      readonly file: string;
+      readonly limits: HistoryLimits;
+      readonly run: string;
+      /** Processes before this one crashed while they opened the file: it is set aside. */
+      readonly crashed: boolean;
+    }
   | Batch
   | { readonly kind: 'call'; readonly id: number; readonly call: Call }
   /** The reader of a call's bytes has room for so many more than the first `FIRST_BYTES`. */
@@ -37,6 +44,7 @@ export type FromProcess =
   | { readonly kind: 'failure'; readonly id: number; readonly code: HistoryError['code']; readonly text: string }
   | { readonly kind: 'file'; readonly id: number; readonly path: string }
   | { readonly kind: 'pong' }
+  | { readonly kind: 'damage'; readonly damage: HistoryDamage }
   | { readonly kind: 'stopped' }
   | {
       readonly kind: 'log';

@@ -23,6 +23,8 @@ export type SondeOptions = {
   /** The Node to run it with; default this one. */
   readonly node?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** It comes up with damage that it tells of: `/health` says `degraded`. */
+  readonly degraded?: true;
 };
 
 /** A Sonde that listens on loopback. */
@@ -76,7 +78,7 @@ export async function startSonde(options: SondeOptions = {}): Promise<RunningSon
       async () => {
         if (child.hasExited()) return true;
         const response = await fetch(`${url}/health`);
-        return ((await response.json()) as { status?: string }).status === 'ok';
+        return ((await response.json()) as { status?: string }).status === (options.degraded ? 'degraded' : 'ok');
       },
       20_000,
     );

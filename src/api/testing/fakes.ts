@@ -138,6 +138,7 @@ export function fakeHistory(): FakeHistory {
       lastCommitUs: START_US,
       series: 2,
       restarts: 1,
+      damage: [],
       pid: 1,
     }),
     series: async (world: number, filter: string, limit: number) => {

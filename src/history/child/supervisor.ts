@@ -53,6 +53,10 @@ const POOL_THREADS = '12';
 /** JavaScript heap of the process: batches, the catalog of series and answers; DuckDB's memory is beside it. */
 const HEAP_MB = 512;
 const LAST_WORDS = 2000;
+/** A process that ends so while it opens the file was not killed by anybody. */
+const CRASHES: ReadonlySet<string> = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE']);
+/** After so many of them the file is set aside. */
+const MAX_CRASHES = 3;
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { limits, clock, logger } = options;
@@ -66,6 +70,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let resting: NodeJS.Timeout | null = null;
   let heartbeat: NodeJS.Timeout | null = null;
   let wasUp = false;
+  let crashes = 0;
   let first: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   const launch = (): void => {
@@ -100,6 +105,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const said = message as FromProcess;
       if (said.kind === 'ready') {
         phase = 'up';
+        crashes = 0;
         reason = '';
         wasUp = true;
         upSinceMs = clock.monotonicMs();
@@ -128,12 +134,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       rest(why);
     };
     process_.on('error', (error) => gone(messageOf(error)));
-    process_.on('exit', (code, signal) =>
+    process_.on('exit', (code, signal) => {
+      if (phase === 'starting' && signal !== null && CRASHES.has(signal)) crashes += 1;
       gone(
         signal === null ? `the history process ended with code ${code}` : `the history process was ended by ${signal}`,
-      ),
-    );
-    send({ kind: 'open', file: options.file, limits, run: options.run });
+      );
+    });
+    const crashed = crashes >= MAX_CRASHES;
+    if (crashed) crashes = 0;
+    send({ kind: 'open', file: options.file, limits, run: options.run, crashed });
   };
 
   const rest = (why: string): void => {

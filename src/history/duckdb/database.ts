@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { messageOf, OperatorError } from '../../base/index.ts';
 import type { HistoryLimits } from '../options.ts';
+import { DamagedDatabase, isDamage } from './damage.ts';
 import { plainMessage } from './rows.ts';
 import { prepareSchema } from './schema.ts';
 
@@ -19,7 +20,7 @@ const LOCK_PAUSE_MS = 100;
 
 /**
  * Opens the history file, or makes it. Waits for the lock of a process that is just ending. Rejects with OperatorError
- * when the file is held, damaged, of another program or of a newer Sonde.
+ * when the file is held, of another program or of a newer Sonde, with DamagedDatabase when it is damaged.
  */
 export async function openDatabase(file: string, limits: HistoryLimits): Promise<Database> {
   const tempFolder = `${file}.tmp`;
@@ -85,6 +86,7 @@ async function openInstance(file: string, tempFolder: string, limits: HistoryLim
           { cause: error },
         );
       }
+      if (isDamage(text)) throw new DamagedDatabase(plainMessage(error), { cause: error });
       throw new OperatorError(
         `the history database ${file} cannot be opened: ${plainMessage(error)}`,
         'Move the file and its .wal away (keep them), or restore a backup.',
