@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { messageOf, OperatorError } from '../base/index.ts';
 import { type Catalog, createCatalog } from './duckdb/catalog.ts';
+import { createCopies } from './duckdb/copy.ts';
 import { DamagedDatabase, isDamage, mend } from './duckdb/damage.ts';
 import { type Database, openDatabase } from './duckdb/database.ts';
 import { createQueryPool } from './duckdb/pool.ts';
@@ -62,6 +63,7 @@ export async function openEngine(
     const text = messageOf(error);
     if (isDamage(text)) say({ kind: 'damage', damage: { file, what: plainMessage(error), kept: null } });
   };
+  const copies = createCopies(database);
 
   /** Writes and checkpoints in turn: a checkpoint between two commits costs neither of them a failure. */
   let turn: Promise<unknown> = Promise.resolve();
@@ -73,6 +75,7 @@ export async function openEngine(
   let lastWrite = performance.now();
 
   const checkpoint = async (): Promise<void> => {
+    if (copies.underWay()) return;
     try {
       await saveCatalog(database.writer, catalog, writer.seq());
       mark.clear();
@@ -117,6 +120,9 @@ export async function openEngine(
       case 'export':
         exports.begin(id, call.query);
         return 'begun';
+      case 'backup':
+        await copies.copyTo(call.file);
+        return 'copied';
       default:
         throw new HistoryError('failed', 'history does not know this question');
     }
@@ -160,6 +166,7 @@ export async function openEngine(
       streams.close();
       await exports.close();
       pool.stop();
+      await copies.stop();
       await inTurn(async () => {
         if (withCheckpoint) await checkpoint();
       });

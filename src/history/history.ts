@@ -119,6 +119,14 @@ export function createHistory(options: HistoryOptions): History {
     buckets: (query, buckets) =>
       jsonAnswer(calls.ask({ name: 'buckets', query, buckets: Math.max(1, Math.floor(buckets)) })),
     export: (query) => download(calls.ask({ name: 'export', query })),
+    backup: async (file) => {
+      const incoming = calls.ask({ name: 'backup', file });
+      try {
+        await incoming.next();
+      } finally {
+        incoming.close();
+      }
+    },
   };
 }
 

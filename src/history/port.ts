@@ -126,6 +126,8 @@ export type History = {
   /** `{"points":[[ISO time, min, avg, max],...]}`: at most `buckets` buckets of equal width over the asked span (or over the series' own). */
   readonly buckets: (query: PointsQuery, buckets: number) => Promise<JsonAnswer>;
   readonly export: (query: ExportQuery) => Promise<ByteSource>;
+  /** Copies all that is committed into a new database file, as of one moment; recording goes on meanwhile. */
+  readonly backup: (file: string) => Promise<void>;
 };
 
 /** A query that could not be answered, with why. */

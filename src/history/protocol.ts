@@ -118,7 +118,8 @@ export type Call =
   | { readonly name: 'series'; readonly world: number; readonly filter: string; readonly limit: number }
   | { readonly name: 'points'; readonly query: PointsQuery; readonly limit: number }
   | { readonly name: 'buckets'; readonly query: PointsQuery; readonly buckets: number }
-  | { readonly name: 'export'; readonly query: ExportQuery };
+  | { readonly name: 'export'; readonly query: ExportQuery }
+  | { readonly name: 'backup'; readonly file: string };
 
 export type SeriesColumns = {
   readonly ids: readonly number[];
@@ -131,8 +132,8 @@ export type SeriesColumns = {
   readonly lastValues: readonly PointValue[];
 };
 
-/** `begun`: an export's bytes or file follow. */
-export type Answer = SeriesColumns | 'begun';
+/** `begun`: an export's bytes or file follow. `copied`: a backup is whole. */
+export type Answer = SeriesColumns | 'begun' | 'copied';
 
 /** The name under which a queue's position is kept. */
 export function queueSource(incarnation: string): string {

@@ -158,6 +158,7 @@ export function fakeHistory(): FakeHistory {
       checkKnown(query);
       return jsonAnswer([['2026-11-21T07:03:00.123456Z', 1, 2, 3]]);
     },
+    backup: async () => {},
     export: async (query: ExportQuery) => {
       asked.push({ export: query });
       if (fake.fail !== null) throw fake.fail;
