@@ -1,9 +1,11 @@
+import { realpathSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAccess, createFirstToken, isLocal, tokenFileOf } from './access/index.ts';
 import { type ApiBroker, createApi } from './api/index.ts';
-import { type Clock, type Logger, nothingReached, type Reached, systemClock } from './base/index.ts';
+import { makeBackup } from './backup/index.ts';
+import { type Clock, type Logger, nothingReached, OperatorError, type Reached, systemClock } from './base/index.ts';
 import { type Broker, createBroker } from './broker/index.ts';
 import { type Certificates, createCertificates } from './certificates/index.ts';
 import { bannerLines } from './cli/index.ts';
@@ -18,7 +20,7 @@ import {
 import { createHistory, type History, historyDamageText } from './history/index.ts';
 import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
-import { createMemoryStore } from './store/index.ts';
+import { createMemoryStore, type DiskStore, type Store } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
 import { createPacer, createWebSocketTransport, listenTcp, listenTls, listenUnix } from './transport/index.ts';
 
@@ -74,8 +76,9 @@ async function open(
   const started = history?.start();
   started?.catch(() => {}); // looked at below; until then it may not end the process
 
+  const store: Store = createMemoryStore();
   const broker = createBroker({
-    store: createMemoryStore(),
+    store,
     access,
     clock,
     logger,
@@ -149,6 +152,7 @@ async function open(
     version,
     mqttPort: () => mqtt[0]?.port ?? null,
     caPem: () => certificates.local()?.caPem() ?? null,
+    backup: (folder, data) => backUp({ settings, store, history, version, clock }, folder, data),
   });
   const websockets = createWebSocketTransport({ broker, logger, pacer, reached, ...limits });
 
@@ -198,6 +202,14 @@ async function open(
   for (const line of bannerLines({ ...facts, history: settings.history, dataFolder: settings.data })) print(line);
 }
 
+type BackedUp = {
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly history: History | null;
+  readonly version: string;
+  readonly clock: Clock;
+};
+
 function anonymousAt({ listener, needs }: ListenerNeeds) {
   const anonymous = ({ nothing: 'all', local: 'local', token: 'none', certificate: 'none' } as const)[needs];
   return { listener, anonymous };
@@ -224,6 +236,28 @@ function openHistory(settings: Settings, clock: Clock, logger: Logger, reached: 
     maxQueries: limits.historyQueries,
     queryTimeoutMs: limits.historyQueryTimeoutS * 1000,
   });
+}
+
+/** `data`: the data folder that is meant; null: whatever there is. */
+function backUp(
+  { settings, store, ...rest }: BackedUp,
+  folder: string,
+  data: string | null,
+): ReturnType<typeof makeBackup> {
+  if (!isAbsolute(folder)) throw new OperatorError(`${folder} is no absolute path`, 'Give the whole path.');
+  if (data !== null && realpathSync(settings.data) !== resolvedPath(data)) {
+    throw new OperatorError(`this Sonde has the data folder ${settings.data}, not ${data}`, 'Ask the other one: --url');
+  }
+  const disk = store.engine === 'disk' ? (store as DiskStore) : null;
+  return makeBackup({ data: settings.data, store: disk, ...rest }, folder);
+}
+
+function resolvedPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function apiBroker(broker: Broker, live: Live, history: History | null, isOpen: () => boolean): ApiBroker {

@@ -21,9 +21,10 @@ import { createHttpLoad } from './load.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { InUse } from './metrics-limits.ts';
 import { checkAddressing, checkOrigin } from './own-site.ts';
-import type { ApiBroker, ApiTimings, IsLocal } from './ports.ts';
+import type { ApiBackup, ApiBroker, ApiTimings, IsLocal } from './ports.ts';
 import { Problem } from './problems.ts';
 import { parseQuery, throwQueryFault } from './query.ts';
+import { addBackupRoute } from './routes/backup.ts';
 import { addCaRoute } from './routes/ca.ts';
 import { addClientsRoute } from './routes/clients.ts';
 import { addHealthRoute } from './routes/health.ts';
@@ -56,6 +57,8 @@ export type ApiOptions = {
   readonly mqttPort?: () => number | null;
   /** The local CA's certificate, PEM; null where there is none. */
   readonly caPem?: () => string | null;
+  /** Absent: there is nothing to back up. */
+  readonly backup?: ApiBackup;
   readonly limits?: Partial<ApiLimits>;
 };
 
@@ -85,6 +88,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const context: ApiContext = {
     mqttPort: () => null,
     caPem: () => null,
+    backup: null,
     ...options,
     doorLog,
     limits,
@@ -170,6 +174,7 @@ async function addRoutes(app: App, context: ApiContext, metrics: Metrics, webRoo
       addPublishRoute(api, context);
       addClientsRoute(api, context);
       addTopicsRoute(api, context);
+      addBackupRoute(api, context);
     },
     { prefix: '/api/v1' },
   );

@@ -5,7 +5,7 @@ import type { Clock, Logger, Reached } from '../base/index.ts';
 import type { History } from '../history/index.ts';
 import type { Downloads } from './downloads.ts';
 import type { ApiLimits } from './limits.ts';
-import type { ApiBroker, IsLocal } from './ports.ts';
+import type { ApiBackup, ApiBroker, IsLocal } from './ports.ts';
 import { Problem } from './problems.ts';
 import type { Slots } from './slots.ts';
 import type { ZodProvider } from './validation.ts';
@@ -25,6 +25,7 @@ export type ApiContext = {
   readonly version: string;
   readonly mqttPort: () => number | null;
   readonly caPem: () => string | null;
+  readonly backup: ApiBackup | null;
   readonly queries: Slots;
   readonly downloads: Downloads;
 };

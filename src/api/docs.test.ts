@@ -23,7 +23,10 @@ type Document = {
 let fixture: Fixture;
 let document: Document;
 beforeAll(async () => {
-  fixture = await createFixture({ caPem: () => '-----BEGIN CERTIFICATE-----\n' });
+  fixture = await createFixture({
+    caPem: () => '-----BEGIN CERTIFICATE-----\n',
+    backup: async (folder) => ({ folder, files: 1, bytes: 3, storeBytes: 1, historyBytes: 2, ms: 4 }),
+  });
   document = (await fixture.api.inject({ url: '/api/openapi.json' })).json();
 });
 
@@ -42,6 +45,7 @@ const SUCCESSES: Record<string, { url: string; payload?: Json; status: number }>
   'get /api/v1/series': { url: '/api/v1/series', status: 200 },
   'get /api/v1/points': { url: '/api/v1/points?topic=/sensors/temperature', status: 200 },
   'post /api/v1/publish': { url: '/api/v1/publish', payload: { topic: 'a', payload: 'x', qos: 1 }, status: 202 },
+  'post /api/v1/backup': { url: '/api/v1/backup', payload: { folder: '/backups/one' }, status: 200 },
   'get /api/v1/clients': { url: '/api/v1/clients', status: 200 },
   'get /api/v1/topics': { url: '/api/v1/topics', status: 200 },
 };

@@ -43,5 +43,21 @@ export type ApiBroker = {
 /** How long things take, for `/metrics`. */
 export type ApiTimings = Timings & { readonly loopDelay: Histogram };
 
+/**
+ * Copies the data folder into another one. `data`: the one that is meant, or null. Rejects with an OperatorError that says
+ * what is wrong.
+ */
+export type ApiBackup = (
+  folder: string,
+  data: string | null,
+) => Promise<{
+  readonly folder: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly storeBytes: number;
+  readonly historyBytes: number;
+  readonly ms: number;
+}>;
+
 /** Whether a request cannot come from another machine or from another site's page. */
 export type IsLocal = (request: { readonly peerAddress: string; readonly headers: IncomingHttpHeaders }) => boolean;

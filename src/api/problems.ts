@@ -89,6 +89,11 @@ export const PROBLEMS = {
     title: 'Busy',
     help: 'As many requests of this kind as allowed are running. Try again after `Retry-After` seconds.',
   },
+  'backup-failed': {
+    status: 409,
+    title: 'No backup was made',
+    help: '`detail` says why. A backup that was not finished cannot be restored: remove its folder.',
+  },
   'broker-full': {
     status: 503,
     title: 'No room for the message',

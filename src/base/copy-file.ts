@@ -61,3 +61,14 @@ async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
     done += bytesWritten;
   }
 }
+
+/** Makes the names in a folder durable. Windows has no such call and needs none. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

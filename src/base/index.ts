@@ -1,6 +1,6 @@
 export type { Clock, ManualClock, OnWallStep } from './clock.ts';
 export { manualClock, systemClock } from './clock.ts';
-export { type CopyOptions, copyFile, sumOf } from './copy-file.ts';
+export { type CopyOptions, copyFile, sumOf, syncFolder } from './copy-file.ts';
 export { messageOf, OperatorError, systemCode } from './errors.ts';
 export { Histogram } from './histogram.ts';
 export type { LogFields, Logger } from './logger.ts';

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { OperatorError } from '../base/index.ts';
 import { suggestion } from '../config/index.ts';
+import { backupCommand } from './commands/backup.ts';
 import { pubCommand } from './commands/pub.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { serveCommand } from './commands/serve.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { SilenceError, subCommand } from './commands/sub.ts';
@@ -31,7 +33,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
 }
 
 const TOKEN_COMMANDS = ['create', 'list', 'rotate', 'revoke'];
-const COMMANDS = ['serve', 'token', 'pub', 'sub', 'simulate', 'help'];
+const COMMANDS = ['serve', 'token', 'pub', 'sub', 'simulate', 'backup', 'restore', 'help'];
 
 /** Commands of the whole plan that this version does not have yet; named, so that nobody takes them for a misspelling. */
 const LATER = ['user', 'namespace', 'inspect', 'export', 'gateway', 'bench'];
@@ -63,7 +65,8 @@ function buildProgram(context: CliContext): Command {
   }
 
   program.addCommand(serveCommand(context), { isDefault: true }).addCommand(token);
-  for (const command of [pubCommand, subCommand, simulateCommand]) program.addCommand(command(context));
+  for (const command of [pubCommand, subCommand, simulateCommand, backupCommand, restoreCommand])
+    program.addCommand(command(context));
   for (const command of allCommands(program)) harden(command, context);
   return program;
 }

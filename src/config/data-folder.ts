@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type LockResult, messageOf, OperatorError, systemCode, takeLock } from '../base/index.ts';
+import { UNFINISHED } from './data-files.ts';
 
 /** A data folder that this process may write, and that no other Sonde serves from. */
 export type DataFolder = {
@@ -9,6 +10,9 @@ export type DataFolder = {
   /** Gives the lock back. Also done when the process exits. */
   readonly release: () => void;
 };
+
+/** Another Sonde serves from it. */
+export class DataFolderInUse extends OperatorError {}
 
 /** Creates the folder if need be, readable for its owner only. Throws an OperatorError when it cannot be used. */
 export function ensureDataFolder(path: string): void {
@@ -53,12 +57,18 @@ function makeFolder(path: string): void {
 /** Opens the folder for one server; a second one is refused with the pid of the first. */
 export function openDataFolder(path: string): DataFolder {
   ensureDataFolder(path);
+  if (fs.existsSync(join(path, UNFINISHED))) {
+    throw new OperatorError(
+      `the data folder ${path} is of a backup or a restore that was not finished`,
+      'Restore into another folder.',
+    );
+  }
   const file = join(path, 'lock');
   const result = lockOf(path, file);
   if (result.held) return { path, release: result.release };
   const { holder } = result;
   const who = holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`;
-  throw new OperatorError(
+  throw new DataFolderInUse(
     `the data folder ${path} is in use by ${who}`,
     `Stop that Sonde first, or choose another folder with --data.`,
   );

@@ -1,5 +1,6 @@
 export { type Damage, damageText } from './disk/damage.ts';
 export { type DiskStore, openDiskStore } from './disk/disk-store.ts';
+export { beginStoreLife } from './disk/format.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
 export { decodeMessage, type ExpiryClock, encodeMessage, expiryClock } from './message-bytes.ts';
 export { originOf } from './origins.ts';

@@ -15,6 +15,7 @@ export const rooms = [
   'simulator',
   'api',
   'config',
+  'backup',
   'cli',
 ] as const;
 

@@ -172,6 +172,7 @@ describe('a backup of the store on disk', () => {
       durability: 'sync',
       segmentBytes: 16 * 1024,
       tableMs: 1e9,
+      inspect: inspectHere,
     });
     const id = store.openQueue('q');
     store.put('retained', 'late', Buffer.from('yes'));

@@ -1,10 +1,9 @@
 import { chmod, mkdir, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { copyFile, OperatorError } from '../../base/index.ts';
+import { copyFile, OperatorError, syncFolder } from '../../base/index.ts';
 import { type StoreFormat, writeFormat } from './format.ts';
 import type { DiskLog } from './log/disk-log.ts';
 import { FIRST_RECORD } from './log/layout.ts';
-import { syncFolder } from './log/segment-files.ts';
 import { decodeHeader, encodeHeader } from './log/segment-header.ts';
 import type { Table } from './table/table.ts';
 

@@ -1,8 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Clock, type Logger, messageOf } from '../../base/index.ts';
-import { syncFolder } from './log/segment-files.ts';
+import { type Clock, type Logger, messageOf, syncFolder } from '../../base/index.ts';
 
 /** Something in the data folder that was written once and cannot be read now. */
 export type Damage = {

@@ -160,6 +160,12 @@ export async function beginLife(folder: string, copy: StoreFormat): Promise<Stor
   return format;
 }
 
+/** What opening would do: an unopened copy in the folder begins its life. Nothing else is touched. */
+export async function beginStoreLife(folder: string): Promise<void> {
+  const found = await readFormat(folder);
+  if (found !== null && found.copiedAt !== null) await beginLife(folder, found);
+}
+
 async function renewHeader(path: string, incarnation: string): Promise<void> {
   const handle = await open(path, 'r+');
   try {

@@ -1,8 +1,7 @@
 import { open, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from '../../../base/index.ts';
+import { syncFolder, systemCode } from '../../../base/index.ts';
 import type { Place } from '../log/layout.ts';
-import { syncFolder } from '../log/segment-files.ts';
 import { openSealed, sealLine } from '../sealed-line.ts';
 import type { FileSum } from './inspect-table.ts';
 

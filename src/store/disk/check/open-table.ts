@@ -1,8 +1,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, type Logger, messageOf } from '../../../base/index.ts';
+import { type Clock, type Logger, messageOf, syncFolder } from '../../../base/index.ts';
 import { type Damage, damagedFolder, exists, setAside, timeOf } from '../damage.ts';
-import { syncFolder } from '../log/segment-files.ts';
 import { type RemovedValue, Table } from '../table/table.ts';
 import { beginOpening, diedOpening, endOpening } from './clean-mark.ts';
 import type { Inspection, InspectTable } from './inspect-child.ts';

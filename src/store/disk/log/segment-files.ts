@@ -1,5 +1,6 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFolder } from '../../../base/index.ts';
 import { FIRST_RECORD } from './layout.ts';
 import { encodeHeader, type SegmentHeader } from './segment-header.ts';
 
@@ -170,15 +171,4 @@ export class SegmentFiles {
 
 export function slotName(slot: number): string {
   return `${String(slot).padStart(4, '0')}.seg`;
-}
-
-/** Makes the names in a folder durable. Windows has no such call and needs none. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await fs.open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
