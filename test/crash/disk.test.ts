@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { clientsOf, PINGREQ } from '../conformance/client.ts';
+import { clientsOf, PINGREQ, publishBytes } from '../conformance/client.ts';
 import { randomOf } from '../fuzz/random.ts';
 import { type RunningSonde, requireTool, startSonde, waitFor } from '../tooling/index.ts';
 import { buildFaultyDisk, EIO, ENOSPC, EROFS, type FaultyDisk, TOOLS } from './faults/disk-fault.ts';
@@ -33,6 +33,8 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
   let scratch: string;
   let disk: FaultyDisk;
   let sonde: RunningSonde;
+  /** Sonde is not to end now. */
+  let wanted = true;
   let run: RunState;
   let publishers: Publisher[];
   let keepers: Subscriber[];
@@ -40,6 +42,7 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
   const clients = clientsOf(() => sonde.mqttPort);
 
   beforeEach(() => {
+    wanted = true;
     scratch = mkdtempSync(join(tmpdir(), 'sonde-disk-'));
     mkdirSync(join(scratch, 'data'));
   });
@@ -55,11 +58,20 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
   const serve = (history: 'duckdb' | 'off', ports = {}): Promise<RunningSonde> =>
     startSonde({ dataDir: join(scratch, 'data'), history, env: disk.env, ...ports });
 
+  /** Killed, and started on a disk that is well. */
+  async function again(ports: { readonly mqttPort: number; readonly httpPort: number }): Promise<void> {
+    wanted = false;
+    await sonde.kill();
+    disk.end();
+    sonde = await serve('off', ports);
+    wanted = true;
+  }
+
   /** Publishers at QoS 1 and 2, a persistent subscriber of each; of `folder` within the data folder the disk will break. */
   async function begin(history: 'duckdb' | 'off', folder: string, pad = 0): Promise<void> {
     disk = await buildFaultyDisk(scratch, join(scratch, 'data', folder));
     sonde = await serve(history);
-    run = newRunState(sonde.mqttPort, randomOf(1), null, () => sonde.pid);
+    run = newRunState(sonde.mqttPort, randomOf(1), null, () => (wanted ? sonde.pid : null));
     publishers = [1, 2].map((qos) =>
       createPublisher(run, {
         name: `publisher-${qos}`,
@@ -87,6 +99,12 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
     keepers[0]?.peer.leave('disconnect');
     for (const { peer } of publishers) peer.come();
     await untilAcknowledged(50, 0);
+  }
+
+  /** `degraded`, or an exception with what Sonde said when it is gone. */
+  async function expectDegraded(): Promise<void> {
+    if (sonde.process.hasExited()) throw new Error(`Sonde ended; it said:\n${sonde.log()}`);
+    expect(await health(sonde)).toBe('degraded');
   }
 
   const acknowledged = (): readonly number[] => publishers.map(({ stream }) => stream.acknowledged());
@@ -121,20 +139,20 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
       const before = acknowledged();
       await sleep(FAULT_MS);
       expect(acknowledged()).toEqual(before);
-      expect(await health(sonde)).toBe('degraded');
+      await expectDegraded();
       // What needs no disk goes on.
       const live = await clients.connect({ level: 4, id: 'live' });
       live.send(PINGREQ);
       await live.take('pingresp', 500);
       await live.subscribe('live/#', 0);
-      await live.publish('live/a', 'still here');
+      live.send(publishBytes(4, 'live/a', 'still here'));
+      await live.take('publish', 2000);
       disk.end();
       await untilAcknowledged(20, 0);
       await waitFor('/health to be ok', async () => (await health(sonde)) === 'ok', RECOVERY_MS);
       // And it is on disk.
       const { mqttPort, httpPort } = sonde;
-      await sonde.kill();
-      sonde = await serve('off', { mqttPort, httpPort });
+      await again({ mqttPort, httpPort });
       await expectNothingLost();
     },
   );
@@ -164,9 +182,7 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
     disk.begin(`sync fail ${EIO}`, `write fail ${EIO}`);
     await sleep(FAULT_MS);
     const { mqttPort, httpPort } = sonde;
-    await sonde.kill();
-    disk.end();
-    sonde = await serve('off', { mqttPort, httpPort });
+    await again({ mqttPort, httpPort });
     await expectNothingLost();
   });
 
@@ -175,8 +191,10 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
     disk.begin(`sync fail ${EIO}`, `write fail ${EIO}`);
     await sleep(GRACE_MS);
     const sinceMs = performance.now();
+    wanted = false;
     sonde.process.signal('SIGTERM');
-    await Promise.race([sonde.process.exited, sleep(12_000)]);
+    const exit = await Promise.race([sonde.process.exited, sleep(12_000)]);
+    expect(exit, sonde.log()).toMatchObject({ signal: null });
     expect(performance.now() - sinceMs).toBeLessThan(5000);
   });
 

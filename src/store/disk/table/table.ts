@@ -129,12 +129,15 @@ export class Table {
   }
 }
 
+/** Throws the first error, when all of them are done. */
 async function settled(writes: readonly Promise<unknown>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(writes);
-  for (const outcome of outcomes) {
-    if (outcome.status === 'fulfilled') continue;
-    const reason = outcome.reason as Error & { commitError?: Promise<unknown> };
-    reason.commitError?.catch?.(() => {}); // lmdb leaves a second promise behind
-    throw reason;
+  for (const outcome of await Promise.allSettled(writes.map((write) => write.catch(failed)))) {
+    if (outcome.status === 'rejected') throw outcome.reason;
   }
+}
+
+/** lmdb leaves a second promise behind with each commit that fails: looked at later than now, it ends the process. */
+function failed(reason: Error & { commitError?: Promise<unknown> }): never {
+  reason.commitError?.catch?.(() => {});
+  throw reason;
 }
