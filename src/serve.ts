@@ -20,7 +20,7 @@ import {
 import { createHistory, type History, historyDamageText } from './history/index.ts';
 import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
-import { createMemoryStore, type DiskStore, type Store } from './store/index.ts';
+import { type DiskStore, openDiskStore } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
 import { createPacer, createWebSocketTransport, listenTcp, listenTls, listenUnix } from './transport/index.ts';
 
@@ -76,7 +76,8 @@ async function open(
   const started = history?.start();
   started?.catch(() => {}); // looked at below; until then it may not end the process
 
-  const store: Store = createMemoryStore();
+  const { durability } = settings;
+  const store = await openDiskStore({ folder: join(settings.data, 'store'), clock, logger, durability });
   const broker = createBroker({
     store,
     access,
@@ -98,7 +99,7 @@ async function open(
       digestsPerViewer: limits.maxDigestsPerViewer,
       digestsPerWorld: limits.maxDigestsPerNamespace,
     },
-    status: (world) => statusOf(broker, history, world),
+    status: (world) => statusOf(broker, store, history, world),
   });
   for (const name of broker.worldNames()) {
     const world = broker.worldNumber(name) as number;
@@ -111,6 +112,8 @@ async function open(
     broker.addComputed(sys.computed);
     onClose(sys.stop);
   }
+  const restored = await broker.restore();
+  if (restored.sessions + restored.retained + restored.leftOut > 0) logger.info(restored, 'restored from the store');
   const loopDelay = watchLoopDelay(clock);
   onClose(loopDelay.stop);
   await started;
@@ -123,7 +126,7 @@ async function open(
   const pacer = createPacer({ clock, reached, limits });
   let open = false;
   const api = await createApi({
-    broker: apiBroker(broker, live, history, () => open),
+    broker: apiBroker(broker, store, live, history, () => open),
     history,
     access,
     isLocal,
@@ -204,7 +207,7 @@ async function open(
 
 type BackedUp = {
   readonly settings: Settings;
-  readonly store: Store;
+  readonly store: DiskStore;
   readonly history: History | null;
   readonly version: string;
   readonly clock: Clock;
@@ -248,8 +251,7 @@ function backUp(
   if (data !== null && realpathSync(settings.data) !== resolvedPath(data)) {
     throw new OperatorError(`this Sonde has the data folder ${settings.data}, not ${data}`, 'Ask the other one: --url');
   }
-  const disk = store.engine === 'disk' ? (store as DiskStore) : null;
-  return makeBackup({ data: settings.data, store: disk, ...rest }, folder);
+  return makeBackup({ data: settings.data, store, ...rest }, folder);
 }
 
 function resolvedPath(path: string): string {
@@ -260,7 +262,13 @@ function resolvedPath(path: string): string {
   }
 }
 
-function apiBroker(broker: Broker, live: Live, history: History | null, isOpen: () => boolean): ApiBroker {
+function apiBroker(
+  broker: Broker,
+  store: DiskStore,
+  live: Live,
+  history: History | null,
+  isOpen: () => boolean,
+): ApiBroker {
   return {
     publish: broker.publish,
     clients: broker.clients,
@@ -273,6 +281,7 @@ function apiBroker(broker: Broker, live: Live, history: History | null, isOpen: 
     worldNumber: broker.worldNumber,
     health() {
       if (!isOpen()) return { status: 'starting' };
+      if (store.failing()) return { status: 'degraded', detail: STORE_FAILS };
       const status = history?.status();
       if (status?.state === 'down') return { status: 'degraded', detail: status.detail };
       const damage = historyDamageText(status?.damage ?? []);
@@ -282,11 +291,18 @@ function apiBroker(broker: Broker, live: Live, history: History | null, isOpen: 
   };
 }
 
-function statusOf(broker: Broker, history: History | null, world: number): WorldStatus {
+const STORE_FAILS = 'the store cannot be written: nothing is acknowledged until it can';
+
+function statusOf(broker: Broker, store: DiskStore, history: History | null, world: number): WorldStatus {
   const namespace = broker.worldNames().find((name) => broker.worldNumber(name) === world) ?? '';
   const status = history?.status();
-  const trouble = status !== undefined && status.state !== 'ok' ? `history: ${status.detail}` : '';
-  const detail = [trouble, historyDamageText(status?.damage ?? [])].filter((text) => text !== '').join(' ');
+  const detail = [
+    ...(store.failing() ? [STORE_FAILS] : []),
+    ...(status === undefined || status.state === 'ok' ? [] : [`history: ${status.detail}`]),
+    historyDamageText(status?.damage ?? []),
+  ]
+    .filter((text) => text !== '')
+    .join('; ');
   return {
     status: detail === '' ? 'ok' : 'degraded',
     detail,
@@ -295,7 +311,7 @@ function statusOf(broker: Broker, history: History | null, world: number): World
     history: status
       ? { state: status.state, detail: status.detail, lastCommitUs: status.lastCommitUs }
       : { state: 'off', detail: 'started with --history off', lastCommitUs: null },
-    store: 'memory',
+    store: store.engine,
   };
 }
 

@@ -6,6 +6,7 @@ import { tokenAuthenticator } from './authenticators/token.ts';
 import { DEFAULT_NAMESPACE, worldOf } from './namespaces.ts';
 import type { Access, Authenticator, Decision, Principal } from './port.ts';
 import { compileRules, dependsOnClientId, isNamed, type TopicRule } from './rules.ts';
+import { isSamePrincipal } from './same-principal.ts';
 import { createFailureBrake } from './scram/failure-brake.ts';
 import { createCheckPool } from './tokens/check-pool.ts';
 import type { Token } from './tokens/token.ts';
@@ -64,6 +65,8 @@ export function createAccess(options: AccessOptions): AccessControl {
   warnOfOpenDoors(options, logger);
 
   const principalOf = tokenPrincipals(options.rules);
+  const anonymousOf = anonymousPrincipals(options.rules);
+  const certificateOf = certificatePrincipals(options.rules);
   const brake = createFailureBrake({ ...FAILURES, nowMs: options.nowMs ?? (() => performance.now()) });
   const limits = { ...DEFAULT_ACCESS_LIMITS, ...options.limits };
   const reached = options.reached ?? nothingReached();
@@ -75,8 +78,8 @@ export function createAccess(options: AccessOptions): AccessControl {
   });
   const scram = scramAuthenticator({ reader, brake, principalOf });
   const methods: readonly Authenticator[] = [
-    certificateAuthenticator(certificatePrincipals(options.rules)),
-    anonymousAuthenticator(options.anonymous, anonymousPrincipals(options.rules)),
+    certificateAuthenticator(certificateOf),
+    anonymousAuthenticator(options.anonymous, anonymousOf),
     tokenAuthenticator({
       reader,
       pool,
@@ -97,6 +100,13 @@ export function createAccess(options: AccessOptions): AccessControl {
     },
     exchange: (method, { clientId, username, remote }) =>
       scram(method, { clientId, username, address: remote.address, certificate: remote.certificate }),
+    principalOf(who, clientId) {
+      if (who.kind === 'anonymous') return anonymousOf(clientId);
+      if (who.kind === 'certificate') return certificateOf(who.name, clientId);
+      const token = reader.get(who.name);
+      const principal = token === undefined ? null : principalOf(token, clientId);
+      return principal !== null && isSamePrincipal({ ...who, rules: principal.rules }, principal) ? principal : null;
+    },
     onRevoked: (listener) => reader.onEnded(listener),
     tokenCount: () => reader.size(),
     waitingSignIns: () => pool.waiting(),

@@ -17,6 +17,7 @@ export type {
   Credentials,
   Decision,
   Principal,
+  PrincipalName,
   Remote,
   TopicRules,
 } from './port.ts';

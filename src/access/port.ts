@@ -46,6 +46,9 @@ export type Principal = {
   readonly since?: string;
 };
 
+/** Who a principal is, without what it may do. */
+export type PrincipalName = Omit<Principal, 'rules'>;
+
 export type Decision =
   | { readonly ok: true; readonly principal: Principal }
   /** `detail` is for the log, never for the peer. */
@@ -60,6 +63,8 @@ export type Access = {
   readonly authenticate: (credentials: Credentials) => Decision | Promise<Decision>;
   /** Begins a run of an authentication method (MQTT 5.0, 3.1.2.11.9); null for one that is not known. Absent: none is. */
   readonly exchange?: (method: string, credentials: Credentials) => AuthExchange | null;
+  /** Somebody who signed in earlier, as they may be now; null: nobody is that any more. Absent: nobody ever was. */
+  readonly principalOf?: (who: PrincipalName, clientId: string) => Principal | null;
   /**
    * Calls back when the right of a token has ended or changed: its connections are to be closed. `isOver`: the token is
    * gone, and its sessions with it; else (a new secret, another permission) they wait for it to sign in again.

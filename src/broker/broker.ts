@@ -2,13 +2,15 @@ import { type Access, isOfToken, type Principal } from '../access/index.ts';
 import { type Clock, type Logger, nothingReached, type Reached, sparingLogger } from '../base/index.ts';
 import { Reason, reasonText } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
-import { createMemoryStore, type Store } from '../store/index.ts';
+import { createMemoryStore, expiryClock, type Store } from '../store/index.ts';
 import type { Client } from './client.ts';
 import { connect } from './connect.ts';
 import { Connection } from './connection.ts';
 import type { BrokerCore, Sharing } from './core.ts';
 import { settle } from './deliver.ts';
 import { distribute } from './distribute.ts';
+import { keepSession } from './durable/keep.ts';
+import { type Restored, restore } from './durable/restore.ts';
 import { authReceived } from './enhanced-auth.ts';
 import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, Traffic, WorldStats } from './facade.ts';
 import { madeProgress, releaseForRecorder } from './flow.ts';
@@ -22,7 +24,7 @@ import { noMessage, viewOf } from './message-view.ts';
 import { DEFAULT_MQTT5, type Mqtt5Settings } from './mqtt5.ts';
 import { nameFault } from './names.ts';
 import { Outgoing } from './outgoing.ts';
-import { advance } from './pump.ts';
+import { advance, publishHeld } from './pump.ts';
 import { createRates } from './rates.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
 import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
@@ -56,6 +58,8 @@ export type BrokerOptions = {
 
 /** Sessions, topics and the store, brought together. Transports open connections; the rooms above ask and watch. */
 export type Broker = {
+  /** Goes on with what the store has of an earlier process. To be called before the first connection. */
+  readonly restore: () => Promise<Restored>;
   /** Takes a new byte stream; null when there is no room for another connection (the caller closes it). */
   readonly open: (wire: Wire) => Connection | null;
   /** Publishes from inside the process. Resolves when it is as durable as an acknowledged message. */
@@ -106,6 +110,7 @@ export function createBroker(options: BrokerOptions): Broker {
     access,
     durable: store,
     transient: createMemoryStore(),
+    expiry: expiryClock(clock),
     turn,
     timings,
     outgoing: new Outgoing(),
@@ -131,6 +136,7 @@ export function createBroker(options: BrokerOptions): Broker {
     route: (connection, client, bytes, view) => route(core, connection, client, bytes, view),
     repeated: (connection, client, bytes, view) => repeated(core, connection, client, bytes, view),
     perform: (connection, client, effect) => perform(core, connection, client, effect),
+    publishHeld: (connection, client, packetId) => publishHeld(core, connection, client, packetId),
     delivered: (client, entry) => {
       if (entry !== null && isOfGroup(client, entry)) settleGroup(core, client, entry);
       else settle(core, client, entry);
@@ -159,10 +165,21 @@ export function createBroker(options: BrokerOptions): Broker {
     closed: (connection) => connectionClosed(core, connection),
   };
   access.onRevoked((key, isOver) => expel(core, key, isOver));
-  const timer = setInterval(() => tick(core), TICK_MS);
+  let restoring = false;
+  const timer = setInterval(() => {
+    if (!restoring) tick(core);
+  }, TICK_MS);
   timer.unref();
 
   return {
+    async restore() {
+      restoring = true; // nothing is due before all are there who get it
+      try {
+        return await restore(core);
+      } finally {
+        restoring = false;
+      }
+    },
     open(wire) {
       if (core.connections.size >= limits.maxConnections) {
         core.server.connectionsRefused += 1;
@@ -318,5 +335,6 @@ function expel(core: BrokerCore, key: string, isOver: boolean): void {
     if (isOver) client.expiryS = 0; // ends with its connection
     client.connection?.disconnect(Reason.administrativeAction, why);
     if (isOver && client.connection === null) endSession(core, client, why);
+    else if (client.connection === null) keepSession(core, client);
   }
 }

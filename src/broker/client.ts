@@ -2,6 +2,7 @@ import type { Principal } from '../access/index.ts';
 import type { Session } from '../session/index.ts';
 import type { QueueEntry, QueueId, Store } from '../store/index.ts';
 import type { Connection } from './connection.ts';
+import type { Frozen } from './durable/frozen.ts';
 import type { Group } from './group.ts';
 import type { Takeovers } from './takeovers.ts';
 import type { Will } from './will.ts';
@@ -46,6 +47,8 @@ export class Client {
   full = false;
   /** Identifiers in flight that its connection has not been sent again yet, oldest first. */
   again = NO_IDS;
+  /** What was in flight when an earlier process ended; null: nothing, or it is in the session again. */
+  frozen: Frozen | null = null;
   /** Cursors over the retained messages of filters that it subscribed to, one a filter, in the order of the subscriptions. */
   retainedToSend = NO_CURSORS;
   /** Its subscriptions to computed topics, with their identifiers: made anew with each connection of the session. */

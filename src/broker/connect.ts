@@ -10,6 +10,8 @@ import { Client } from './client.ts';
 import { resumeComputed } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
+import { thaw } from './durable/frozen.ts';
+import { keepSession } from './durable/keep.ts';
 import { signInByMethod, takeConnackAuth } from './enhanced-auth.ts';
 import { leaveForbidden, presenceChanged } from './groups.ts';
 import { endSession } from './lifecycle.ts';
@@ -70,12 +72,20 @@ export function connect(core: BrokerCore, connection: Connection, packet: Connec
     decide(core, connection, packet, clientId, decision);
     return;
   }
+  const decided = decision.then(
+    (settled) => decide(core, connection, packet, clientId, settled),
+    (error) => connection.refuse(Reason.serverUnavailable, `sign-in failed: ${messageOf(error)}`),
+  );
+  goOnAfter(connection, decided, () => {});
+}
+
+/** Goes on with a CONNECT when something has been waited for. Meanwhile nothing more is read from its sender. */
+function goOnAfter(connection: Connection, ready: Promise<void>, goOn: () => void): void {
   connection.hold();
-  decision
-    .then(
-      (settled) => decide(core, connection, packet, clientId, settled),
-      (error) => connection.refuse(Reason.serverUnavailable, `sign-in failed: ${messageOf(error)}`),
-    )
+  ready
+    .then(() => {
+      if (connection.state !== 'closed') goOn();
+    })
     .finally(() => {
       connection.unhold();
       connection.resumeReading();
@@ -171,6 +181,13 @@ function admit(
     client = newClient(core, world, principal, clientId, packet, expiryS !== 0); // [MQTT-3.1.2-6]
     world.clients.set(clientId, client);
   }
+  // What was in flight is read back first; and what is not durable yet is not sent a second time.
+  const { frozen } = client;
+  if (frozen !== null || (resumed && client.session.inflight.count > 0 && core.turn.unsettled)) {
+    const ready = frozen === null ? core.turn.whenDurable() : thaw(core, client);
+    goOnAfter(connection, ready, () => admit(core, connection, packet, clientId, principal, world));
+    return;
+  }
   client.takeovers = takeovers ?? client.takeovers;
   attach(core, connection, client, packet, principal, expiryS);
   signedIn(core, connection, packet);
@@ -188,6 +205,7 @@ function admit(
     { client: clientId, version: packet.version, address: connection.wire.remote.address },
     'connected',
   );
+  keepSession(core, client);
   if (resumed) {
     beginAgain(client);
     resumeComputed(core, connection, client);

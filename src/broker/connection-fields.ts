@@ -54,8 +54,9 @@ export class ConnectionFields {
   rate: PublishRate | null = null;
   /** Largest packet that the client takes. */
   maxPacketBytes = Number.POSITIVE_INFINITY;
-  /** Acknowledgements that wait for a commit. */
+  /** Acknowledgements and messages that wait for a commit, and how many of them are messages. */
   heldAcks = 0;
+  heldPublishes = 0;
   /** Largest packet that is taken from it. */
   readonly maxReceivedBytes: number;
   /** Answers of the topic rules for topics that it published to lately. */

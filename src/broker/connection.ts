@@ -18,6 +18,7 @@ import type { QueueEntry } from '../store/index.ts';
 import { isAnsweredByConnack, limitBeforeConnack, packetBeforeConnack } from './before-connack.ts';
 import type { Client } from './client.ts';
 import { ConnectionFields } from './connection-fields.ts';
+import { forgetExchange, keepExchange } from './durable/keep.ts';
 import { tellHint } from './hints.ts';
 import { keepUnread, type PacketHandler, readKept, readPackets } from './packet-reader.ts';
 import { ackWithReason, encodeFor, inWords } from './problem-information.ts';
@@ -184,6 +185,22 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     this.core.delivered(this.client as Client, entry);
   }
 
+  received(packetId: number): void {
+    keepExchange(this.core, this.client as Client, 'received', packetId);
+  }
+
+  released(packetId: number): void {
+    forgetExchange(this.core, this.client as Client, 'received', packetId);
+  }
+
+  releasing(packetId: number): void {
+    keepExchange(this.core, this.client as Client, 'releasing', packetId);
+  }
+
+  completed(packetId: number): void {
+    forgetExchange(this.core, this.client as Client, 'releasing', packetId);
+  }
+
   windowOpened(): void {
     this.core.windowOpened(this.client as Client);
   }
@@ -227,6 +244,12 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     const at = this.output.reserve(4);
     writeAck(this.output.buffer, at, packetType, packetId);
     this.core.turn.touch(this);
+  }
+
+  /** The message in flight under an identifier goes out for the first time. */
+  publishHeld(packetId: number): void {
+    this.heldPublishes -= 1;
+    if (this.state !== 'closed') this.core.publishHeld(this, this.client as Client, packetId);
   }
 
   /** Called by the turn: one write. */

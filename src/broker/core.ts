@@ -2,7 +2,7 @@ import type { Access, Principal } from '../access/index.ts';
 import type { Clock, Logger, Reached } from '../base/index.ts';
 import type { Auth, Connect, PublishView } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
-import type { QueueEntry, Store } from '../store/index.ts';
+import type { ExpiryClock, QueueEntry, Store } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { ComputedTopics } from './hooks.ts';
@@ -37,6 +37,8 @@ export type BrokerCore = {
   /** For what must outlive a connection, and for what waits only as long as there is one. */
   readonly durable: Store;
   readonly transient: Store;
+  /** Of the messages in the durable one. */
+  readonly expiry: ExpiryClock;
   readonly turn: Turn;
   readonly timings: Timings;
   readonly outgoing: Outgoing;
@@ -72,6 +74,7 @@ export type BrokerCore = {
   readonly route: (connection: Connection, client: Client, bytes: Buffer, view: PublishView) => number;
   readonly repeated: (connection: Connection, client: Client, bytes: Buffer, view: PublishView) => void;
   readonly perform: (connection: Connection, client: Client, effect: Effect) => void;
+  readonly publishHeld: (connection: Connection, client: Client, packetId: number) => void;
   readonly delivered: (client: Client, entry: QueueEntry | null) => void;
   readonly windowOpened: (client: Client) => void;
   readonly progressed: (connection: Connection) => void;

@@ -100,6 +100,17 @@ export function sendInFlight(
   const state = qos === 1 ? InflightState.awaitsPuback : InflightState.awaitsPubrec;
   const id = inflight.begin(state, entry); // [MQTT-4.3.2-1] [MQTT-4.3.3-1]
   const connection = client.connection as Connection;
+  if (entry !== null && client.persistent) {
+    const { number, target } = entry;
+    core.durable.sent(target.queue, { number, holder: client.queue, packetId: id, qos });
+    core.turn.wrote();
+    // After a crash it goes out under the same identifier, or the receiver would take it for another message.
+    if (qos === 2) core.turn.appended();
+    if (qos === 2 || connection.heldPublishes > 0) {
+      core.turn.publishWhenDurable(connection, id);
+      return;
+    }
+  }
   const size = core.outgoing.send(connection, qos, retain, false, id, subscriptionIdentifiers); // [MQTT-4.3.2-2] [MQTT-4.3.3-2]
   if (size === 0) {
     giveUp(core, client, id, entry); // larger than it takes [MQTT-3.1.2-25]
@@ -139,6 +150,19 @@ export function countQueued(core: BrokerCore, owner: QueueOwner, message: Stored
   }
   const own = owner.queued >= maxQueuedMessages || owner.queuedBytes >= maxQueuedBytes;
   if (own || core.queuedInAll >= MAX_QUEUED_IN_ALL) setFull(core, owner, true);
+}
+
+/** What a queue holds that an earlier process has left. */
+export function countRestored(core: BrokerCore, owner: QueueOwner): void {
+  const { entries, bytes } = owner.store.depth(owner.queue);
+  owner.queued = entries;
+  owner.queuedBytes = bytes;
+  core.queuedInAll += entries;
+  if (entries === 0) return;
+  owner.nextExpiryMs = 0; // which of them expire is not known
+  core.expiring.add(owner);
+  const { maxQueuedMessages, maxQueuedBytes } = core.limits;
+  if (entries >= maxQueuedMessages || bytes >= maxQueuedBytes) setFull(core, owner, true);
 }
 
 /** A message left a queue; with a tenth of it free it takes messages again. */

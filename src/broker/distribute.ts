@@ -4,8 +4,7 @@ import type { BrokerCore } from './core.ts';
 import { deliverAtMostOnce, deliverQueued } from './deliver.ts';
 import { copyOf, type MessageView } from './message-view.ts';
 import { type Receiver, type Receivers, receiversOf } from './receivers.ts';
-import { isTold } from './refusals.ts';
-import { retainedCost } from './retained-cost.ts';
+import { retain as retainMessage } from './retain.ts';
 import { deliverToGroup } from './share-out.ts';
 import type { World } from './world.ts';
 
@@ -20,7 +19,7 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
 
   if (retain) {
     stored = copyOf(world.number, message);
-    keepRetained(core, world, stored);
+    retainMessage(core, world, stored);
   }
   for (const tap of world.taps) {
     tap.published(topic, bytes, payloadStart, payloadEnd, qos, retain, message.arrivedUs);
@@ -74,33 +73,4 @@ function durableTargets(receivers: Receivers, source: Client | null): readonly Q
   const others = receivers.durable.filter((target) => target !== found.target);
   const own = found.own?.target;
   return own && source.persistent ? [...others, own] : others;
-}
-
-/** Keeps or, with an empty payload, removes the retained message of a topic [MQTT-3.3.1-5, MQTT-3.3.1-6]. */
-function keepRetained(core: BrokerCore, world: World, message: StoredMessage): void {
-  const known = world.retained.get(message.topic);
-  const before = known ? retainedCost(known) : 0;
-  if (message.payload.length === 0) {
-    world.retained.delete(message.topic);
-    world.retainedBytes -= before;
-    if (world.retainedExpiring.size > 0) world.retainedExpiring.delete(message.topic);
-    return;
-  }
-  const { maxRetainedMessages, maxRetainedBytes } = core.limits;
-  const bytes = world.retainedBytes - before + retainedCost(message);
-  const tooMany = !known && world.retained.size >= maxRetainedMessages;
-  if (tooMany || bytes > maxRetainedBytes) {
-    core.reached[tooMany ? 'maxRetainedMessages' : 'maxRetainedBytes'] += 1;
-    world.counters.dropped += 1;
-    world.notRetained += 1;
-    if (isTold(world.notRetained)) {
-      const fields = { topic: message.topic, notRetained: world.notRetained };
-      core.logger.warn(fields, 'not retained: the limit of retained messages is reached');
-    }
-    return;
-  }
-  world.retained.set(message.topic, message);
-  world.retainedBytes = bytes;
-  if (message.expiresAtMs !== null) world.retainedExpiring.set(message.topic, message);
-  else if (world.retainedExpiring.size > 0) world.retainedExpiring.delete(message.topic);
 }

@@ -2,7 +2,7 @@ import type { QueueEntry, StoredMessage } from '../store/index.ts';
 import type { BrokerCore } from './core.ts';
 import { countTaken } from './deliver.ts';
 import type { QueueOwner } from './queue-owner.ts';
-import { retainedCost } from './retained-cost.ts';
+import { dropExpiredRetained } from './retain.ts';
 import type { World } from './world.ts';
 
 /*
@@ -44,17 +44,9 @@ export function dropExpired(core: BrokerCore, owner: QueueOwner, entry: QueueEnt
   owner.world.counters.messagesExpired += 1;
 }
 
-/** A retained message is no longer one. */
-export function dropExpiredRetained(world: World, message: StoredMessage): void {
-  world.retained.delete(message.topic);
-  world.retainedBytes -= retainedCost(message);
-  world.retainedExpiring.delete(message.topic);
-  world.counters.messagesExpired += 1;
-}
-
 /** Called by the tick: takes off what waits somewhere beyond its time, a bounded lot at once. */
 export function sweepExpired(core: BrokerCore, nowMs: number): void {
-  for (const world of core.worlds.values()) if (world.retainedExpiring.size > 0) sweepRetained(world, nowMs);
+  for (const world of core.worlds.values()) if (world.retainedExpiring.size > 0) sweepRetained(core, world, nowMs);
   let queues = 0;
   let toAsk = Math.min(core.expiring.size, ASKED_A_TICK);
   for (const owner of core.expiring) {
@@ -102,7 +94,7 @@ async function sweepQueue(core: BrokerCore, owner: QueueOwner, nowMs: number): P
   }
 }
 
-function sweepRetained(world: World, nowMs: number): void {
+function sweepRetained(core: BrokerCore, world: World, nowMs: number): void {
   for (let looked = 0; looked < RETAINED_A_TICK; looked++) {
     world.retainedSweep ??= world.retainedExpiring.values();
     const next = world.retainedSweep.next();
@@ -111,6 +103,6 @@ function sweepRetained(world: World, nowMs: number): void {
       return;
     }
     const { expiresAtMs } = next.value;
-    if (expiresAtMs !== null && expiresAtMs <= nowMs) dropExpiredRetained(world, next.value);
+    if (expiresAtMs !== null && expiresAtMs <= nowMs) dropExpiredRetained(core, world, next.value);
   }
 }

@@ -69,6 +69,13 @@ export class Group implements QueueOwner {
     this.#stale = true;
   }
 
+  /** An entry before the cursor belongs to nobody any more. */
+  giveBack(entry: QueueEntry): void {
+    this.returned.push(entry);
+    this.returned.sort((a, b) => a.number - b.number);
+    this.live = false;
+  }
+
   /** Where a QoS 1 or 2 message waits for the group; null: nobody in it takes more than QoS 0, or the queue is full. */
   get target(): QueueTarget | null {
     if (this.full || this.queueing === 0) return null;

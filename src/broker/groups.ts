@@ -4,6 +4,7 @@ import { isShared, parseSubscription, SubscriptionTrie } from '../topics/index.t
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { countTaken } from './deliver.ts';
+import { forgetSubscription } from './durable/keep.ts';
 import { Group, type GroupEntry, type Member } from './group.ts';
 import type { World } from './world.ts';
 
@@ -56,6 +57,7 @@ export function leaveForbidden(core: BrokerCore, client: Client): void {
     if (rules.maySubscribe(name) === 'yes') continue;
     leave(core, client, name);
     client.session.subscriptions.delete(name);
+    forgetSubscription(core, client, name);
     const fields = { client: client.session.clientId, filter: name };
     core.logger.warn(fields, 'shared subscription ended: its topic rules do not allow all of the filter any more');
   }

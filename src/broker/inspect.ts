@@ -20,7 +20,7 @@ export function clientInfo(client: Client, nowMs: number): ClientInfo {
     keepAliveS: client.keepAliveS,
     expiryS: client.expiryS,
     subscriptions: [...session.subscriptions].map(([filter, { qos }]) => ({ filter, qos })),
-    inFlight: session.inflight.count,
+    inFlight: session.inflight.count + frozenCount(client),
     queued: client.persistent ? Math.max(0, client.queued - ownInFlight(client)) : client.queued,
     messagesIn: client.messagesIn,
     messagesOut: client.messagesOut,
@@ -33,9 +33,14 @@ export function clientInfo(client: Client, nowMs: number): ClientInfo {
   };
 }
 
+function frozenCount({ frozen }: Client): number {
+  return frozen === null ? 0 : frozen.own.length + frozen.shared.length + frozen.releasing.length;
+}
+
 /** What it got from a group is in the group's queue, not in its own. */
 function ownInFlight(client: Client): number {
   const { inflight } = client.session;
+  if (client.frozen !== null) return client.frozen.own.length;
   if (client.groups === null) return inflight.count;
   let own = 0;
   for (const [, , entry] of inflight.inOrder()) if (entry === null || !isOfGroup(client, entry)) own += 1;

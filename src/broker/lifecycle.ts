@@ -3,6 +3,7 @@ import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
+import { forgetSession, forgetSubscription, keepSession } from './durable/keep.ts';
 import { isOverdue } from './enhanced-auth.ts';
 import { expiryTime, sweepExpired } from './expiry.ts';
 import { findStalled, releaseWaiting } from './flow.ts';
@@ -36,6 +37,7 @@ export function connectionClosed(core: BrokerCore, connection: Connection): void
     const delayMs = Math.min((client.will?.delayS ?? 0) * 1000, keptMs);
     if (client.will && delayMs > 0) client.willAtMs = nowMs + delayMs;
     else publishWill(core, client);
+    keepSession(core, client);
     return;
   }
   endSession(core, client, 'its connection ended');
@@ -44,8 +46,12 @@ export function connectionClosed(core: BrokerCore, connection: Connection): void
 /** A session is over: its will if it still has one, its subscriptions, and its queue. */
 export function endSession(core: BrokerCore, client: Client, why: string): void {
   publishWill(core, client);
+  forgetSession(core, client);
   const { world, session } = client;
-  for (const filter of session.subscriptions.keys()) detach(core, client, filter);
+  for (const filter of session.subscriptions.keys()) {
+    detach(core, client, filter);
+    forgetSubscription(core, client, filter);
+  }
   session.subscriptions.clear();
   giveBack(core, client);
   client.retainedToSend.clear();
@@ -91,7 +97,10 @@ export function tick(core: BrokerCore): void {
   for (const world of core.worlds.values()) {
     for (const client of world.clients.values()) {
       if (client.connection !== null) continue; // [MQTT-4.1.0-1]
-      if (client.willAtMs !== null && client.willAtMs <= nowMs) publishWill(core, client);
+      if (client.willAtMs !== null && client.willAtMs <= nowMs) {
+        publishWill(core, client);
+        keepSession(core, client);
+      }
       if (client.endsAtMs !== null && client.endsAtMs <= nowMs) {
         world.counters.sessionsExpired += 1;
         endSession(core, client, 'it expired'); // [MQTT-4.1.0-2]

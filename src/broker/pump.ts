@@ -4,8 +4,9 @@ import type { Client, RetainedCursor } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { countQueued, countSent, countTaken, drop, giveUp, sendInFlight } from './deliver.ts';
-import { dropExpired, dropExpiredRetained, isExpired, secondsLeft } from './expiry.ts';
+import { dropExpired, isExpired, secondsLeft } from './expiry.ts';
 import { viewOf } from './message-view.ts';
+import { dropExpiredRetained } from './retain.ts';
 import type { World } from './world.ts';
 
 const PAGE_ENTRIES = 256;
@@ -45,14 +46,35 @@ function sendAgain(core: BrokerCore, client: Client, connection: Connection): vo
       continue;
     }
     standOn(core, client.world, entry.message);
-    const qos = state === InflightState.awaitsPuback ? 1 : 2;
-    const retain = entry.message.retain && entry.target.retainAsPublished;
-    const size = core.outgoing.send(connection, qos, retain, true, id, entry.target.subscriptionIdentifiers); // [MQTT-3.3.1-1]
-    if (size === 0)
-      giveUp(core, client, id, entry); // larger than it takes [MQTT-3.1.2-25]
-    else countSent(core, client, connection);
-    core.turn.touch(connection);
+    sendPublish(core, client, connection, id, entry, true); // [MQTT-3.3.1-1]
   }
+}
+
+function sendPublish(
+  core: BrokerCore,
+  client: Client,
+  connection: Connection,
+  id: number,
+  entry: QueueEntry,
+  dup: boolean,
+): void {
+  const { message, target } = entry;
+  const qos = client.session.inflight.stateOf(id) === InflightState.awaitsPuback ? 1 : 2;
+  const retain = message.retain && target.retainAsPublished;
+  const size = core.outgoing.send(connection, qos, retain, dup, id, target.subscriptionIdentifiers);
+  if (size === 0)
+    giveUp(core, client, id, entry); // larger than it takes [MQTT-3.1.2-25]
+  else countSent(core, client, connection);
+  core.turn.touch(connection);
+}
+
+/** A message goes out for the first time, now that its identifier is durable; unless its connection is another. */
+export function publishHeld(core: BrokerCore, connection: Connection, client: Client, id: number): void {
+  const { inflight } = client.session;
+  const entry = inflight.entryOf(id);
+  if (client.connection !== connection || entry === null) return;
+  standOn(core, client.world, entry.message);
+  sendPublish(core, client, connection, id, entry, false);
 }
 
 /** Reads the queue in pages as the window opens; live again when it is empty. */
@@ -134,7 +156,7 @@ function sendRetained(core: BrokerCore, client: Client): void {
     const message = client.world.retained.get(next.value);
     if (message === undefined || !mayReceive(client, message)) continue;
     if (isExpired(core, message)) {
-      dropExpiredRetained(client.world, message); // [MQTT-3.3.2-5]
+      dropExpiredRetained(core, client.world, message); // [MQTT-3.3.2-5]
       continue;
     }
     sendOneRetained(core, client, cursor, message);

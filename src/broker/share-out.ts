@@ -3,6 +3,7 @@ import type { QueueEntry, QueueTarget, StoredMessage } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { countQueued, deliverAtMostOnce, sendInFlight } from './deliver.ts';
+import { giveFrozenBack } from './durable/frozen.ts';
 import { dropExpired, isExpired } from './expiry.ts';
 import { slowDown } from './flow.ts';
 import { type Group, type GroupEntry, isOfGroup, type Member } from './group.ts';
@@ -101,7 +102,12 @@ function give(core: BrokerCore, group: Group, member: Member, entry: GroupEntry)
 /** There is room at a client: the groups that wait for a member go on. */
 export function wakeGroups(core: BrokerCore, client: Client): void {
   if (client.groups === null) return;
-  for (const group of client.groups) if (!group.live && !group.pumping) void pumpGroup(core, group);
+  for (const group of client.groups) if (!group.live) wakeGroup(core, group);
+}
+
+/** There may be somebody for what waits in a group. */
+export function wakeGroup(core: BrokerCore, group: Group): void {
+  if (!group.pumping) void pumpGroup(core, group);
 }
 
 /**
@@ -109,6 +115,7 @@ export function wakeGroups(core: BrokerCore, client: Client): void {
  * before newer ones. One of QoS 2 must not, since the client may have it [MQTT-4.8.2-5].
  */
 export function giveBack(core: BrokerCore, client: Client): void {
+  if (client.frozen !== null) void giveFrozenBack(core, client);
   if (client.groups === null) return;
   const groups = new Set<Group>();
   for (const [, state, entry] of client.session.inflight.inOrder()) {
@@ -116,15 +123,11 @@ export function giveBack(core: BrokerCore, client: Client): void {
     const group = client.world.groups.byQueue.get(entry.target.queue);
     if (!group) continue;
     if (state === InflightState.awaitsPuback) {
-      group.returned.push(entry);
+      group.giveBack(entry);
       groups.add(group);
     } else takeOff(core, group, entry); // [MQTT-4.8.2-5]
   }
-  for (const group of groups) {
-    group.returned.sort((a, b) => a.number - b.number);
-    group.live = false;
-    if (!group.pumping) void pumpGroup(core, group);
-  }
+  for (const group of groups) wakeGroup(core, group);
 }
 
 /** Gives what waits to members as they have room; the group is live again when nothing waits. */

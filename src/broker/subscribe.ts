@@ -6,6 +6,7 @@ import type { Client } from './client.ts';
 import { computedFor, viewerOf } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
+import { forgetSubscription, keepSubscription } from './durable/keep.ts';
 import { detach, hasRoomForGroup, join } from './groups.ts';
 import type { ComputedOutcome, ComputedTopics } from './hooks.ts';
 import { sizeFault } from './names.ts';
@@ -19,13 +20,13 @@ export function subscribe(core: BrokerCore, connection: Connection, client: Clie
       ? subscribeOne(core, connection, client, entry, packet.properties.subscriptionIdentifiers ?? [])
       : full(core, connection, entry.filter, 'maxFiltersPerPacket', 'too many filters in one SUBSCRIBE'),
   );
-  connection.send({
+  const answer = {
     type: 'suback',
     packetId: packet.packetId, // [MQTT-2.2.1-6] [MQTT-3.8.4-2]
     reasons, // in the order of the filters [MQTT-3.9.3-1]
     properties: refusalInWords(packet.subscriptions, reasons),
-  });
-  core.windowOpened(client);
+  } as const;
+  core.turn.sendWhenDurable(connection, answer, () => core.windowOpened(client));
 }
 
 /** UNSUBSCRIBE [MQTT-3.10.4-1, MQTT-3.10.4-4]. */
@@ -38,12 +39,14 @@ export function unsubscribe(core: BrokerCore, connection: Connection, client: Cl
       return unsubscribed(core, filter, known);
     }
     const known = client.session.subscriptions.delete(filter);
+    if (known) forgetSubscription(core, client, filter);
     detach(core, client, filter); // [MQTT-3.10.4-2]; what is in flight stays [MQTT-3.10.4-3]
     client.retainedToSend.delete(filter);
     return unsubscribed(core, filter, known);
   });
   // [MQTT-3.10.4-5] [MQTT-3.10.4-6]
-  connection.send({ type: 'unsuback', packetId: packet.packetId, reasons, properties: EMPTY_PROPERTIES });
+  const answer = { type: 'unsuback', packetId: packet.packetId, reasons, properties: EMPTY_PROPERTIES } as const;
+  core.turn.sendWhenDurable(connection, answer, () => {});
 }
 
 /** The answer to one filter of an UNSUBSCRIBE (MQTT 5.0, 3.11.3). */
@@ -100,6 +103,7 @@ function subscribeOne(
     identifier: identifiers[0] ?? null,
   };
   subscriptions.set(filter, subscription);
+  keepSubscription(core, client, filter, subscription);
   if (shared) {
     join(core, client, filter, parsed.filter, subscription);
     return entry.qos; // no retained messages, to none of its members (MQTT 5.0, 4.8.2)

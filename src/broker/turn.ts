@@ -1,18 +1,25 @@
 import { type Clock, type Logger, messageOf } from '../base/index.ts';
-import { PacketType } from '../codec/index.ts';
+import { type Packet, PacketType } from '../codec/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Connection } from './connection.ts';
 import { AckTimes, type Timings } from './timings.ts';
 
-/** Acknowledgements that wait for one commit, as columns. */
+/** What waits for one commit to be sent, as columns. */
 type Held = {
   readonly connections: Connection[];
+  /** PUBLISH: the message in flight under `ids`; an acknowledgement; or PACKET: the next one of `packets`. */
   readonly types: number[];
   readonly ids: number[];
   readonly reasons: number[];
+  readonly packets: HeldPacket[];
   readonly waiters: (() => void)[];
   readonly times: AckTimes;
 };
+
+/** `then` is called when it has been sent. */
+type HeldPacket = { readonly packet: Packet; readonly then: () => void };
+
+const PACKET = 0;
 
 /**
  * What happens once per event-loop turn, however many messages came in it: one commit of what was appended to the durable
@@ -80,14 +87,40 @@ export class Turn {
       connection.writeAck(packetType, packetId, reason);
       return;
     }
+    if (ofPublish) this.#held.times.add(cameMs);
+    this.#hold(connection, packetType, packetId, reason);
+  }
+
+  /** Sends the message that is in flight under an identifier once that it is, and all before it, is durable. */
+  publishWhenDurable(connection: Connection, packetId: number): void {
+    connection.heldPublishes += 1;
+    this.#hold(connection, PacketType.PUBLISH, packetId, 0);
+  }
+
+  /** Sends a packet now, or, when it depends on a write (or an earlier one of the same connection does), after it. */
+  sendWhenDurable(connection: Connection, packet: Packet, then: () => void): void {
+    if (!this.#appended && connection.heldAcks === 0) {
+      connection.send(packet);
+      then();
+      return;
+    }
+    this.#held.packets.push({ packet, then });
+    this.#hold(connection, PACKET, 0, 0);
+  }
+
+  #hold(connection: Connection, type: number, packetId: number, reason: number): void {
     connection.heldAcks += 1;
     const held = this.#held;
-    if (ofPublish) held.times.add(cameMs);
     held.connections.push(connection);
-    held.types.push(packetType);
+    held.types.push(type);
     held.ids.push(packetId);
     held.reasons.push(reason);
     if (!this.#scheduled) this.#schedule();
+  }
+
+  /** Whether something was written that is not durable yet. */
+  get unsettled(): boolean {
+    return this.#appended || this.#wrote || this.#committing !== null;
   }
 
   /** Resolves when everything that was appended so far is durable. */
@@ -151,10 +184,19 @@ export class Turn {
 
   #release(held: Held): void {
     const { connections, types, ids, reasons } = held;
+    let packets = 0;
     for (let i = 0; i < connections.length; i++) {
       const connection = connections[i] as Connection;
+      const type = types[i] as number;
       connection.heldAcks -= 1;
-      connection.writeAck(types[i] as number, ids[i] as number, reasons[i] as number);
+      if (type > PacketType.PUBLISH) connection.writeAck(type, ids[i] as number, reasons[i] as number);
+      else if (type === PacketType.PUBLISH) connection.publishHeld(ids[i] as number);
+      else {
+        const { packet, then } = held.packets[packets] as HeldPacket;
+        packets += 1;
+        connection.send(packet);
+        then();
+      }
     }
     this.#written.addAll(held.times);
     for (const resolve of held.waiters) resolve();
@@ -173,5 +215,5 @@ export class Turn {
 }
 
 function newHeld(): Held {
-  return { connections: [], types: [], ids: [], reasons: [], waiters: [], times: new AckTimes() };
+  return { connections: [], types: [], ids: [], reasons: [], packets: [], waiters: [], times: new AckTimes() };
 }

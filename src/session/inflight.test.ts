@@ -48,6 +48,28 @@ describe('messages in flight', () => {
     expect(inflight.begin(InflightState.awaitsPuback, 1)).toBe(1);
   });
 
+  it('go on in another process in the order that they had [MQTT-4.4.0-1]', () => {
+    const ids = fc.uniqueArray(fc.nat({ max: 60 }), { maxLength: 30 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 65_535 }), ids, (start, offsets) => {
+        const inOrder = offsets.toSorted((a, b) => a - b).map((offset) => ((start - 1 + offset) % 65_535) + 1);
+        const inflight = new Inflight<string>();
+        inflight.restore(
+          inOrder.toReversed().map((id) => ({ id, state: InflightState.awaitsPuback, entry: `m${id}` })),
+        );
+        expect([...inflight.inOrder()].map(([id, , entry]) => [id, entry])).toEqual(
+          inOrder.map((id) => [id, `m${id}`]),
+        );
+        expect(inflight.count).toBe(inOrder.length);
+        const next = inflight.begin(InflightState.awaitsPuback, 'next');
+        expect(next).toBe(inOrder.length === 0 ? 1 : ((inOrder.at(-1) as number) % 65_535) + 1);
+        for (const id of inOrder) expect(inflight.end(id)).toBe(`m${id}`);
+        expect(inflight.count).toBe(1);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('give their entry back once when they move on', () => {
     const inflight = new Inflight<string>();
     const id = inflight.begin(InflightState.awaitsPubrec, 'm');

@@ -14,6 +14,9 @@ export const InflightState = {
 } as const;
 export type InflightState = (typeof InflightState)[keyof typeof InflightState];
 
+/** One outgoing message under its packet identifier. */
+export type Exchange<E> = { readonly id: number; readonly state: InflightState; readonly entry: E | null };
+
 /**
  * The outgoing messages that the receiver has not acknowledged, a ring in order of sending:
  *
@@ -48,15 +51,30 @@ export class Inflight<E> {
 
   /** Takes the next packet identifier. Not to be called when `exhausted`. */
   begin(state: InflightState, entry: E | null): number {
-    if (this.#span === this.#states.length) this.#grow();
-    const id = this.#next;
-    const slot = (this.#head + this.#span) & (this.#states.length - 1);
-    this.#states[slot] = state;
-    this.#entries[slot] = entry;
-    this.#next = id === MAX_ID ? 1 : id + 1; // [MQTT-2.2.1-4]
-    this.#span += 1;
     this.count += 1;
-    return id;
+    return this.#take(state, entry);
+  }
+
+  /**
+   * Begins with exchanges of an earlier process. The ring of identifiers is cut where it is emptiest: that is between the
+   * newest and the oldest, as long as they are not spread over all of it.
+   */
+  restore(exchanges: readonly Exchange<E>[]): void {
+    const sorted = exchanges.toSorted((a, b) => a.id - b.id);
+    const gapBefore = (at: number): number => {
+      const before = sorted.at(at - 1)?.id ?? 0;
+      const gap = (sorted[at]?.id ?? 0) - before;
+      return gap > 0 ? gap : gap + MAX_ID;
+    };
+    let first = 0;
+    for (let at = 1; at < sorted.length; at++) if (gapBefore(at) > gapBefore(first)) first = at;
+    for (const { id, state, entry } of [...sorted.slice(first), ...sorted.slice(0, first)]) {
+      if (this.#span === 0) this.#oldest = id;
+      else while (this.#next !== id) this.#take(InflightState.none, null);
+      this.#next = id;
+      this.#take(state, entry);
+      this.count += 1;
+    }
   }
 
   stateOf(id: number): InflightState {
@@ -106,6 +124,22 @@ export class Inflight<E> {
       if (state === InflightState.none) continue;
       yield [((this.#oldest - 1 + offset) % MAX_ID) + 1, state, this.#entries[slot] ?? null];
     }
+  }
+
+  /** Identifiers whose PUBREL was sent. */
+  *releasing(): Generator<number> {
+    for (const [id, state] of this.inOrder()) if (state === InflightState.awaitsPubcomp) yield id;
+  }
+
+  #take(state: InflightState, entry: E | null): number {
+    if (this.#span === this.#states.length) this.#grow();
+    const id = this.#next;
+    const slot = (this.#head + this.#span) & (this.#states.length - 1);
+    this.#states[slot] = state;
+    this.#entries[slot] = entry;
+    this.#next = id === MAX_ID ? 1 : id + 1; // [MQTT-2.2.1-4]
+    this.#span += 1;
+    return id;
   }
 
   #slotOf(id: number): number {

@@ -23,6 +23,10 @@ function recordingSink(reason = 0): SessionSink<string> & { asked: string[] } {
     repeated: (bytes, view) => void asked.push(`again ${bytes.subarray(view.payloadStart, view.payloadEnd)}`),
     acknowledge: (type, id, code) => void asked.push(`ack ${type} ${id} ${code}`),
     delivered: (entry) => void asked.push(`delivered ${entry}`),
+    received: (id) => void asked.push(`received ${id}`),
+    released: (id) => void asked.push(`released ${id}`),
+    releasing: (id) => void asked.push(`releasing ${id}`),
+    completed: (id) => void asked.push(`completed ${id}`),
     windowOpened: () => void asked.push('window'),
     fault: (code) => void asked.push(`fault ${code}`),
   };
@@ -52,11 +56,20 @@ describe('the door for PUBLISH', () => {
     publish(session, sink, 'b', 1, 5);
     publish(session, sink, 'c', 2, 6);
     publish(session, sink, 'c', 2, 6);
-    expect(sink.asked).toEqual(['route a', 'route b', 'ack 4 5 0', 'route c', 'ack 5 6 0', 'again c', 'ack 5 6 0']);
+    expect(sink.asked).toEqual([
+      'route a',
+      'route b',
+      'ack 4 5 0',
+      'route c',
+      'received 6',
+      'ack 5 6 0',
+      'again c',
+      'ack 5 6 0',
+    ]);
     expect(session.receivedCount).toBe(1);
     session.acknowledged(PacketType.PUBREL, 6, 0, sink);
     session.acknowledged(PacketType.PUBREL, 6, 0, sink);
-    expect(sink.asked.slice(-2)).toEqual(['ack 7 6 0', `ack 7 6 ${Reason.packetIdentifierNotFound}`]);
+    expect(sink.asked.slice(-3)).toEqual(['released 6', 'ack 7 6 0', `ack 7 6 ${Reason.packetIdentifierNotFound}`]);
     expect(session.receivedCount).toBe(0);
   });
 
@@ -93,7 +106,15 @@ describe('the door for acknowledgements', () => {
     session.acknowledged(PacketType.PUBREC, id, 0, sink);
     session.acknowledged(PacketType.PUBREC, id, 0, sink);
     session.acknowledged(PacketType.PUBCOMP, id, 0, sink);
-    expect(sink.asked).toEqual(['delivered m', `ack 6 ${id} 0`, `ack 6 ${id} 0`, 'delivered null', 'window']);
+    expect(sink.asked).toEqual([
+      `releasing ${id}`,
+      'delivered m',
+      `ack 6 ${id} 0`,
+      `ack 6 ${id} 0`,
+      `completed ${id}`,
+      'delivered null',
+      'window',
+    ]);
     const refused = session.inflight.begin(InflightState.awaitsPubrec, 'n');
     session.acknowledged(PacketType.PUBREC, refused, Reason.quotaExceeded, sink);
     expect(session.inflight.count).toBe(0);
@@ -107,7 +128,14 @@ describe('the door for acknowledgements', () => {
     const id = session.inflight.begin(InflightState.awaitsPubrec, 'm');
     session.acknowledged(PacketType.PUBREC, id, 0, sink);
     session.acknowledged(PacketType.PUBREC, id, Reason.quotaExceeded, sink);
-    expect(sink.asked).toEqual(['delivered m', `ack 6 ${id} 0`, 'delivered null', 'window']);
+    expect(sink.asked).toEqual([
+      `releasing ${id}`,
+      'delivered m',
+      `ack 6 ${id} 0`,
+      `completed ${id}`,
+      'delivered null',
+      'window',
+    ]);
     expect(session.inflight.count).toBe(0);
   });
 

@@ -49,6 +49,16 @@ export class Session<E> {
     return this.#received?.size ?? 0;
   }
 
+  /** Their identifiers. */
+  get received(): Iterable<number> {
+    return this.#received ?? [];
+  }
+
+  /** Begins with incoming QoS 2 messages of an earlier process. */
+  restoreReceived(ids: readonly number[]): void {
+    if (ids.length > 0) this.#received = new Set(ids);
+  }
+
   /** A PUBLISH came. */
   publish(bytes: Buffer, publish: PublishView, sink: SessionSink<E>): void {
     if (publish.qos === 0) {
@@ -72,6 +82,7 @@ export class Session<E> {
     if (reason < 0x80) {
       this.#received ??= new Set();
       this.#received.add(id); // not for a refusal, after which it is a new message [MQTT-4.3.3-9]
+      sink.received(id);
     }
     sink.acknowledge(PacketType.PUBREC, id, reason); // [MQTT-4.3.3-8]
   }
@@ -87,6 +98,7 @@ export class Session<E> {
         break;
       case PacketType.PUBREL: {
         const known = this.#received?.delete(id) ?? false; // [MQTT-4.3.3-11] [MQTT-4.3.3-12]
+        if (known) sink.released(id);
         sink.acknowledge(PacketType.PUBCOMP, id, known ? Reason.success : Reason.packetIdentifierNotFound);
         break;
       }
@@ -138,6 +150,7 @@ export class Session<E> {
       return;
     }
     if (state === InflightState.awaitsPubrec) {
+      sink.releasing(id);
       sink.delivered(this.inflight.advance(id, InflightState.awaitsPubcomp)); // [MQTT-4.3.3-3]
     }
     // Also for an identifier that is not known (any more): the sender is to be able to end the exchange.
@@ -153,6 +166,7 @@ export class Session<E> {
       sink.fault(Reason.protocolError, `${packetName(packetType)} for packet identifier ${id} out of its turn`);
       return;
     }
+    if (state === InflightState.awaitsPubcomp) sink.completed(id);
     sink.delivered(this.inflight.end(id)); // [MQTT-4.3.2-3]
     sink.windowOpened();
   }

@@ -13,6 +13,12 @@ export type SessionSink<E> = {
   readonly acknowledge: (packetType: number, packetId: number, reason: number) => void;
   /** The receiver has the message; its entry may leave the queue. Null for what was never queued. */
   readonly delivered: (entry: E | null) => void;
+  /** An incoming QoS 2 message is known by its identifier from now on, until `released` [MQTT-4.3.3-10]. */
+  readonly received: (packetId: number) => void;
+  readonly released: (packetId: number) => void;
+  /** The PUBREL of an outgoing QoS 2 message is owed from now on, until `completed` [MQTT-4.3.3-3]. */
+  readonly releasing: (packetId: number) => void;
+  readonly completed: (packetId: number) => void;
   /** There is room in flight again. */
   readonly windowOpened: () => void;
   /** The peer broke the protocol: close the connection with this reason. */

@@ -7,6 +7,7 @@ import { type Broker, type BrokerLimits, createBroker, type Mqtt5Settings } from
 /** Everybody is let in; the username is the namespace where there is one. */
 export const openDoor: Access = {
   authenticate: ({ username }) => ({ ok: true, principal: principalOf(username ?? 'default') }),
+  principalOf: ({ world, name }) => principalOf(world, name),
   onRevoked: () => {},
 };
 
