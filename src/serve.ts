@@ -71,13 +71,14 @@ async function open(
   const access = createAccess({ tokenFile, anonymous, rules, listeners, logger, limits, reached });
   onClose(access.close);
 
+  const { durability } = settings;
+  const store = await openDiskStore({ folder: join(settings.data, 'store'), clock, logger, durability });
+  onClose(store.close); // last: history reads its queue until it has stopped
   const history = settings.history === 'off' ? null : openHistory(settings, clock, logger, reached);
   if (history) onClose(history.stop);
   const started = history?.start();
   started?.catch(() => {}); // looked at below; until then it may not end the process
 
-  const { durability } = settings;
-  const store = await openDiskStore({ folder: join(settings.data, 'store'), clock, logger, durability });
   const broker = createBroker({
     store,
     access,

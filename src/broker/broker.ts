@@ -84,7 +84,7 @@ export type Broker = {
   readonly expel: (tokenKey: string) => void;
   /** Called twice a second by the timer that `createBroker` starts; tests call it themselves. */
   readonly tick: () => void;
-  /** Says good-bye to all clients and stops. Wills are published as for any connection that the server ends. */
+  /** Says good-bye to all clients and stops. Wills are published as for any connection that the server ends. The store stays open: history may still read it. */
   readonly close: () => Promise<void>;
 };
 
@@ -233,7 +233,6 @@ export function createBroker(options: BrokerOptions): Broker {
         sayServerStops(core, connection);
       }
       await turn.whenDurable();
-      await store.close();
     },
   };
 }

@@ -47,6 +47,8 @@ export class Client {
   full = false;
   /** Identifiers in flight that its connection has not been sent again yet, oldest first. */
   again = NO_IDS;
+  /** Identifiers in flight whose connection ended before they were sent at all. */
+  unsent = NO_IDS;
   /** What was in flight when an earlier process ended; null: nothing, or it is in the session again. */
   frozen: Frozen | null = null;
   /** Cursors over the retained messages of filters that it subscribed to, one a filter, in the order of the subscriptions. */
@@ -91,6 +93,12 @@ export class Client {
   /** What was in flight when its last connection ended is to be sent again, in this order. */
   sendAgain(ids: readonly number[]): void {
     this.again = ids.length === 0 ? NO_IDS : new Set(ids);
+  }
+
+  /** A message was not sent under its identifier, although it waited for that. */
+  notSent(id: number): void {
+    if (this.unsent === NO_IDS) this.unsent = new Set();
+    this.unsent.add(id);
   }
 
   /** The retained messages of a filter are to be sent, after those of others. */

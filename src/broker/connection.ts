@@ -249,7 +249,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
   /** The message in flight under an identifier goes out for the first time. */
   publishHeld(packetId: number): void {
     this.heldPublishes -= 1;
-    if (this.state !== 'closed') this.core.publishHeld(this, this.client as Client, packetId);
+    this.core.publishHeld(this, this.client as Client, packetId);
   }
 
   /** Called by the turn: one write. */

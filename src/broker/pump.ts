@@ -37,6 +37,7 @@ function sendAgain(core: BrokerCore, client: Client, connection: Connection): vo
     const isPublish = state === InflightState.awaitsPuback || state === InflightState.awaitsPubrec;
     if (isPublish && inflight.count - client.again.size >= client.window) return;
     client.again.delete(id);
+    const isFirst = client.unsent.size > 0 && client.unsent.delete(id);
     // Its PUBLISH is not sent any more [MQTT-4.3.3-5] [MQTT-4.3.3-6].
     if (state === InflightState.awaitsPubcomp) connection.writeAck(PUBREL, id, 0);
     const entry = inflight.entryOf(id);
@@ -46,7 +47,7 @@ function sendAgain(core: BrokerCore, client: Client, connection: Connection): vo
       continue;
     }
     standOn(core, client.world, entry.message);
-    sendPublish(core, client, connection, id, entry, true); // [MQTT-3.3.1-1]
+    sendPublish(core, client, connection, id, entry, !isFirst); // [MQTT-3.3.1-1]
   }
 }
 
@@ -72,7 +73,11 @@ function sendPublish(
 export function publishHeld(core: BrokerCore, connection: Connection, client: Client, id: number): void {
   const { inflight } = client.session;
   const entry = inflight.entryOf(id);
-  if (client.connection !== connection || entry === null) return;
+  if (client.connection !== connection) {
+    client.notSent(id);
+    return;
+  }
+  if (entry === null) return;
   standOn(core, client.world, entry.message);
   sendPublish(core, client, connection, id, entry, false);
 }

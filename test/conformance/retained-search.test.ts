@@ -18,7 +18,7 @@ describe('many retained messages', () => {
       if (n % 5000 === 0) await from.drain(10_000);
     }
     for (let n = 0; n < 2000; n++) from.send(publishBytes(4, `one/${n}`, 'x', { retain: true, qos: 1, id: n + 1 }));
-    expect(await from.drain(10_000)).toHaveLength(2000);
+    for (let acknowledged = 0; acknowledged < 2000; ) acknowledged += (await from.drain(10_000)).length;
     canary = await startCanary(sonde.mqttPort);
     await canary.worstMs();
   });

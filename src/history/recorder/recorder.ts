@@ -90,6 +90,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   let queueMayHave = false;
   let connected = false;
   let reading = false;
+  /** The queue could not be read the last time. */
+  let unreadable = false;
   let pending: Pending | null = null;
   let batches = 0;
   let qos0Batches = 0;
@@ -147,11 +149,13 @@ export function createRecorder(options: RecorderOptions): Recorder {
     source.read(readThrough, QUEUE_MESSAGES, QUEUE_BYTES).then(
       (entries) => {
         reading = false;
+        unreadable = false;
         if (entries.length > 0) queueMayHave = true;
         dispatch(ofOneOrigin(entries, source));
       },
       (error: unknown) => {
         reading = false;
+        unreadable = true;
         queueMayHave = true;
         logger.error({ error: String(error) }, 'history cannot read its queue, will try again');
         dispatch([]);
@@ -302,6 +306,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       flushing = true;
       while (connected && clock.monotonicMs() < deadlineMs) {
         if (pending === null && !reading && intake.waiting().messages === 0 && !queueMayHave) return true;
+        if (unreadable) return false; // what is in the queue stays there
         await new Promise<void>((resolve) => {
           idle.push(resolve);
           next();

@@ -1,6 +1,5 @@
-import { chmod, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { mkdir } from 'node:fs/promises';
+import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
 import type { TableName } from '../../port.ts';
 import { TABLES } from '../log/layout.ts';
 import { decodeStamp, encodeStamp, STAMP_KEY, STAMP_TABLE, type Stamp } from './stamp.ts';
@@ -17,6 +16,8 @@ export type DamagedValue = { readonly table: StoredTable; readonly key: string }
 export type RemovedValue = { readonly table: string; readonly key: Buffer; readonly value: Buffer };
 
 type Values = Database<Buffer, Buffer>;
+/** The files' mode is missing in the library's types. */
+type OwnerOnly = RootDatabaseOptionsWithPath & { readonly permissionsMode: number };
 
 /** Changes that are made before others have their turn. */
 const STEP = 1000;
@@ -40,7 +41,7 @@ export class Table {
   static async open(folder: string): Promise<Table> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     // Without overlapping syncs a failed commit leaves nothing behind, and its promise rejects.
-    const root = open<Buffer, Buffer>({
+    const options: OwnerOnly = {
       path: folder,
       encoding: 'binary',
       keyEncoding: 'binary',
@@ -48,11 +49,10 @@ export class Table {
       // With it lmdb has a promise of its own for each turn, that nobody can catch: a failed commit ended the process.
       eventTurnBatching: false,
       commitDelay: 0,
+      permissionsMode: 0o600,
       maxDbs: 12,
-    });
-    // LMDB makes its files for everybody to read.
-    for (const name of ['data.mdb', 'lock.mdb']) await chmod(join(folder, name), 0o600);
-    return new Table(root);
+    };
+    return new Table(open<Buffer, Buffer>(options));
   }
 
   /** Puts and removes all of it, in some transactions; the stamp comes with the last. Resolves when it is synced. */
