@@ -47,6 +47,9 @@ export type DiskStore = Store & {
 /** The table follows the log at least so often, while it has changed. */
 const TABLE_MS = 1000;
 
+/** After that a stop waits no longer for a store that cannot be written. */
+const CLOSE_MS = 2000;
+
 /** Opens the store in a folder, or makes a new one there. The caller has the data folder's lock. */
 export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
   const { folder, clock, logger } = options;
@@ -266,8 +269,15 @@ function storeOf(
       closed = true;
       await Promise.allSettled(copies);
       if (timer !== null) clearTimeout(timer);
-      await catchUp();
+      // A stop does not wait for a disk that is broken.
+      const giveUp = setTimeout(() => log.writer.giveUp(), CLOSE_MS);
+      await Promise.race([catchUp(), log.writer.givenUp]);
       await log.writer.close();
+      clearTimeout(giveUp);
+      if (log.writer.failing) {
+        const bytes = log.writer.unsyncedBytes;
+        logger.error({ bytes }, 'the store could not be written to its end: what was not synced is gone');
+      }
       await table.close();
       await log.files.close();
       const sum = await sumTable(join(folder, 'table'));

@@ -58,6 +58,12 @@ export class LogWriter {
   #timer: NodeJS.Timeout | null = null;
   #failing = false;
   #closed = false;
+  #givesUp = false;
+  #tellGivenUp = (): void => {};
+  /** Resolves when a write was given up. */
+  readonly givenUp = new Promise<void>((resolve) => {
+    this.#tellGivenUp = resolve;
+  });
   /** Waiting for a retry. */
   #wake: (() => void) | null = null;
 
@@ -135,7 +141,16 @@ export class LogWriter {
     return null;
   }
 
-  /** Resolves when everything is written that was committed. */
+  /**
+   * No more than one further try, whatever fails: what is not synced by then is not written, and who waits for it is not
+   * told that it was. For a stop while the disk is broken.
+   */
+  giveUp(): void {
+    this.#givesUp = true;
+    this.#wake?.();
+  }
+
+  /** Resolves when everything is written that was committed, or was given up. */
   async close(): Promise<void> {
     this.#closed = true;
     void this.commit();
@@ -202,7 +217,11 @@ export class LogWriter {
       this.#underWay = this.#stretches;
       this.#stretches = [];
       this.#open = this.#newStretch(last.sequence, last.offset + last.length);
-      await this.#writeUntilDone(this.#underWay);
+      if (!(await this.#writeUntilDone(this.#underWay))) {
+        this.#ends = 0;
+        this.#tellGivenUp();
+        return;
+      }
       this.#synced = { sequence: last.sequence, offset: last.offset + last.length };
       for (const batch of this.#underWay) this.#recycle(batch);
       this.#underWay = [];
@@ -219,16 +238,18 @@ export class LogWriter {
     if (this.#free.length < 4 && batch.bytes.length <= MAX_FREE_BYTES) this.#free.push(batch);
   }
 
-  async #writeUntilDone(batches: readonly Batch[]): Promise<void> {
+  /** False: it was given up. */
+  async #writeUntilDone(batches: readonly Batch[]): Promise<boolean> {
     for (;;) {
       try {
         await this.#write(batches);
         if (this.#failing) this.#options.events.recovered();
         this.#failing = false;
-        return;
+        return true;
       } catch (error) {
         if (!this.#failing) this.#options.events.failed(error);
         this.#failing = true;
+        if (this.#givesUp) return false;
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, RETRY_MS);
           this.#wake = () => {

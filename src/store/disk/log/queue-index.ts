@@ -15,7 +15,9 @@ export class QueueIndex {
   #sizes = new Uint32Array(FIRST);
   #head = 0;
   #end = 0;
-  #sorted = true;
+  /** Behind this one are entries that came behind greater numbers: copied messages, while the log is read at start. */
+  #sortedEnd = 0;
+  readonly #late = new Map<number, number>();
   readonly inFlight = new InFlightEntries();
   entries = 0;
   bytes = 0;
@@ -24,7 +26,9 @@ export class QueueIndex {
   append(number: number, sequence: number, offset: number, bytes: number): void {
     if (this.#end === this.#numbers.length) this.#makeRoom();
     const at = this.#end;
-    if (at > this.#head && number <= (this.#numbers[at - 1] as number)) this.#sorted = false;
+    const isLate = this.#sortedEnd < at || (at > this.#head && number <= (this.#numbers[at - 1] as number));
+    if (isLate) this.#late.set(number, at);
+    else this.#sortedEnd = at + 1;
     this.#numbers[at] = number;
     this.#sequences[at] = sequence;
     this.#offsets[at] = offset;
@@ -45,9 +49,9 @@ export class QueueIndex {
 
   /** Takes off all up to and with `number`; `taken` is told the segment of each. */
   ackThrough(number: number, taken: (sequence: number) => void): void {
-    this.#sort();
     const end = this.#firstAfter(number);
     for (let at = this.#head; at < end; at++) if (this.#sequences[at] !== 0) taken(this.#take(at));
+    for (const [late, at] of this.#late) if (late <= number) taken(this.#take(at));
     this.#advance();
   }
 
@@ -106,6 +110,7 @@ export class QueueIndex {
   #take(at: number): number {
     const sequence = this.#sequences[at] as number;
     this.#sequences[at] = 0;
+    if (at >= this.#sortedEnd) this.#late.delete(this.#numbers[at] as number);
     this.inFlight.delete(this.#numbers[at] as number);
     this.entries -= 1;
     this.bytes -= this.#sizes[at] as number;
@@ -117,7 +122,7 @@ export class QueueIndex {
     if (this.#head === this.#end) {
       this.#head = 0;
       this.#end = 0;
-      this.#sorted = true;
+      this.#sortedEnd = 0;
       if (this.#numbers.length > COMPACT_AT) this.#resize(FIRST);
     }
   }
@@ -136,20 +141,23 @@ export class QueueIndex {
     this.#sequences = moved(this.#sequences, new Uint32Array(capacity));
     this.#offsets = moved(this.#offsets, new Uint32Array(capacity));
     this.#sizes = moved(this.#sizes, new Uint32Array(capacity));
+    for (const [number, at] of this.#late) this.#late.set(number, at - this.#head);
     this.#end -= this.#head;
+    this.#sortedEnd = Math.max(0, this.#sortedEnd - this.#head);
     this.#head = 0;
   }
 
   #find(number: number): number {
-    this.#sort();
     const at = this.#firstAfter(number - 1);
-    return at < this.#end && this.#numbers[at] === number && this.#sequences[at] !== 0 ? at : -1;
+    if (at < this.#sortedEnd && this.#numbers[at] === number && this.#sequences[at] !== 0) return at;
+    return this.#late.size === 0 ? -1 : (this.#late.get(number) ?? -1);
   }
 
-  /** After reading copied messages from the log, which keep their numbers. */
+  /** Late entries come to their places: once, when the log has been read. */
   #sort(): void {
-    if (this.#sorted) return;
-    const order = Array.from({ length: this.#end - this.#head }, (_, i) => this.#head + i);
+    if (this.#sortedEnd === this.#end) return;
+    const order: number[] = [];
+    for (let at = this.#head; at < this.#end; at++) if (this.#sequences[at] !== 0) order.push(at);
     order.sort((a, b) => (this.#numbers[a] as number) - (this.#numbers[b] as number));
     this.#numbers = Float64Array.from(order, (at) => this.#numbers[at] as number);
     this.#sequences = Uint32Array.from(order, (at) => this.#sequences[at] as number);
@@ -157,13 +165,14 @@ export class QueueIndex {
     this.#sizes = Uint32Array.from(order, (at) => this.#sizes[at] as number);
     this.#head = 0;
     this.#end = order.length;
-    this.#sorted = true;
+    this.#sortedEnd = order.length;
+    this.#late.clear();
   }
 
-  /** Index of the first entry whose number is greater. */
+  /** Index of the first sorted entry whose number is greater. */
   #firstAfter(number: number): number {
     let low = this.#head;
-    let high = this.#end;
+    let high = this.#sortedEnd;
     if (low < high && (this.#numbers[low] as number) > number) return low;
     while (low < high) {
       const middle = (low + high) >> 1;
