@@ -1,6 +1,16 @@
 import { CommanderError } from 'commander';
 import { messageOf, OperatorError } from '../base/index.ts';
 
+/** A refusal with an exit code of its own. */
+export class ExitError extends OperatorError {
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message: string, advice: string) {
+    super(message, advice);
+    this.exitCode = exitCode;
+  }
+}
+
 /** What a failed command prints: one line that says what and what to do; with a stack only for what is our fault. */
 export function errorText(error: unknown): string {
   if (error instanceof OperatorError)

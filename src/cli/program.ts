@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { OperatorError } from '../base/index.ts';
 import { suggestion } from '../config/index.ts';
 import { backupCommand } from './commands/backup.ts';
+import { checkCommand } from './commands/check.ts';
 import { pubCommand } from './commands/pub.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -12,7 +13,7 @@ import { tokenListCommand } from './commands/token-list.ts';
 import { tokenRevokeCommand } from './commands/token-revoke.ts';
 import { tokenRotateCommand } from './commands/token-rotate.ts';
 import type { CliContext } from './context.ts';
-import { errorText } from './errors.ts';
+import { ExitError, errorText } from './errors.ts';
 
 /**
  * Runs one command line (without node and script) and answers the exit code: 0, or 1 after one line on stderr that says
@@ -28,12 +29,12 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     // With no command commander has printed its help as the error.
     await context.stderr.write(errorText(error));
-    return error instanceof SilenceError ? error.exitCode : 1;
+    return error instanceof SilenceError || error instanceof ExitError ? error.exitCode : 1;
   }
 }
 
 const TOKEN_COMMANDS = ['create', 'list', 'rotate', 'revoke'];
-const COMMANDS = ['serve', 'token', 'pub', 'sub', 'simulate', 'backup', 'restore', 'help'];
+const COMMANDS = ['serve', 'token', 'pub', 'sub', 'simulate', 'backup', 'restore', 'check', 'help'];
 
 /** Commands of the whole plan that this version does not have yet; named, so that nobody takes them for a misspelling. */
 const LATER = ['user', 'namespace', 'inspect', 'export', 'gateway', 'bench'];
@@ -65,7 +66,7 @@ function buildProgram(context: CliContext): Command {
   }
 
   program.addCommand(serveCommand(context), { isDefault: true }).addCommand(token);
-  for (const command of [pubCommand, subCommand, simulateCommand, backupCommand, restoreCommand])
+  for (const command of [pubCommand, subCommand, simulateCommand, backupCommand, restoreCommand, checkCommand])
     program.addCommand(command(context));
   for (const command of allCommands(program)) harden(command, context);
   return program;

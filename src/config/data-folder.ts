@@ -54,9 +54,21 @@ function makeFolder(path: string): void {
   }
 }
 
+/** Holds a folder that is there, without writing anything but the lock. Throws an OperatorError when a Sonde uses it. */
+export function lockDataFolder(path: string): DataFolder {
+  if (!fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new OperatorError(`there is no data folder ${path}`, 'Name it with --data.');
+  }
+  return hold(path);
+}
+
 /** Opens the folder for one server; a second one is refused with the pid of the first. */
 export function openDataFolder(path: string): DataFolder {
   ensureDataFolder(path);
+  return hold(path);
+}
+
+function hold(path: string): DataFolder {
   if (fs.existsSync(join(path, UNFINISHED))) {
     throw new OperatorError(
       `the data folder ${path} is of a backup or a restore that was not finished`,

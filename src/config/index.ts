@@ -1,5 +1,5 @@
 export { HISTORY_FILE, isOfNoBackup, STORE_FOLDER, UNFINISHED } from './data-files.ts';
-export { type DataFolder, DataFolderInUse, ensureDataFolder, openDataFolder } from './data-folder.ts';
+export { type DataFolder, DataFolderInUse, ensureDataFolder, lockDataFolder, openDataFolder } from './data-folder.ts';
 export type { Environment, ServeFlags } from './layers.ts';
 export { listenAddressText, parseListenAddress } from './listen-address.ts';
 export type { ListenAddress, PlainListener, TlsListener, UnixListener } from './listener.ts';

@@ -1,3 +1,4 @@
+export { checkHistory, type HistoryReport } from './check/check-history.ts';
 export { historyDamageText } from './damage-text.ts';
 export type { DecodedRow, DecodedValue, DecodeLimits } from './decoders/index.ts';
 export { DECODE_LIMITS, decodePayload } from './decoders/index.ts';

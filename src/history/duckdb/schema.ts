@@ -21,6 +21,16 @@ import { rowsOf } from './rows.ts';
 export const FORMAT_NAME = 'sonde-history';
 export const FORMAT_VERSION = 2;
 
+export const TABLE_NAMES = [
+  'position',
+  'series',
+  'point',
+  'text',
+  'series_state',
+  'state_seq',
+  'sonde_format',
+] as const;
+
 const TABLES = `
 CREATE TABLE position (source VARCHAR NOT NULL, number BIGINT NOT NULL, first BIGINT);
 CREATE TABLE series (id INTEGER NOT NULL, world INTEGER NOT NULL, topic VARCHAR NOT NULL, field VARCHAR NOT NULL, unit VARCHAR);
@@ -43,11 +53,19 @@ const MIGRATIONS: readonly string[] = [
 
 /** Makes the tables in a new file, or checks that an old one is ours and brings it to this version. */
 export async function prepareSchema(connection: DuckDBConnection, file: string): Promise<void> {
-  const tables = await rowsOf(connection, "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'");
-  if (tables.length === 0) {
+  const version = await readFormat(connection, file);
+  if (version === null) {
     await connection.run(`BEGIN; ${TABLES} COMMIT`);
-    return;
+  } else if (version < FORMAT_VERSION) {
+    const steps = MIGRATIONS.slice(version - 1).join(' ');
+    await connection.run(`BEGIN; ${steps} UPDATE sonde_format SET version = ${FORMAT_VERSION}; COMMIT`);
   }
+}
+
+/** The version of a history file; null: it is empty. Rejects with OperatorError when it is not ours, or of a newer Sonde. */
+export async function readFormat(connection: DuckDBConnection, file: string): Promise<number | null> {
+  const tables = await rowsOf(connection, "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'");
+  if (tables.length === 0) return null;
   if (!tables.some(([name]) => name === 'sonde_format')) {
     throw new OperatorError(
       `${file} is a DuckDB file, but not Sonde's history`,
@@ -69,8 +87,5 @@ export async function prepareSchema(connection: DuckDBConnection, file: string):
       'Start the newer Sonde, or choose another data folder.',
     );
   }
-  if (version < FORMAT_VERSION) {
-    const steps = MIGRATIONS.slice(version - 1).join(' ');
-    await connection.run(`BEGIN; ${steps} UPDATE sonde_format SET version = ${FORMAT_VERSION}; COMMIT`);
-  }
+  return version;
 }

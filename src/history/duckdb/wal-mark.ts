@@ -62,19 +62,32 @@ function markedLength(file: string): number {
   return length > 0 && bytes.readDoubleLE(8) === -length ? length : 0;
 }
 
+/** What is wrong with a log, and what is to be done with it. */
+export type WalFinding = { readonly what: string; readonly keep: 'nothing' | 'all' | 'copy' };
+
 /** Looks at the log before DuckDB does; null: it is as it should be, as far as its lengths tell. What is damaged is kept. */
 export function checkWal(file: string): HistoryDamage | null {
+  const found = findInWal(file);
+  if (found === null) return null;
   const wal = `${file}.wal`;
-  const marked = markedLength(file);
-  const size = statSync(wal, { throwIfNoEntry: false })?.size ?? 0;
-  if (size === 0) return marked === 0 ? null : { file: wal, what: `it is gone: ${RECENT}`, kept: null };
-  const end = endOfEntries(wal, size);
-  if (end === 0) return { file: wal, what: `its beginning cannot be read: ${RECENT}`, kept: moveAside(wal) };
-  if (end >= marked) return null;
+  const { what, keep } = found;
+  if (keep === 'nothing') return { file: wal, what, kept: null };
+  if (keep === 'all') return { file: wal, what, kept: moveAside(wal) };
   const kept = asideName(wal);
   copyFileSync(wal, kept);
   syncFile(kept);
-  return { file: wal, what: `it ends at ${end} and was ${marked} long: ${RECENT}`, kept };
+  return { file: wal, what, kept };
+}
+
+/** The same without changing anything. */
+export function findInWal(file: string): WalFinding | null {
+  const wal = `${file}.wal`;
+  const marked = markedLength(file);
+  const size = statSync(wal, { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0) return marked === 0 ? null : { what: `it is gone: ${RECENT}`, keep: 'nothing' };
+  const end = endOfEntries(wal, size);
+  if (end === 0) return { what: `its beginning cannot be read: ${RECENT}`, keep: 'all' };
+  return end >= marked ? null : { what: `it ends at ${end} and was ${marked} long: ${RECENT}`, keep: 'copy' };
 }
 
 /** Where the last whole entry ends, by the lengths alone; 0: it does not even begin as it should. */

@@ -7,7 +7,7 @@ import { copyStore } from './backup.ts';
 import { readCleanMark, removeCleanMark, writeCleanMark } from './check/clean-mark.ts';
 import { type InspectTable, inspectInChild } from './check/inspect-child.ts';
 import { sumTable } from './check/inspect-table.ts';
-import { damagedValue, knownOf, nameOfQueue, reportOldTable } from './check/known.ts';
+import { damagedValue, knownOf, nameOfQueue, oldTable } from './check/known.ts';
 import { openTable, tableIsOpen } from './check/open-table.ts';
 import { createDamageList, type Damage, type DamageList, setAside } from './damage.ts';
 import { numbersOfStart, openFormat, type StoreFormat } from './format.ts';
@@ -70,7 +70,8 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   for (const { from, to, what, ...one } of read.damage) {
     damage.add({ ...one, what: to > from ? `${what} (from ${from} to ${to})` : what });
   }
-  reportOldTable(join(folder, 'table'), stamp, read.files.sequences, damage);
+  const old = oldTable(join(folder, 'table'), stamp, read.files.sequences);
+  if (old !== null) damage.add(old);
   await table.apply(read.replay.changes);
   await tableIsOpen(folder);
   const names = new Map<string, QueueId>();

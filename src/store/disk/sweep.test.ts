@@ -1,8 +1,10 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OperatorError, silentLogger, systemClock } from '../../base/index.ts';
+import { checkStore } from './check/check-store.ts';
 import { type DiskStore, openDiskStore } from './disk-store.ts';
 
 /*
@@ -90,6 +92,12 @@ function filesIn(folder: string, under = folder): string[] {
   });
 }
 
+function contentsOfFiles(folder: string): string[] {
+  return filesIn(folder)
+    .sort()
+    .map((name) => `${name} ${crc32(readFileSync(join(folder, name)))}`);
+}
+
 type Fault = { readonly name: string; readonly apply: (bytes: Buffer, random: () => number) => Buffer | null };
 
 const FAULTS: readonly Fault[] = [
@@ -174,6 +182,10 @@ describe.each(['closed', 'killed'] as const)('a store that was %s and then damag
   });
 
   async function check(copy: string, file: string, bytes: Buffer | null): Promise<void> {
+    // A look before finds it too, and changes nothing.
+    const before = contentsOfFiles(copy);
+    const report = await checkStore(copy).catch((error: unknown) => expect(error).toBeInstanceOf(OperatorError));
+    expect(contentsOfFiles(copy)).toEqual(before);
     let store: DiskStore;
     try {
       store = await open(copy);
@@ -191,6 +203,8 @@ describe.each(['closed', 'killed'] as const)('a store that was %s and then damag
         `${file}: silently lost ${lost.join(', ')}; came back ${strange.join(', ')}`,
       ).toBeGreaterThan(0);
     }
+    if (store.damage.length > 0) expect(report?.findings, `${file}: ${told}`).not.toEqual([]);
+    else expect(report?.findings ?? [], file).toEqual([]);
     const known = store.damage.every(({ count }) => count !== null);
     const counted = store.damage.reduce((sum, { count }) => sum + (count ?? 0), 0);
     // A record of the log may be for both queues.

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { QueueId } from '../../port.ts';
-import type { Damage, DamageList } from '../damage.ts';
+import type { Damage } from '../damage.ts';
 import { type KnownOfLog, NOTHING_KNOWN } from '../log/open-log.ts';
 import type { Stamp } from '../table/stamp.ts';
 import type { DamagedValue } from '../table/table.ts';
@@ -17,21 +17,16 @@ export function knownOf(clean: CleanMark | null, stamp: Stamp | null): KnownOfLo
   };
 }
 
-/** The log begins behind what the table has: changes between the two are lost. */
-export function reportOldTable(
-  file: string,
-  stamp: Stamp | null,
-  sequences: readonly number[],
-  damage: DamageList,
-): void {
+/** The log begins behind what the table has: changes between the two are lost. Null: it does not. */
+export function oldTable(file: string, stamp: Stamp | null, sequences: readonly number[]): Damage | null {
   const [first] = sequences;
   const has = stamp?.has ?? 1;
-  if (first === undefined || first <= has) return;
+  if (first === undefined || first <= has) return null;
   const what =
     stamp === null
       ? 'it does not say which changes of the log it has: some may be missing'
       : `it is older than the log: changes of segments ${has} to ${first - 1} are missing`;
-  damage.add({ file, what, count: null, which: [], kept: null });
+  return { file, what, count: null, which: [], kept: null };
 }
 
 export function damagedValue(folder: string, { table, key }: DamagedValue): Damage {
