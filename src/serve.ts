@@ -20,7 +20,7 @@ import {
 import { createHistory, type History, historyDamageText } from './history/index.ts';
 import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
-import { type DiskStore, openDiskStore } from './store/index.ts';
+import { type DiskStore, damageText, openDiskStore } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
 import { createPacer, createWebSocketTransport, listenTcp, listenTls, listenUnix } from './transport/index.ts';
 
@@ -285,7 +285,7 @@ function apiBroker(
       if (store.failing()) return { status: 'degraded', detail: STORE_FAILS };
       const status = history?.status();
       if (status?.state === 'down') return { status: 'degraded', detail: status.detail };
-      const damage = historyDamageText(status?.damage ?? []);
+      const damage = [damageText(store.damage), historyDamageText(status?.damage ?? [])].join(' ').trim();
       if (damage !== '') return { status: 'degraded', detail: damage };
       return { status: 'ok' };
     },
@@ -300,6 +300,7 @@ function statusOf(broker: Broker, store: DiskStore, history: History | null, wor
   const detail = [
     ...(store.failing() ? [STORE_FAILS] : []),
     ...(status === undefined || status.state === 'ok' ? [] : [`history: ${status.detail}`]),
+    damageText(store.damage),
     historyDamageText(status?.damage ?? []),
   ]
     .filter((text) => text !== '')
