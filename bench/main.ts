@@ -1,5 +1,6 @@
 import { type BenchArguments, type Mode, parseArguments, USAGE } from './arguments.ts';
 import { runCompare } from './modes/run-compare.ts';
+import { runDurable } from './modes/run-durable.ts';
 import { runPublishes } from './modes/run-publishes.ts';
 import { runQueries } from './modes/run-queries.ts';
 import { runSoak } from './modes/run-soak.ts';
@@ -12,6 +13,7 @@ const RUNS: Readonly<Record<Mode, Run>> = {
   publishes: runPublishes,
   queries: runQueries,
   soak: runSoak,
+  durable: runDurable,
 };
 
 /** The bench as a command; returns its exit code. `root` is the repository's folder. */

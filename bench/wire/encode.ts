@@ -14,9 +14,9 @@ export type LoadQos = 0 | 1;
 
 export const DISCONNECT_PACKET: Uint8Array = Buffer.from([0xe0, 0x00]);
 
-/** CONNECT of a clean session; keep-alive 0, so that a stalled generator is not thrown out instead of being reported. */
-export function encodeConnect(clientId: string): Uint8Array {
-  return packet(0x10, [text('MQTT'), Buffer.from([4, 0b0000_0010, 0, 0]), text(clientId)]);
+/** CONNECT, of a clean session or one that stays; keep-alive 0, so that a stalled generator is not thrown out instead of being reported. */
+export function encodeConnect(clientId: string, clean = true): Uint8Array {
+  return packet(0x10, [text('MQTT'), Buffer.from([4, clean ? 0b0000_0010 : 0, 0, 0]), text(clientId)]);
 }
 
 /** SUBSCRIBE to one filter, packet identifier 1. */

@@ -22,7 +22,7 @@ export type Link = {
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** Connects and waits for CONNACK. Rejects when the broker refuses or closes. */
-export async function openLink(port: number, clientId: string, events: LinkEvents): Promise<Link> {
+export async function openLink(port: number, clientId: string, events: LinkEvents, clean = true): Promise<Link> {
   const framing = createFraming();
   let waiting: { readonly type: number; readonly settle: (fault: string) => void } | null = null;
   let closed = false;
@@ -63,7 +63,7 @@ export async function openLink(port: number, clientId: string, events: LinkEvent
   const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread: { buffer: READ_BUFFER, callback: read } });
   socket.on('error', (error) => fail(error.message));
   socket.on('close', () => fail('the broker closed the connection'));
-  await request(CONNACK, encodeConnect(clientId));
+  await request(CONNACK, encodeConnect(clientId, clean));
   return {
     socket,
     subscribe: (filter, qos) => request(SUBACK, encodeSubscribe(filter, qos)),
