@@ -38,6 +38,8 @@ import type { Wire } from './wire.ts';
 import { World } from './world.ts';
 
 const TICK_MS = 500;
+/** At a stop: for what waits for the disk. */
+const CLOSE_MS = 1500;
 
 export type BrokerOptions = {
   readonly store: Store;
@@ -232,7 +234,13 @@ export function createBroker(options: BrokerOptions): Broker {
       for (const connection of core.connections) {
         sayServerStops(core, connection);
       }
-      await turn.whenDurable();
+      // A disk that cannot be written does not hold a stop up: nothing that waits for it was acknowledged.
+      let waiting: NodeJS.Timeout | undefined;
+      const patience = new Promise<void>((resolve) => {
+        waiting = setTimeout(resolve, CLOSE_MS);
+      });
+      await Promise.race([turn.whenDurable(), patience]);
+      clearTimeout(waiting);
     },
   };
 }

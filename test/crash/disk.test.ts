@@ -107,6 +107,12 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
     expect(await health(sonde)).toBe('degraded');
   }
 
+  async function untilOk(withinMs: number): Promise<void> {
+    await waitFor('/health to be ok', async () => (await health(sonde)) === 'ok', withinMs).catch((error: unknown) => {
+      throw new Error(`Sonde said:\n${sonde.log()}`, { cause: error });
+    });
+  }
+
   const acknowledged = (): readonly number[] => publishers.map(({ stream }) => stream.acknowledged());
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -149,7 +155,7 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
       await live.take('publish', 2000);
       disk.end();
       await untilAcknowledged(20, 0);
-      await waitFor('/health to be ok', async () => (await health(sonde)) === 'ok', RECOVERY_MS);
+      await untilOk(RECOVERY_MS);
       // And it is on disk.
       const { mqttPort, httpPort } = sonde;
       await again({ mqttPort, httpPort });
@@ -169,7 +175,7 @@ describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is bro
       expect(await health(sonde)).toBe('degraded');
       disk.end();
       await untilAcknowledged(20, 0);
-      await waitFor('/health to be ok', async () => (await health(sonde)) === 'ok', 2 * RECOVERY_MS);
+      await untilOk(2 * RECOVERY_MS);
       await expectNothingLost();
       const untilMs = performance.now() + RECOVERY_MS;
       for (const { stream } of publishers) await checkHistory(run, sonde.url, stream, [], untilMs);

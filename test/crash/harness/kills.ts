@@ -140,8 +140,9 @@ export const BACKUP_KILL: Kill = {
     const target = join(scene.folder, `backup-${cycle}`);
     const done = scene.server.command('backup', target, '--data', scene.server.dataDir);
     await killServer(scene, scene.run.random.below(1500) * 1000);
-    scene.server.spawn();
+    // Without a server it backs up by itself, and holds the folder meanwhile.
     await done;
+    scene.server.spawn();
     rmSync(target, { recursive: true, force: true });
   },
 };
