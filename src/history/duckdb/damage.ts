@@ -7,7 +7,9 @@ export class DamagedDatabase extends Error {}
 
 const DAMAGE =
   /corrupt|checksum|not a valid DuckDB|could not read enough bytes|deserializ|serialization error|internal error|input\/output error/i;
-const NO_DAMAGE = /no space|permission denied|out of memory|\block\b|read-only file system/i;
+/** What cannot be written now is not damaged for that. */
+const NO_DAMAGE =
+  /no space|permission denied|out of memory|\block\b|read-only file system|could not (write|truncate|sync)|fsync failed/i;
 
 /** Whether DuckDB's words mean that the file is damaged, and not held, full, forbidden or of another version. */
 export function isDamage(text: string): boolean {
