@@ -24,7 +24,7 @@ export type DiskStoreOptions = {
   readonly folder: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** `sync`: a commit is done when it is on disk. `async`: at once, and it is on disk soon. */
+  /** `sync`: a commit is done when it is on disk. `async`: at once; the system has it within milliseconds, the disk within a second. */
   readonly durability: 'sync' | 'async';
   /** Of a segment of the log; tests take small ones. */
   readonly segmentBytes?: number;
@@ -46,6 +46,8 @@ export type DiskStore = Store & {
 
 /** The table follows the log at least so often, while it has changed. */
 const TABLE_MS = 1000;
+/** With `async` what was written is synced so often. */
+const ASYNC_SYNC_MS = 1000;
 
 /** After that a stop waits no longer for a store that cannot be written. */
 const CLOSE_MS = 2000;
@@ -87,6 +89,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     firstSequence: read.nextSequence,
     beforeEnd: read.beforeEnd,
     nextNumber: () => (log?.lastNumber ?? lastNumber) + 1,
+    syncEveryMs: options.durability === 'sync' ? 0 : ASYNC_SYNC_MS,
     events: {
       failed: (error) =>
         logger.error({ error: messageOf(error) }, 'the store cannot be written: nothing is acknowledged'),
@@ -183,7 +186,7 @@ function storeOf(
     const upTo = log.writer.sequence;
     pending = noChanges();
     try {
-      await log.commit();
+      await log.mark().synced;
       const wanted = firstWanted(log, upTo);
       await table.apply(changes, stampAt(upTo, wanted));
       if (copies.size > 0) return;
@@ -191,7 +194,7 @@ function storeOf(
       const oldest = segmentToClean(log);
       if (oldest === null) return;
       await cleanSegment(log, oldest, () => new Promise((resolve) => setImmediate(resolve)));
-      await log.commit();
+      await log.mark().synced;
       again = true; // that it is free has to be in the table first
     } catch (error) {
       // What is newer counts.

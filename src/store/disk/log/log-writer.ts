@@ -23,6 +23,8 @@ export type LogWriterOptions = {
   readonly events: WriterEvents;
   /** Least time from the end of one write to the next, in ms: commits, not records, are the cost. */
   readonly pauseMs?: number;
+  /** 0: each write is synced before it counts as done. Else it counts when the system has it, and is synced so long after, in ms. */
+  readonly syncEveryMs?: number;
 };
 
 const PAUSE_MS = 1;
@@ -58,6 +60,12 @@ export class LogWriter {
   #timer: NodeJS.Timeout | null = null;
   #failing = false;
   #closed = false;
+  /** A segment that was written and not synced; 0: there is none. */
+  #unsynced = 0;
+  /** The next write is synced, come what may. */
+  #syncDue = false;
+  #lastSyncMs = Number.NEGATIVE_INFINITY;
+  #syncTimer: NodeJS.Timeout | null = null;
   #givesUp = false;
   #tellGivenUp = (): void => {};
   /** Resolves when a write was given up. */
@@ -106,7 +114,7 @@ export class LogWriter {
     return this.#open;
   }
 
-  /** Ends the batch. Resolves when it is synced; null: there was nothing in it. */
+  /** Ends the batch. Resolves when it is synced, or as `syncEveryMs` says; null: there was nothing in it. */
   commit(): Promise<void> | null {
     if (!this.#dirty) return null;
     const batch = this.room(8);
@@ -122,9 +130,10 @@ export class LogWriter {
     });
   }
 
-  /** Ends the batch, also an empty one: all before `place` is on disk when `synced` resolves. */
+  /** Ends the batch, also an empty one: all before `place` is on disk when `synced` resolves, whatever `syncEveryMs` says. */
   mark(): { readonly place: Place; readonly synced: Promise<void> } {
     this.#dirty = true;
+    this.#syncDue = true;
     const synced = this.commit() ?? Promise.resolve();
     const { sequence, offset, length } = this.#open;
     return { place: { sequence, offset: offset + length }, synced };
@@ -153,12 +162,17 @@ export class LogWriter {
   /** Resolves when everything is written that was committed, or was given up. */
   async close(): Promise<void> {
     this.#closed = true;
-    void this.commit();
+    if (this.#syncTimer !== null) clearTimeout(this.#syncTimer);
+    this.#syncTimer = null;
+    if (this.#dirty || this.#unsynced !== 0) void this.mark();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#wake?.();
-    if (this.#running === null) this.#start();
-    await this.#running;
+    // Also what was ended while the last write was telling those who waited for it.
+    do {
+      if (this.#running === null) this.#start();
+      await this.#running;
+    } while (this.#running !== null || this.#ends > 0);
   }
 
   #beginSegment(sequence: number, bytes: number): void {
@@ -217,12 +231,14 @@ export class LogWriter {
       this.#underWay = this.#stretches;
       this.#stretches = [];
       this.#open = this.#newStretch(last.sequence, last.offset + last.length);
-      if (!(await this.#writeUntilDone(this.#underWay))) {
+      const isSynced = this.#isSyncDue();
+      if (!(await this.#writeUntilDone(this.#underWay, isSynced))) {
         this.#ends = 0;
         this.#tellGivenUp();
         return;
       }
-      this.#synced = { sequence: last.sequence, offset: last.offset + last.length };
+      if (isSynced) this.#synced = { sequence: last.sequence, offset: last.offset + last.length };
+      else this.#syncLater();
       for (const batch of this.#underWay) this.#recycle(batch);
       this.#underWay = [];
       for (const { done } of waiting) done();
@@ -234,15 +250,33 @@ export class LogWriter {
     }
   }
 
+  #isSyncDue(): boolean {
+    const { clock, syncEveryMs = 0 } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (syncEveryMs > 0 && !this.#syncDue && nowMs - this.#lastSyncMs < syncEveryMs) return false;
+    this.#syncDue = false;
+    this.#lastSyncMs = nowMs;
+    return true;
+  }
+
+  /** Also when nothing more is written. */
+  #syncLater(): void {
+    if (this.#syncTimer !== null || this.#closed) return;
+    this.#syncTimer = setTimeout(() => {
+      this.#syncTimer = null;
+      if (this.#unsynced !== 0) void this.mark();
+    }, this.#options.syncEveryMs);
+  }
+
   #recycle(batch: Batch): void {
     if (this.#free.length < 4 && batch.bytes.length <= MAX_FREE_BYTES) this.#free.push(batch);
   }
 
   /** False: it was given up. */
-  async #writeUntilDone(batches: readonly Batch[]): Promise<boolean> {
+  async #writeUntilDone(batches: readonly Batch[], isSynced: boolean): Promise<boolean> {
     for (;;) {
       try {
-        await this.#write(batches);
+        await this.#write(batches, isSynced);
         if (this.#failing) this.#options.events.recovered();
         this.#failing = false;
         return true;
@@ -258,6 +292,7 @@ export class LogWriter {
           };
         });
         this.#wake = null;
+        this.#unsynced = 0;
         // All that is not synced is written again, to handles of which no failed sync is known.
         await this.#options.files.reopen(batches.map(({ sequence }) => sequence)).catch(() => {});
       }
@@ -265,19 +300,23 @@ export class LogWriter {
   }
 
   /** An earlier segment is synced before a later one is written: a batch's end is never there without its beginning. */
-  async #write(batches: readonly Batch[]): Promise<void> {
-    let before: SegmentFile | null = null;
-    let segment = 0;
+  async #write(batches: readonly Batch[], isSynced: boolean): Promise<void> {
     for (const { bytes, length, sequence, offset } of batches) {
       if (length === 0) continue;
       // Its header, too, is written only then.
-      if (before !== null && sequence !== segment) await before.handle.datasync();
-      before = await this.#fileOf(sequence);
-      segment = sequence;
-      await writeAll(before, bytes, length, offset);
+      if (sequence !== this.#unsynced) await this.#sync();
+      const file = await this.#fileOf(sequence);
+      this.#unsynced = sequence;
+      await writeAll(file, bytes, length, offset);
     }
-    if (before !== null) await before.handle.datasync();
+    if (isSynced) await this.#sync();
     this.#options.files.prepare();
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#unsynced === 0) return;
+    await this.#options.files.fileOf(this.#unsynced)?.handle.datasync();
+    this.#unsynced = 0;
   }
 
   async #fileOf(sequence: number): Promise<SegmentFile> {
