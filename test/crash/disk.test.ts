@@ -6,7 +6,6 @@ import { clientsOf, PINGREQ, publishBytes } from '../conformance/client.ts';
 import { randomOf } from '../fuzz/random.ts';
 import { type RunningSonde, requireTool, startSonde, waitFor } from '../tooling/index.ts';
 import { buildFaultyDisk, EIO, ENOSPC, EROFS, type FaultyDisk, TOOLS } from './faults/disk-fault.ts';
-import { ON_DISK } from './faults/on-disk.ts';
 import { checkDelivery, checkHistory, untilDrained } from './harness/checks.ts';
 import { createReceipts } from './harness/ledger.ts';
 import { createPublisher, type Publisher } from './harness/publisher.ts';
@@ -28,7 +27,7 @@ const FAULTS: readonly (readonly [string, readonly string[]])[] = [
   ['read-only', [`write fail ${EROFS}`, `sync fail ${EROFS}`, `open fail ${EROFS}`]],
 ];
 
-describe.skipIf(process.platform !== 'linux' || !ON_DISK)('while the disk is broken', () => {
+describe.skipIf(process.platform !== 'linux')('while the disk is broken', () => {
   requireTool(...TOOLS);
   let scratch: string;
   let disk: FaultyDisk;

@@ -1,12 +1,10 @@
 import { expect, it } from 'vitest';
-import { ON_DISK } from './faults/on-disk.ts';
 import { runCrashes } from './harness/run.ts';
 
 /** As many as one likes: `npm run crash -- --cycles 300`; with the same choices again: `--seed N`. */
-const CYCLES = Number(process.env['WORKSHOP_CRASH_CYCLES'] ?? (ON_DISK ? 8 : 3));
+const CYCLES = Number(process.env['WORKSHOP_CRASH_CYCLES'] ?? 8);
 const SEED = Number(process.env['WORKSHOP_CRASH_SEED'] ?? Date.now() % 2 ** 31);
-/** What is in memory ends with the broker: until all is on disk, the short run kills the history process alone. */
-const WISH = process.env['WORKSHOP_CRASH_ONLY'] ?? (ON_DISK ? undefined : '^history$');
+const WISH = process.env['WORKSHOP_CRASH_ONLY'];
 const FLAGS = process.env['WORKSHOP_CRASH_FLAGS'];
 
 it(

@@ -24,6 +24,8 @@ export type PeerSpec = {
   readonly onDown: () => void;
 };
 
+/** CONNACK promises nothing yet: what tells that the session is on disk. */
+const ACKNOWLEDGED: ReadonlySet<string> = new Set(['suback', 'unsuback', 'puback', 'pubrec', 'pubcomp']);
 const SHUTTING_DOWN = 0x8b;
 const RETRY_MS = 25;
 const CONNACK_MS = 8000;
@@ -67,6 +69,7 @@ export function createPeer(run: Run, { id, level, clean = false, onUp, onPacket,
         run.fault('session faults', `${id}: DISCONNECT with reason ${packet.reason}`);
       }
       if (packet.type !== 'connack') {
+        if (!clean && ACKNOWLEDGED.has(packet.type)) hasSession = true;
         if (up) onPacket(packet);
         return;
       }
@@ -77,7 +80,6 @@ export function createPeer(run: Run, { id, level, clean = false, onUp, onPacket,
         dialled.destroy();
         return;
       }
-      // What was acknowledged may be known: a CONNACK that nobody saw promised nothing.
       if (hasSession && !packet.sessionPresent) {
         run.fault('session faults', `${id}: its session is gone (CONNACK says that there is none)`);
       }
@@ -86,7 +88,6 @@ export function createPeer(run: Run, { id, level, clean = false, onUp, onPacket,
       }
       endedBy = null;
       server = run.serverPid();
-      hasSession = !clean;
       up = true;
       onUp(packet.sessionPresent);
     });
