@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clientsOf, PINGREQ, publishBytes } from '../conformance/client.ts';
 import { randomOf } from '../fuzz/random.ts';
-import { type RunningSonde, requireTool, startSonde, waitFor } from '../tooling/index.ts';
+import { type RunningSonde, requireTool, runToEnd, startSonde, waitFor } from '../tooling/index.ts';
 import { buildFaultyDisk, EIO, ENOSPC, EROFS, type FaultyDisk, TOOLS } from './faults/disk-fault.ts';
 import { checkDelivery, checkHistory, untilDrained } from './harness/checks.ts';
 import { createReceipts } from './harness/ledger.ts';
@@ -35,6 +35,7 @@ describe.skipIf(process.platform !== 'linux')('while the disk is broken', () => 
   /** Sonde is not to end now. */
   let wanted = true;
   let run: RunState;
+  let mounted: string | null = null;
   let publishers: Publisher[];
   let keepers: Subscriber[];
   let timer: NodeJS.Timeout;
@@ -51,6 +52,8 @@ describe.skipIf(process.platform !== 'linux')('while the disk is broken', () => 
     clients.closeAll();
     disk.end();
     await sonde.kill();
+    if (mounted !== null) await runToEnd('umount', ['-l', mounted]);
+    mounted = null;
     rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
   });
 
@@ -214,6 +217,28 @@ describe.skipIf(process.platform !== 'linux')('while the disk is broken', () => 
     disk.end();
     // 16 MiB in messages of 20 kB: the log goes on in another segment.
     await untilAcknowledged(20, 0);
+    await expectNothingLost();
+  });
+
+  it('full, a real one: nobody is acknowledged until there is room again', async (context) => {
+    const data = join(scratch, 'data');
+    const size = 72 * 1024 * 1024;
+    // Only root may mount, and not in every container.
+    const { code } = await runToEnd('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', data]);
+    if (code !== 0) return context.skip('a small tmpfs cannot be mounted here: only root may');
+    mounted = data;
+    await begin('off', 'store', 20_000);
+    const ballast = join(data, 'ballast');
+    const { bavail, bsize } = statfsSync(data);
+    // Room for a part of a segment that has to be made anew.
+    writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - 4 * 1024 * 1024), 1));
+    await waitFor('the disk to be full', async () => (await health(sonde)) === 'degraded', 30_000);
+    const before = acknowledged();
+    await sleep(FAULT_MS);
+    expect(acknowledged()).toEqual(before);
+    rmSync(ballast);
+    await untilAcknowledged(20, 0);
+    await untilOk(RECOVERY_MS);
     await expectNothingLost();
   });
 
