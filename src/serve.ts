@@ -88,6 +88,7 @@ async function open(
     reached,
     mqtt5: settings.mqtt5,
     sharedSubscriptions: settings.sharedSubscriptions,
+    queuePolicy: settings.queuePolicy,
   });
   if (history) history.drain(broker.record(history.intake));
   const live = createLive({

@@ -20,6 +20,15 @@ export const GAUGES: readonly Row[] = [
   ['sonde_queued_bytes', 'Bytes of queued messages now, topics and payloads.', 'queuedBytes'],
 ];
 
+/** Why messages left queues: the label, and what it counts. */
+export const LEFT_QUEUE: readonly (readonly [why: string, figure: Figure])[] = [
+  ['delivered', 'queueDelivered'],
+  ['undeliverable', 'queueUndeliverable'],
+  ['expired', 'queueExpired'],
+  ['session_ended', 'queueEnded'],
+  ['drop_oldest', 'queuePushedOut'],
+];
+
 export const COUNTERS: readonly Row[] = [
   ['sonde_connections_total', 'Network connections that were let in.', 'connectionsTotal'],
   ['sonde_connections_refused_total', 'Connections that were refused.', 'connectionsRefused'],
@@ -29,6 +38,7 @@ export const COUNTERS: readonly Row[] = [
   ['sonde_messages_received_total', 'PUBLISH from clients, wills, and messages published over HTTP.', 'messagesIn'],
   ['sonde_messages_sent_total', 'PUBLISH packets to clients.', 'messagesOut'],
   ['sonde_messages_dropped_total', 'Messages dropped at a limit.', 'dropped'],
+  ['sonde_queue_messages_refused_total', 'Messages that were not queued for a receiver, at a bound.', 'queueRefused'],
   ['sonde_messages_expired_total', 'Messages that waited beyond their expiry interval.', 'messagesExpired'],
   ['sonde_received_payload_bytes_total', 'Payload bytes of messages received.', 'payloadBytesIn'],
   ['sonde_sent_payload_bytes_total', 'Payload bytes of messages sent.', 'payloadBytesOut'],

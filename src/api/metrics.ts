@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Reached } from '../base/index.ts';
 import type { History, HistoryState } from '../history/index.ts';
 import type { HttpLoad } from './load.ts';
-import { COUNTERS, GAUGES } from './metrics-broker.ts';
+import { COUNTERS, GAUGES, LEFT_QUEUE } from './metrics-broker.ts';
 import { addHistogram } from './metrics-histogram.ts';
 import { addLimits, type InUse } from './metrics-limits.ts';
 import type { ApiBroker, ApiTimings } from './ports.ts';
@@ -30,6 +30,7 @@ const HISTORY_STATES: readonly HistoryState[] = ['starting', 'ok', 'behind', 'do
 const ACK_HELP =
   'From the read of a PUBLISH of QoS 1 or 2 to the write of its PUBACK or PUBREC: it is durable by then.';
 const QUEUE_HELP = 'From the arrival of a message that had to wait for its receiver to its being sent.';
+const LEFT_HELP = 'Messages that left a queue: delivered, or why not (drop_oldest: to make room, as queuePolicy says).';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
 export function createMetrics(sources: Sources): Metrics {
@@ -75,6 +76,16 @@ export function createMetrics(sources: Sources): Metrics {
     collect() {
       this.reset();
       for (const [transport, count] of Object.entries(figures.connectionsByTransport)) this.set({ transport }, count);
+    },
+  });
+  new Counter({
+    name: 'sonde_queue_messages_left_total',
+    help: LEFT_HELP,
+    labelNames: ['why'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const [why, figure] of LEFT_QUEUE) this.inc({ why }, figures[figure]);
     },
   });
   addLimits(register, reached, inUse);

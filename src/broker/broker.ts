@@ -25,6 +25,7 @@ import { DEFAULT_MQTT5, type Mqtt5Settings } from './mqtt5.ts';
 import { nameFault } from './names.ts';
 import { Outgoing } from './outgoing.ts';
 import { advance, publishHeld } from './pump.ts';
+import type { QueuePolicy } from './queue-bounds.ts';
 import { createRates } from './rates.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
 import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
@@ -54,6 +55,8 @@ export type BrokerOptions = {
   readonly mqtt5?: Partial<Mqtt5Settings>;
   /** `fair` unless said. */
   readonly sharedSubscriptions?: Sharing;
+  /** What happens at the bound of a queue; `refuse-new` unless said. */
+  readonly queuePolicy?: QueuePolicy;
   /** Namespaces, in the order of their numbers; `default` alone unless said. */
   readonly worlds?: readonly string[];
 };
@@ -117,6 +120,7 @@ export function createBroker(options: BrokerOptions): Broker {
     timings,
     outgoing: new Outgoing(),
     sharing: options.sharedSubscriptions ?? 'fair',
+    queuePolicy: options.queuePolicy ?? 'refuse-new',
     worlds: new Map(
       (options.worlds ?? ['default']).map((name, number) => [name, new World(number, name, limits.topicCacheEntries)]),
     ),
@@ -128,6 +132,8 @@ export function createBroker(options: BrokerOptions): Broker {
     hintsTold: new Map(),
     computed: [],
     queuedInAll: 0,
+    queuedBytesInAll: 0,
+    allFull: false,
     recorderFull: false,
     message: noMessage(),
     arrivedMs: 0,
@@ -139,9 +145,9 @@ export function createBroker(options: BrokerOptions): Broker {
     repeated: (connection, client, bytes, view) => repeated(core, connection, client, bytes, view),
     perform: (connection, client, effect) => perform(core, connection, client, effect),
     publishHeld: (connection, client, packetId) => publishHeld(core, connection, client, packetId),
-    delivered: (client, entry) => {
-      if (entry !== null && isOfGroup(client, entry)) settleGroup(core, client, entry);
-      else settle(core, client, entry);
+    delivered: (client, entry, isDelivered) => {
+      if (entry !== null && isOfGroup(client, entry)) settleGroup(core, client, entry, isDelivered);
+      else settle(core, client, entry, isDelivered);
     },
     windowOpened: (client) => {
       if (client.waits) advance(core, client);
@@ -325,7 +331,9 @@ async function publishInside(
     arrivedUs: core.clock.wallMicros(),
     expiresAtMs: null,
   });
-  distribute(core, null, world, message);
+  if (distribute(core, null, world, message) === Reason.quotaExceeded) {
+    return { ok: false, reason: 'full', detail: 'the queues of all that would get it are full' };
+  }
   await core.turn.whenDurable();
   return { ok: true };
 }

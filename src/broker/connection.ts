@@ -182,7 +182,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
   }
 
   delivered(entry: QueueEntry | null): void {
-    this.core.delivered(this.client as Client, entry);
+    this.core.delivered(this.client as Client, entry, true);
   }
 
   received(packetId: number): void {

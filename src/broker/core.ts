@@ -10,6 +10,7 @@ import type { BrokerLimits } from './limits.ts';
 import type { MessageView } from './message-view.ts';
 import type { Mqtt5Settings } from './mqtt5.ts';
 import type { Outgoing } from './outgoing.ts';
+import type { QueuePolicy } from './queue-bounds.ts';
 import type { QueueOwner } from './queue-owner.ts';
 import type { Rates } from './rates.ts';
 import type { Counters, ServerCounters } from './stats.ts';
@@ -43,6 +44,7 @@ export type BrokerCore = {
   readonly timings: Timings;
   readonly outgoing: Outgoing;
   readonly sharing: Sharing;
+  readonly queuePolicy: QueuePolicy;
   readonly rates: Rates;
   readonly worlds: Map<string, World>;
   readonly connections: Set<Connection>;
@@ -57,8 +59,10 @@ export type BrokerCore = {
   /** Hints about devices, and when (monotonic) they were given last. */
   readonly hintsTold: Map<string, number>;
   readonly computed: ComputedTopics[];
-  /** Entries that wait or are in flight, of all clients. */
+  /** Entries that wait or are in flight, of all clients and groups, with their `storedBytes`; and whether they are at their bound. */
   queuedInAll: number;
+  queuedBytesInAll: number;
+  allFull: boolean;
   /** The recorder's durable queue is at its bound. */
   recorderFull: boolean;
   /** The message that is worked on: one object for all. */
@@ -75,7 +79,8 @@ export type BrokerCore = {
   readonly repeated: (connection: Connection, client: Client, bytes: Buffer, view: PublishView) => void;
   readonly perform: (connection: Connection, client: Client, effect: Effect) => void;
   readonly publishHeld: (connection: Connection, client: Client, packetId: number) => void;
-  readonly delivered: (client: Client, entry: QueueEntry | null) => void;
+  /** `isDelivered` false: the client cannot have it, and the entry is done with all the same. */
+  readonly delivered: (client: Client, entry: QueueEntry | null, isDelivered: boolean) => void;
   readonly windowOpened: (client: Client) => void;
   readonly progressed: (connection: Connection) => void;
   readonly refused: (connection: Connection, reason: number, why: string) => void;

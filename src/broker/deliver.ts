@@ -4,13 +4,14 @@ import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { slowDown } from './flow.ts';
-import type { QueueOwner } from './queue-owner.ts';
+import { countQueued, countTaken } from './queue-bounds.ts';
 import type { Receiver } from './receivers.ts';
+import type { World } from './world.ts';
 
 /**
  * A QoS 1 or 2 message for one receiver; `core.outgoing` stands on it. To a live session with room in flight it goes at
  * once. A persistent one has it in its queue already (under `number`); a transient one gets it queued only if it must wait.
- * `stored` is there whenever it may have to.
+ * `stored` is there whenever it may have to. There is room for it in its queue.
  */
 export function deliverQueued(
   core: BrokerCore,
@@ -22,10 +23,7 @@ export function deliverQueued(
   retain: boolean,
 ): void {
   const { client, target } = receiver;
-  if (target === null) {
-    drop(client);
-    return;
-  }
+  if (target === null) return;
   if (client.persistent) {
     client.tail = number;
     countQueued(core, client, stored as StoredMessage);
@@ -53,20 +51,20 @@ export function deliverQueued(
   if (connection?.congested) slowDown(core, source?.connection ?? null, connection);
 }
 
-/** A QoS 0 message for one receiver; `core.outgoing` stands on it. */
+/** A QoS 0 message for one receiver; `core.outgoing` stands on it. Returns whether it was sent. */
 export function deliverAtMostOnce(
   core: BrokerCore,
   source: Client | null,
   receiver: Omit<Receiver, 'own'>,
   retain: boolean,
-): void {
+): boolean {
   const client = receiver.client;
   const connection = client.connection;
-  if (connection === null) return;
+  if (connection === null) return false;
   if (connection.stalled && connection.congested) {
     client.dropped += 1;
     connection.counters.dropped += 1;
-    return;
+    return false;
   }
   // [MQTT-4.3.1-1]
   const size = core.outgoing.send(
@@ -80,11 +78,12 @@ export function deliverAtMostOnce(
   if (size === 0) {
     client.dropped += 1;
     connection.counters.dropped += 1;
-    return;
+    return false;
   }
   countSent(core, client, connection);
   core.turn.touch(connection);
   if (connection.congested) slowDown(core, source?.connection ?? null, connection);
+  return true;
 }
 
 /** Sends the message that `core.outgoing` stands on with a packet identifier of its own. `entry` is kept for sending again. */
@@ -123,65 +122,23 @@ export function sendInFlight(
 /** A message that this client does not take, or may not have any more: done with, as if it had been delivered. */
 export function giveUp(core: BrokerCore, client: Client, id: number, entry: QueueEntry | null): void {
   client.session.inflight.end(id);
-  core.delivered(client, entry);
+  core.delivered(client, entry, false);
   drop(client);
 }
 
-/** The receiver has the message: its entry leaves its own queue. */
-export function settle(core: BrokerCore, client: Client, entry: QueueEntry | null): void {
+/** The receiver has the message, or cannot have it: its entry leaves its own queue. */
+export function settle(core: BrokerCore, client: Client, entry: QueueEntry | null, isDelivered: boolean): void {
   if (entry === null || !client.persistent) return;
   client.store.ack(client.queue, entry.number);
   core.turn.wrote();
-  countTaken(core, client, entry.message);
+  countTaken(core, client, storedBytes(entry.message));
+  countLeft(client.world, isDelivered);
 }
 
-/** Entries in all queues together: some hundred MB of memory. At the bound each queue that would grow is full. */
-const MAX_QUEUED_IN_ALL = 2_000_000;
-
-/** A message went into a queue; at its bound, or that of all queues, the queue takes no more. */
-export function countQueued(core: BrokerCore, owner: QueueOwner, message: StoredMessage): void {
-  const { maxQueuedMessages, maxQueuedBytes } = core.limits;
-  owner.queued += 1;
-  owner.queuedBytes += storedBytes(message);
-  core.queuedInAll += 1;
-  if (message.expiresAtMs !== null) {
-    owner.nextExpiryMs = Math.min(owner.nextExpiryMs, message.expiresAtMs);
-    core.expiring.add(owner);
-  }
-  const own = owner.queued >= maxQueuedMessages || owner.queuedBytes >= maxQueuedBytes;
-  if (own || core.queuedInAll >= MAX_QUEUED_IN_ALL) setFull(core, owner, true);
-}
-
-/** What a queue holds that an earlier process has left. */
-export function countRestored(core: BrokerCore, owner: QueueOwner): void {
-  const { entries, bytes } = owner.store.depth(owner.queue);
-  owner.queued = entries;
-  owner.queuedBytes = bytes;
-  core.queuedInAll += entries;
-  if (entries === 0) return;
-  owner.nextExpiryMs = 0; // which of them expire is not known
-  core.expiring.add(owner);
-  const { maxQueuedMessages, maxQueuedBytes } = core.limits;
-  if (entries >= maxQueuedMessages || bytes >= maxQueuedBytes) setFull(core, owner, true);
-}
-
-/** A message left a queue; with a tenth of it free it takes messages again. */
-export function countTaken(core: BrokerCore, owner: QueueOwner, message: StoredMessage): void {
-  const { maxQueuedMessages, maxQueuedBytes } = core.limits;
-  owner.queued -= 1;
-  owner.queuedBytes -= storedBytes(message);
-  core.queuedInAll -= 1;
-  if (!owner.full) return;
-  if (owner.queued < maxQueuedMessages * 0.9 && owner.queuedBytes < maxQueuedBytes * 0.9) setFull(core, owner, false);
-}
-
-function setFull(core: BrokerCore, owner: QueueOwner, full: boolean): void {
-  if (owner.full === full) return;
-  owner.full = full;
-  owner.world.subscriptions.generation += 1;
-  if (full) {
-    core.logger.warn({ client: owner.name, queued: owner.queued }, 'queue is full: new messages for it are dropped');
-  }
+/** An entry left its queue: its receiver has it, or cannot or may not have it. */
+export function countLeft({ counters }: World, isDelivered: boolean): void {
+  if (isDelivered) counters.queueDelivered += 1;
+  else counters.queueUndeliverable += 1;
 }
 
 /** The message that `core.outgoing` stands on was encoded for a client. Bytes are counted as the wire takes them. */

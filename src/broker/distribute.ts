@@ -1,8 +1,11 @@
+import { Reason } from '../codec/index.ts';
 import type { QueueTarget, StoredMessage } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { deliverAtMostOnce, deliverQueued } from './deliver.ts';
 import { copyOf, type MessageView } from './message-view.ts';
+import { isTight, queuesWithoutRoom, refuse } from './queue-bounds.ts';
+import type { QueueOwner } from './queue-owner.ts';
 import { type Receiver, type Receivers, receiversOf } from './receivers.ts';
 import { retain as retainMessage } from './retain.ts';
 import { deliverToGroup } from './share-out.ts';
@@ -10,31 +13,37 @@ import type { World } from './world.ts';
 
 /**
  * One accepted message on its way to everything that gets it: the retained index, those who watch, history, the durable
- * queues, and the connected receivers. Returns whether anything gets it.
+ * queues, and the connected receivers. Returns the reason for its acknowledgement: success, nobody gets it, or (0x97) all
+ * that would get it have no room.
  */
-export function distribute(core: BrokerCore, source: Client | null, world: World, message: MessageView): boolean {
+export function distribute(core: BrokerCore, source: Client | null, world: World, message: MessageView): number {
   const { topic, bytes, payloadStart, payloadEnd, qos, retain } = message;
   const receivers = receiversOf(world, topic);
   let stored: StoredMessage | null = null;
+  let isTaken = receivers.recorded;
 
   if (retain) {
     stored = copyOf(world.number, message);
-    retainMessage(core, world, stored);
+    if (retainMessage(core, world, stored)) isTaken = true;
   }
   for (const tap of world.taps) {
     tap.published(topic, bytes, payloadStart, payloadEnd, qos, retain, message.arrivedUs);
   }
   if (receivers.recorded && qos === 0) recordQos0(world, message);
 
+  const full = qos > 0 && isTight(core, world) ? queuesWithoutRoom(core, receivers, source) : null;
   let number = 0;
   if (qos > 0 && receivers.durable.length > 0) {
-    stored ??= copyOf(world.number, message);
-    number = core.durable.append(stored, durableTargets(receivers, source));
-    core.turn.appended();
+    const targets = durableTargets(receivers, source, full);
+    if (targets.length > 0) {
+      stored ??= copyOf(world.number, message);
+      number = core.durable.append(stored, targets);
+      core.turn.appended();
+    }
   }
 
   const { count, groups } = receivers;
-  if (count === 0 && groups === null) return receivers.recorded;
+  if (count === 0 && groups === null) return receivers.recorded ? Reason.success : Reason.noMatchingSubscribers;
   core.outgoing.begin(message, count);
   for (let i = 0; i < count; i++) {
     let receiver = (i === 0 ? receivers.first : receivers.list[i]) as Receiver;
@@ -44,17 +53,25 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
     }
     const granted = Math.min(receiver.qos, qos) as 0 | 1 | 2;
     if (granted === 0) {
-      deliverAtMostOnce(core, source, receiver, retain);
+      if (deliverAtMostOnce(core, source, receiver, retain)) isTaken = true;
       continue;
     }
+    if (full?.has(receiver.client)) {
+      refuse(core, receiver.client);
+      continue;
+    }
+    isTaken = true;
     if (!receiver.client.persistent && !receiver.client.ready) stored ??= copyOf(world.number, message);
     deliverQueued(core, source, receiver, stored, number, granted, retain);
   }
   if (groups !== null) {
     if (qos > 0) stored ??= copyOf(world.number, message);
-    for (const group of groups) deliverToGroup(core, source, group, message, stored, number);
+    for (const shared of groups) {
+      if (full?.has(shared.group)) refuse(core, shared.group);
+      else if (deliverToGroup(core, source, shared, message, stored, number)) isTaken = true;
+    }
   }
-  return true;
+  return full !== null && !isTaken ? Reason.quotaExceeded : Reason.success;
 }
 
 function recordQos0(world: World, message: MessageView): void {
@@ -65,8 +82,20 @@ function recordQos0(world: World, message: MessageView): void {
   world.counters.dropped += 1;
 }
 
-/** The durable queues that a message goes to; its publisher's own as No Local says. */
-function durableTargets(receivers: Receivers, source: Client | null): readonly QueueTarget[] {
+/** The durable queues that a message goes to. */
+function durableTargets(
+  receivers: Receivers,
+  source: Client | null,
+  full: ReadonlySet<QueueOwner> | null,
+): readonly QueueTarget[] {
+  const targets = targetsFrom(receivers, source);
+  if (full === null) return targets;
+  const without = new Set([...full].flatMap(({ persistent, queue }) => (persistent ? [queue] : [])));
+  return targets.filter(({ queue }) => !without.has(queue));
+}
+
+/** Its publisher's own queue as No Local says. */
+function targetsFrom(receivers: Receivers, source: Client | null): readonly QueueTarget[] {
   if (source === null || !receivers.anyNoLocal) return receivers.durable;
   const found = receivers.list.find((receiver) => receiver.own !== receiver && receiver.client === source);
   if (!found) return receivers.durable;

@@ -1,6 +1,6 @@
-import type { QueueEntry, StoredMessage } from '../store/index.ts';
+import { type QueueEntry, type StoredMessage, storedBytes } from '../store/index.ts';
 import type { BrokerCore } from './core.ts';
-import { countTaken } from './deliver.ts';
+import { countTaken } from './queue-bounds.ts';
 import type { QueueOwner } from './queue-owner.ts';
 import { dropExpiredRetained } from './retain.ts';
 import type { World } from './world.ts';
@@ -39,8 +39,9 @@ export function secondsLeft(core: BrokerCore, expiresAtMs: number): number {
 export function dropExpired(core: BrokerCore, owner: QueueOwner, entry: QueueEntry): void {
   owner.store.ack(owner.queue, entry.number);
   if (owner.persistent) core.turn.wrote();
-  countTaken(core, owner, entry.message);
+  countTaken(core, owner, storedBytes(entry.message));
   owner.expired += 1;
+  owner.world.counters.queueExpired += 1;
   owner.world.counters.messagesExpired += 1;
 }
 

@@ -72,6 +72,15 @@ export type Traffic = {
   readonly messagesExpired: number;
   /** Sessions that ended since their clients stayed away too long. */
   readonly sessionsExpired: number;
+  /** Messages that were not queued for a receiver, at a bound. */
+  readonly queueRefused: number;
+  /** Messages that left a queue since their receiver has them, or cannot or may not have them, */
+  readonly queueDelivered: number;
+  readonly queueUndeliverable: number;
+  /** since they waited too long, since the queue ended, or to make room for newer ones. */
+  readonly queueExpired: number;
+  readonly queueEnded: number;
+  readonly queuePushedOut: number;
 };
 
 /** The figures of one world: what was counted since start, and gauges. */

@@ -38,6 +38,7 @@ export class Group implements QueueOwner {
   queued = 0;
   queuedBytes = 0;
   full = false;
+  dropped = 0;
   expired = 0;
   nextExpiryMs = Number.POSITIVE_INFINITY;
   sweptTo = 0;
@@ -76,9 +77,9 @@ export class Group implements QueueOwner {
     this.live = false;
   }
 
-  /** Where a QoS 1 or 2 message waits for the group; null: nobody in it takes more than QoS 0, or the queue is full. */
+  /** Where a QoS 1 or 2 message waits for the group; null: nobody in it takes more than QoS 0. */
   get target(): QueueTarget | null {
-    if (this.full || this.queueing === 0) return null;
+    if (this.queueing === 0) return null;
     return { queue: this.queue, maxQos: 2, retainAsPublished: true, subscriptionIdentifiers: [] };
   }
 

@@ -1,11 +1,12 @@
 import type { Subscription } from '../session/index.ts';
-import type { QueueEntry, QueueId } from '../store/index.ts';
+import { type QueueEntry, type QueueId, storedBytes } from '../store/index.ts';
 import { isShared, parseSubscription, SubscriptionTrie } from '../topics/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
-import { countTaken } from './deliver.ts';
+import { countLeft } from './deliver.ts';
 import { forgetSubscription } from './durable/keep.ts';
 import { Group, type GroupEntry, type Member } from './group.ts';
+import { countEnded, countTaken } from './queue-bounds.ts';
 import type { World } from './world.ts';
 
 /** The shared subscriptions of one world. Each has a member at least, so the bounds of subscriptions bound them too. */
@@ -64,15 +65,16 @@ export function leaveForbidden(core: BrokerCore, client: Client): void {
 }
 
 /** A member is done with a message, or has refused it [MQTT-4.8.2-6]: it leaves the group's queue. Nothing where the group has ended meanwhile. */
-export function settleGroup(core: BrokerCore, client: Client, entry: QueueEntry): void {
+export function settleGroup(core: BrokerCore, client: Client, entry: QueueEntry, isDelivered: boolean): void {
   const group = client.world.groups.byQueue.get(entry.target.queue);
-  if (group) takeOff(core, group, entry);
+  if (group) takeOff(core, group, entry, isDelivered);
 }
 
-export function takeOff(core: BrokerCore, group: Group, { number, message }: GroupEntry): void {
+export function takeOff(core: BrokerCore, group: Group, { number, message }: GroupEntry, isDelivered: boolean): void {
   group.store.ack(group.queue, number);
   core.turn.wrote();
-  countTaken(core, group, message);
+  countTaken(core, group, storedBytes(message));
+  countLeft(group.world, isDelivered);
 }
 
 function begin(core: BrokerCore, { world }: Client, name: string, filter: string): Group {
@@ -114,6 +116,5 @@ function end(core: BrokerCore, group: Group): void {
   groups.trie.remove(parseSubscription(group.name).filter, group);
   group.store.dropQueue(group.queue);
   core.turn.wrote();
-  core.queuedInAll -= group.queued;
-  core.expiring.delete(group);
+  countEnded(core, group);
 }

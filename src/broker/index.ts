@@ -7,6 +7,7 @@ export type { ComputedTopics, Tap, Viewer } from './hooks.ts';
 export type { BrokerLimits } from './limits.ts';
 export { DEFAULT_LIMITS } from './limits.ts';
 export { DEFAULT_MQTT5, type Mqtt5Settings } from './mqtt5.ts';
+export type { QueuePolicy } from './queue-bounds.ts';
 export type { Qos0Recorder } from './recorder-port.ts';
 export type { RecorderQueue } from './recorder-queue.ts';
 export type { Timings } from './timings.ts';

@@ -10,6 +10,7 @@ import { findStalled, releaseWaiting } from './flow.ts';
 import { detach, presenceChanged } from './groups.ts';
 import { tellHint } from './hints.ts';
 import { viewOf } from './message-view.ts';
+import { countEnded } from './queue-bounds.ts';
 import { giveBack } from './share-out.ts';
 import { countConnected } from './stats.ts';
 import type { Will } from './will.ts';
@@ -56,8 +57,7 @@ export function endSession(core: BrokerCore, client: Client, why: string): void 
   giveBack(core, client);
   client.retainedToSend.clear();
   client.store.dropQueue(client.queue);
-  core.queuedInAll -= client.queued;
-  core.expiring.delete(client);
+  countEnded(core, client);
   if (client.persistent) core.turn.wrote();
   if (world.clients.get(session.clientId) === client) world.clients.delete(session.clientId);
   core.logger.debug({ client: session.clientId }, `session ended: ${why}`);

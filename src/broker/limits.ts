@@ -13,6 +13,8 @@ export type BrokerLimits = {
   readonly maxKeepAliveS: number;
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
+  readonly maxQueuedMessagesInAll: number;
+  readonly maxQueuedBytesInAll: number;
   readonly maxOutputBytes: number;
   readonly stalledAfterMs: number;
   readonly maxSessions: number;
@@ -59,9 +61,12 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   maxOutgoingAliases: 32,
   // A 5.0 client that asks for more, or for none at all (0), is told this one (Server Keep Alive). 65,535: it has its will.
   maxKeepAliveS: 65_535,
-  // Messages and payload bytes that wait for one session. More: the new one is dropped for it and counted.
+  // Messages and their bytes that wait for one session or group. More: as `queuePolicy` says.
   maxQueuedMessages: 100_000,
   maxQueuedBytes: 64 * MIB,
+  // Those of all, each as often as it waits: 20 bytes of memory an entry, and its bytes on disk once. More: the same.
+  maxQueuedMessagesInAll: 2_000_000,
+  maxQueuedBytesInAll: 4 * 1024 * MIB,
   // Bytes that wait for one slow connection. More: those who publish to it are read more slowly.
   maxOutputBytes: 1 * MIB,
   // How long it may take no byte before nobody waits for it any more: then its QoS 0 messages are dropped and counted.

@@ -1,11 +1,12 @@
 import { InflightState } from '../session/index.ts';
-import type { QueueEntry, StoredMessage } from '../store/index.ts';
+import { type QueueEntry, type StoredMessage, storedBytes } from '../store/index.ts';
 import type { Client, RetainedCursor } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import { countQueued, countSent, countTaken, drop, giveUp, sendInFlight } from './deliver.ts';
+import { countLeft, countSent, drop, giveUp, sendInFlight } from './deliver.ts';
 import { dropExpired, isExpired, secondsLeft } from './expiry.ts';
 import { viewOf } from './message-view.ts';
+import { countQueued, countTaken } from './queue-bounds.ts';
 import { dropExpiredRetained } from './retain.ts';
 import type { World } from './world.ts';
 
@@ -101,7 +102,10 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
         return;
       }
       const nowUs = core.clock.wallMicros();
-      for (const entry of page) sendFromQueue(core, client, entry, nowUs);
+      for (const entry of page) {
+        // While the page was on its way the oldest may have made room for a new one.
+        if (entry.number > client.cursor) sendFromQueue(core, client, entry, nowUs);
+      }
     }
   } finally {
     client.pumping = false;
@@ -129,7 +133,8 @@ function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry, nowU
   if (!mayReceive(client, message)) {
     client.store.ack(client.queue, number);
     core.turn.wrote();
-    countTaken(core, client, message);
+    countTaken(core, client, storedBytes(message));
+    countLeft(client.world, false);
     drop(client);
     return;
   }
@@ -140,7 +145,8 @@ function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry, nowU
   if (client.persistent) return;
   // Nobody will ask for it again once this connection is gone.
   client.store.ack(client.queue, number);
-  countTaken(core, client, message);
+  countTaken(core, client, storedBytes(message));
+  countLeft(client.world, true);
 }
 
 /** Sends retained messages of new subscriptions, a slice at a time [MQTT-3.3.1-8]. */

@@ -16,12 +16,14 @@ export type QueueOwner = {
   readonly live: boolean;
   readonly pumping: boolean;
   /** Number of the last entry whose delivery has begun. */
-  readonly cursor: number;
+  cursor: number;
   /** Entries that wait or are in flight. */
   queued: number;
   queuedBytes: number;
-  /** The queue is at its bound: it takes nothing more until it has room. */
+  /** The queue is at its bound: it takes nothing more until it has room. It is in its world's `full` then. */
   full: boolean;
+  /** Messages that it did not get. */
+  dropped: number;
   /** Messages that waited beyond their expiry. */
   expired: number;
   /** Monotonic time before which nothing in the queue expires. */

@@ -14,11 +14,11 @@ export type Receiver = {
   readonly own: Receiver | null;
   readonly retainAsPublished: boolean;
   readonly subscriptionIdentifiers: readonly number[];
-  /** Where QoS 1 and 2 messages wait for it; null for a receiver of QoS 0, and while its queue is at its bound. */
+  /** Where QoS 1 and 2 messages wait for it; null for a receiver of QoS 0. */
   readonly target: QueueTarget | null;
 };
 
-/** A group that gets a topic, and where its QoS 1 and 2 messages wait; null: nowhere. */
+/** A group that gets a topic, and where its QoS 1 and 2 messages wait; null: nobody in it takes more than QoS 0. */
 export type SharedReceiver = { readonly group: Group; readonly target: QueueTarget | null };
 
 /** Everything that happens to a message of one topic, worked out once per change of the subscriptions. */
@@ -90,14 +90,13 @@ function receiverFor(client: Client, subscriptions: readonly Subscription[]): Re
     if (subscription.identifier !== null) identifiers.push(subscription.identifier);
   }
   const subscriptionIdentifiers = identifiers.sort((a, b) => a - b);
-  const isQueued = qos > 0 && !client.full;
   const receiver: { -readonly [Key in keyof Receiver]: Receiver[Key] } = {
     client,
     qos,
     own: null,
     retainAsPublished,
     subscriptionIdentifiers,
-    target: isQueued ? { queue: client.queue, maxQos: qos as 1 | 2, retainAsPublished, subscriptionIdentifiers } : null,
+    target: qos > 0 ? { queue: client.queue, maxQos: qos as 1 | 2, retainAsPublished, subscriptionIdentifiers } : null,
   };
   receiver.own = anyNoLocal ? ownReceiver(client, subscriptions) : receiver;
   return receiver;

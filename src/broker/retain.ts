@@ -5,15 +5,18 @@ import { isTold } from './refusals.ts';
 import { retainedCost } from './retained-cost.ts';
 import type { World } from './world.ts';
 
-/** Keeps or, with an empty payload, removes the retained message of a topic [MQTT-3.3.1-5, MQTT-3.3.1-6]. */
-export function retain(core: BrokerCore, world: World, message: StoredMessage): void {
+/**
+ * Keeps or, with an empty payload, removes the retained message of a topic [MQTT-3.3.1-5, MQTT-3.3.1-6]. False: there is no
+ * room for it.
+ */
+export function retain(core: BrokerCore, world: World, message: StoredMessage): boolean {
   const { topic, qos } = message;
   const known = world.retained.get(topic);
   if (message.payload.length === 0) {
-    if (known === undefined) return;
+    if (known === undefined) return true;
     removeRetained(world, known);
     forgetRetainedMessage(core, world, topic, qos);
-    return;
+    return true;
   }
   const { maxRetainedMessages, maxRetainedBytes } = core.limits;
   const bytes = world.retainedBytes - (known ? retainedCost(known) : 0) + retainedCost(message);
@@ -26,10 +29,11 @@ export function retain(core: BrokerCore, world: World, message: StoredMessage): 
       const fields = { topic, notRetained: world.notRetained };
       core.logger.warn(fields, 'not retained: the limit of retained messages is reached');
     }
-    return;
+    return false;
   }
   addRetained(world, message);
   keepRetainedMessage(core, world, message);
+  return true;
 }
 
 /** The message is the one of its topic from now on. */

@@ -52,9 +52,9 @@ export function route(
   message.expiresAtMs = expiryTime(core.arrivedMs, properties.messageExpiryInterval);
   // A QoS 0 packet of 3.x goes on to 3.x receivers byte for byte.
   message.frameStart = view.qos === 0 && !view.retain && connection.version !== 5 ? core.frameStart : -1;
-  const matched = distribute(core, client, client.world, message);
+  const reason = distribute(core, client, client.world, message);
   if (topic.receivers?.recorded) holdForRecorder(core, connection, client.world);
-  return matched ? Reason.success : Reason.noMatchingSubscribers;
+  return reason;
 }
 
 /**

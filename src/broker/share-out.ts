@@ -1,8 +1,8 @@
 import { InflightState } from '../session/index.ts';
-import type { QueueEntry, QueueTarget, StoredMessage } from '../store/index.ts';
+import type { QueueEntry, StoredMessage } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
-import { countQueued, deliverAtMostOnce, sendInFlight } from './deliver.ts';
+import { deliverAtMostOnce, sendInFlight } from './deliver.ts';
 import { giveFrozenBack } from './durable/frozen.ts';
 import { dropExpired, isExpired } from './expiry.ts';
 import { slowDown } from './flow.ts';
@@ -10,6 +10,7 @@ import { type Group, type GroupEntry, isOfGroup, type Member } from './group.ts'
 import { takeOff } from './groups.ts';
 import type { MessageView } from './message-view.ts';
 import { standOn } from './pump.ts';
+import { countQueued } from './queue-bounds.ts';
 import type { SharedReceiver } from './receivers.ts';
 
 const PAGE_ENTRIES = 256;
@@ -17,7 +18,7 @@ const PAGE_BYTES = 256 * 1024;
 
 /**
  * One message for one member of a group; `core.outgoing` stands on it. With QoS 1 or 2 it is in the group's queue already
- * (under `number`) where the group has one, and `stored` is there.
+ * (under `number`) where the group has one, and `stored` is there. Returns whether somebody has it or will.
  */
 export function deliverToGroup(
   core: BrokerCore,
@@ -26,23 +27,19 @@ export function deliverToGroup(
   message: MessageView,
   stored: StoredMessage | null,
   number: number,
-): void {
-  if (message.qos > 0 && group.queueing > 0) deliverKept(core, source, group, target, stored as StoredMessage, number);
-  else deliverOnce(core, source, group, message.retain);
+): boolean {
+  if (message.qos === 0 || target === null) return deliverOnce(core, source, group, message.retain);
+  deliverKept(core, source, group, stored as StoredMessage, number);
+  return true;
 }
 
 function deliverKept(
   core: BrokerCore,
   source: Client | null,
   group: Group,
-  target: QueueTarget | null,
   message: StoredMessage,
   number: number,
 ): void {
-  if (target === null) {
-    group.world.counters.dropped += 1;
-    return;
-  }
   group.tail = number;
   countQueued(core, group, message);
   const member = group.live ? choose(core, group, message.qos) : null;
@@ -57,10 +54,11 @@ function deliverKept(
 }
 
 /** QoS 0: to somebody who has room; else to somebody who is worth waiting for; else to nobody. */
-function deliverOnce(core: BrokerCore, source: Client | null, group: Group, retain: boolean): void {
+function deliverOnce(core: BrokerCore, source: Client | null, group: Group, retain: boolean): boolean {
   const member = choose(core, group, 0) ?? group.present.find(({ client }) => client.connection?.stalled === false);
-  if (member) deliverAtMostOnce(core, source, member, retain);
-  else group.world.counters.dropped += 1;
+  if (member) return deliverAtMostOnce(core, source, member, retain);
+  group.world.counters.dropped += 1;
+  return false;
 }
 
 /**
@@ -90,8 +88,8 @@ function give(core: BrokerCore, group: Group, member: Member, entry: GroupEntry)
   const { client, target, subscriptionIdentifiers } = member;
   const { number, message } = entry;
   if (target === null) {
-    takeOff(core, group, entry);
-    deliverAtMostOnce(core, null, member, message.retain);
+    const isSent = deliverAtMostOnce(core, null, member, message.retain);
+    takeOff(core, group, entry, isSent);
     return;
   }
   const qos = Math.min(target.maxQos, message.qos) as 1 | 2;
@@ -125,7 +123,7 @@ export function giveBack(core: BrokerCore, client: Client): void {
     if (state === InflightState.awaitsPuback) {
       group.giveBack(entry);
       groups.add(group);
-    } else takeOff(core, group, entry); // [MQTT-4.8.2-5]
+    } else takeOff(core, group, entry, false); // [MQTT-4.8.2-5]
   }
   for (const group of groups) wakeGroup(core, group);
 }
@@ -151,6 +149,8 @@ async function pumpGroup(core: BrokerCore, group: Group): Promise<void> {
       }
       for (const entry of page) {
         if (group.returned.length > 0) break;
+        // While the page was on its way the oldest may have made room for a new one.
+        if (entry.number <= group.cursor) continue;
         if (!offer(core, group, entry)) return;
         group.cursor = entry.number;
       }

@@ -28,6 +28,14 @@ export class Counters {
   messagesExpired = 0;
   /** Sessions that ended since their clients stayed away too long. */
   sessionsExpired = 0;
+  /** Messages that were not queued, at a bound. */
+  queueRefused = 0;
+  /** Messages that left a queue: their receiver has them; it cannot or may not have them; they waited too long; the queue ended; they made room for newer ones. */
+  queueDelivered = 0;
+  queueUndeliverable = 0;
+  queueExpired = 0;
+  queueEnded = 0;
+  queuePushedOut = 0;
 }
 
 /** What only the server as a whole has. */

@@ -4,6 +4,7 @@ import { RetainedIndex, SubscriptionTrie, TopicTable } from '../topics/index.ts'
 import type { Client } from './client.ts';
 import { Groups } from './groups.ts';
 import type { Tap } from './hooks.ts';
+import type { QueueOwner } from './queue-owner.ts';
 import type { Receivers } from './receivers.ts';
 import type { Qos0Recorder, RecorderTarget } from './recorder-port.ts';
 import { Counters } from './stats.ts';
@@ -27,6 +28,8 @@ export class World {
   notRetained = 0;
   readonly clients = new Map<string, Client>();
   readonly counters = new Counters();
+  /** Those whose queue is at its bound. */
+  readonly full = new Set<QueueOwner>();
   /** Clients that are signed in now, and the most there were at a time. */
   connected = 0;
   maxConnected = 0;

@@ -20,6 +20,7 @@ export type ServeFlags = {
   readonly durability?: string | undefined;
   readonly history?: string | undefined;
   readonly sharedSubscriptions?: string | undefined;
+  readonly queuePolicy?: string | undefined;
   readonly logLevel?: string | undefined;
   readonly logFormat?: string | undefined;
   readonly unix?: readonly string[] | undefined;

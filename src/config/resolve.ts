@@ -49,6 +49,7 @@ function over(settings: Settings, layer: Layer): Settings {
     durability: layer.durability ?? settings.durability,
     history: layer.history ?? settings.history,
     sharedSubscriptions: layer.sharedSubscriptions ?? settings.sharedSubscriptions,
+    queuePolicy: layer.queuePolicy ?? settings.queuePolicy,
     rules: layer.rules ?? settings.rules,
     limits: { ...settings.limits, ...defined(layer.limits ?? {}) },
     mqtt5: { ...settings.mqtt5, ...defined(layer.mqtt5 ?? {}) },

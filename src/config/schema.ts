@@ -39,6 +39,8 @@ const limits = z
     maxKeepAliveS: count(1, 65_535),
     maxQueuedMessages: count(1, 1_000_000_000),
     maxQueuedBytes: bytes(KIB, 1024 * GIB),
+    maxQueuedMessagesInAll: count(1, 1_000_000_000),
+    maxQueuedBytesInAll: bytes(KIB, 1024 * GIB),
     maxOutputBytes: bytes(64 * KIB, 4 * GIB),
     stalledAfterMs: count(100, 3_600_000),
     maxSessions: count(1, 10_000_000),
@@ -115,6 +117,7 @@ export const layerSchema = z
     durability: z.enum(['sync', 'async']),
     history,
     sharedSubscriptions: z.enum(['fair', 'sticky']),
+    queuePolicy: z.enum(['refuse-new', 'drop-oldest']),
     // An empty list looks like "nobody may", and would mean "everybody may everything".
     rules: z.array(ruleSchema).min(1, 'is empty, which would restrict nobody; write a rule or leave rules out'),
     limits,

@@ -1,5 +1,12 @@
 import { type AccessLimits, DEFAULT_ACCESS_LIMITS, type TopicRule } from '../access/index.ts';
-import { type BrokerLimits, DEFAULT_LIMITS, DEFAULT_MQTT5, type Mqtt5Settings, type Sharing } from '../broker/index.ts';
+import {
+  type BrokerLimits,
+  DEFAULT_LIMITS,
+  DEFAULT_MQTT5,
+  type Mqtt5Settings,
+  type QueuePolicy,
+  type Sharing,
+} from '../broker/index.ts';
 import { DEFAULT_TLS, type TlsSettings } from '../certificates/index.ts';
 import { DEFAULT_PACING, type PacingLimits } from '../transport/index.ts';
 import type { PlainListener, TlsListener, UnixListener } from './listener.ts';
@@ -48,6 +55,8 @@ export type Settings = {
   readonly history: 'duckdb' | 'off';
   /** Which member of a shared subscription gets a message. */
   readonly sharedSubscriptions: Sharing;
+  /** What happens at the bound of a session's or a group's queue. */
+  readonly queuePolicy: QueuePolicy;
   readonly rules: readonly TopicRule[];
   readonly limits: Limits;
   /** What MQTT 5.0 leaves to the server; see the broker. */
@@ -72,6 +81,7 @@ export const DEFAULTS: Settings = {
   durability: 'sync',
   history: 'duckdb',
   sharedSubscriptions: 'fair',
+  queuePolicy: 'refuse-new',
   rules: [],
   limits: {
     ...DEFAULT_LIMITS,

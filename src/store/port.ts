@@ -88,6 +88,8 @@ export type Store = {
    * least). Sees all that was appended, committed or not.
    */
   readonly read: (queue: QueueId, after: number, limit: number, maxBytes: number) => Promise<readonly QueueEntry[]>;
+  /** The first entry after `after` that is not acknowledged, with its `storedBytes`; null: there is none. */
+  readonly first: (queue: QueueId, after: number) => { readonly number: number; readonly bytes: number } | null;
   /** Entries and their `storedBytes` that a queue holds now. */
   readonly depth: (queue: QueueId) => { readonly entries: number; readonly bytes: number };
 

@@ -61,6 +61,16 @@ export function storeContract(name: string, open: () => Promise<Store> | Store):
       expect(storedBytes({ ...message('abc'), topic: 'de', properties: Buffer.from('f') })).toBe(6);
     });
 
+    it('tells the first entry after a number', () => {
+      const queue = store.openQueue('a');
+      expect(store.first(queue, 0)).toBeNull();
+      const [one, two] = ['1', '22'].map((text) => store.append(message(text), [target(queue)])) as [number, number];
+      expect(store.first(queue, 0)).toEqual({ number: one, bytes: 2 });
+      expect(store.first(queue, one)).toEqual({ number: two, bytes: 3 });
+      store.ack(queue, two);
+      expect(store.first(queue, one)).toBeNull();
+    });
+
     it('takes off everything up to a number', async () => {
       const queue = store.openQueue('a');
       const numbers = Array.from({ length: 3000 }, (_, i) => store.append(message(String(i)), [target(queue)]));

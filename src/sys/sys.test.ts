@@ -18,6 +18,12 @@ const TRAFFIC = {
   dropped: 0,
   messagesExpired: 0,
   sessionsExpired: 0,
+  queueRefused: 17,
+  queueDelivered: 18,
+  queueUndeliverable: 19,
+  queueExpired: 20,
+  queueEnded: 21,
+  queuePushedOut: 22,
 };
 const STATS: BrokerStats = {
   ...TRAFFIC,

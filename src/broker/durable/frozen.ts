@@ -78,7 +78,7 @@ export async function giveFrozenBack(core: BrokerCore, client: Client): Promise<
     const entry = await readShared(group, number);
     if (group === undefined || group.gone || entry === null) continue;
     if (qos === 1) group.giveBack(entry);
-    else takeOff(core, group, entry);
+    else takeOff(core, group, entry, false);
     wakeGroup(core, group);
   }
 }

@@ -4,10 +4,10 @@ import { decodeMessage, type InFlight, type QueueEntry, type QueueId } from '../
 import { isShared, parseSubscription } from '../../topics/index.ts';
 import { Client } from '../client.ts';
 import type { BrokerCore } from '../core.ts';
-import { countRestored } from '../deliver.ts';
 import { isExpired } from '../expiry.ts';
 import type { Group } from '../group.ts';
 import { join } from '../groups.ts';
+import { countRestored } from '../queue-bounds.ts';
 import { addRetained } from '../retain.ts';
 import { wakeGroup } from '../share-out.ts';
 import type { World } from '../world.ts';

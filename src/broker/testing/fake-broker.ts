@@ -2,7 +2,7 @@ import type { Access, Principal } from '../../access/index.ts';
 import { ALL_TOPICS } from '../../access/index.ts';
 import { type LogFields, type Logger, type ManualClock, manualClock, type Reached } from '../../base/index.ts';
 import { createMemoryStore, type Store } from '../../store/index.ts';
-import { type Broker, type BrokerLimits, createBroker, type Mqtt5Settings } from '../index.ts';
+import { type Broker, type BrokerLimits, createBroker, type Mqtt5Settings, type QueuePolicy } from '../index.ts';
 
 /** Everybody is let in; the username is the namespace where there is one. */
 export const openDoor: Access = {
@@ -35,6 +35,7 @@ export function fakeBroker(
     mqtt5?: Partial<Mqtt5Settings>;
     worlds?: string[];
     sharedSubscriptions?: 'fair' | 'sticky';
+    queuePolicy?: QueuePolicy;
   } = {},
 ): FakeBroker {
   const clock = manualClock();
@@ -51,6 +52,7 @@ export function fakeBroker(
     ...(options.reached ? { reached: options.reached } : {}),
     ...(options.limits ? { limits: options.limits } : {}),
     ...(options.sharedSubscriptions ? { sharedSubscriptions: options.sharedSubscriptions } : {}),
+    ...(options.queuePolicy ? { queuePolicy: options.queuePolicy } : {}),
     ...(options.worlds ? { worlds: options.worlds } : {}),
   });
   const wait = (ms: number): void => {

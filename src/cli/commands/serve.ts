@@ -29,6 +29,7 @@ export function serveCommand(context: CliContext): Command {
       '--shared-subscriptions <choice>',
       'members take turns (fair, the default) or one gets all it can take (sticky)',
     )
+    .option('--queue-policy <choice>', 'a full queue refuses new messages (refuse-new, default) or drop-oldest')
     .option('--limit <name=value>', "one of the configuration file's limits, may be repeated", collect)
     .option('--log-level <level>', 'debug, info, warn or error (default info)')
     .option('--log-format <format>', 'pretty or json (default pretty)')

@@ -243,6 +243,7 @@ function storeOf(
     sent: (queue, entry) => log.sent(queue, entry),
     inFlight: (queue) => log.queues.get(queue)?.inFlight.list() ?? [],
     read: (queue, after, limit, maxBytes) => log.read(queue, after, limit, maxBytes),
+    first: (queue, after) => log.queues.get(queue)?.first(after) ?? null,
     depth(queue) {
       const found = log.queues.get(queue);
       return { entries: found?.entries ?? 0, bytes: found?.bytes ?? 0 };

@@ -56,6 +56,15 @@ export class MemoryQueue {
     return page;
   }
 
+  /** The first entry that is there after `after`. */
+  first(after: number): { readonly number: number; readonly bytes: number } | null {
+    for (let at = this.#firstAfter(after); at < this.#numbers.length; at++) {
+      const message = this.#messages[at];
+      if (message) return { number: this.#numbers[at] as number, bytes: storedBytes(message) };
+    }
+    return null;
+  }
+
   #take(at: number): void {
     const message = this.#messages[at];
     if (!message) return;

@@ -50,6 +50,7 @@ export function createMemoryStore(): Store {
     },
     inFlight: (queue) => queues.get(queue)?.inFlight.list() ?? [],
     read: async (queue, after, limit, maxBytes) => queues.get(queue)?.read(after, limit, maxBytes) ?? [],
+    first: (queue, after) => queues.get(queue)?.first(after) ?? null,
     depth: (queue) => {
       const found = queues.get(queue);
       return { entries: found?.entries ?? 0, bytes: found?.bytes ?? 0 };

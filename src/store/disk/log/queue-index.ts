@@ -90,6 +90,21 @@ export class QueueIndex {
     return page;
   }
 
+  /** Entries that there is memory for. */
+  get capacity(): number {
+    return this.#numbers.length;
+  }
+
+  /** The first entry that is there after `after`, with what it counts for. */
+  first(after: number): { readonly number: number; readonly bytes: number } | null {
+    this.#sort();
+    for (let at = this.#firstAfter(after); at < this.#end; at++) {
+      if (this.#sequences[at] === 0) continue;
+      return { number: this.#numbers[at] as number, bytes: this.#sizes[at] as number };
+    }
+    return null;
+  }
+
   forEachSequence(visit: (sequence: number) => void): void {
     for (let at = this.#head; at < this.#end; at++) {
       const sequence = this.#sequences[at] as number;
@@ -128,8 +143,26 @@ export class QueueIndex {
   }
 
   #makeRoom(): void {
+    // One that stays at the head, in flight to somebody who is away, would keep the holes behind it for ever.
+    const areHoles = this.entries * 2 < this.#end - this.#head;
+    if (areHoles && this.#sortedEnd === this.#end) this.#squeeze();
+    if (this.#end < this.#numbers.length) return;
     if (this.#head * 2 >= this.#end) this.#resize(this.#numbers.length);
     else this.#resize(Math.max(FIRST, this.#numbers.length * 2));
+  }
+
+  #squeeze(): void {
+    let to = this.#head;
+    for (let at = this.#head; at < this.#end; at++) {
+      if (this.#sequences[at] === 0) continue;
+      this.#numbers[to] = this.#numbers[at] as number;
+      this.#sequences[to] = this.#sequences[at] as number;
+      this.#offsets[to] = this.#offsets[at] as number;
+      this.#sizes[to] = this.#sizes[at] as number;
+      to += 1;
+    }
+    this.#end = to;
+    this.#sortedEnd = to;
   }
 
   #resize(capacity: number): void {
