@@ -5,7 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { createAccess, createFirstToken, isLocal, tokenFileOf } from './access/index.ts';
 import { type ApiBroker, createApi } from './api/index.ts';
 import { makeBackup } from './backup/index.ts';
-import { type Clock, type Logger, nothingReached, OperatorError, type Reached, systemClock } from './base/index.ts';
+import {
+  type Clock,
+  type Logger,
+  nothingReached,
+  OperatorError,
+  type Reached,
+  sparingLogger,
+  systemClock,
+  TurnMeter,
+  threadCpu,
+} from './base/index.ts';
 import { type Broker, createBroker } from './broker/index.ts';
 import { type Certificates, createCertificates } from './certificates/index.ts';
 import { bannerLines } from './cli/index.ts';
@@ -67,6 +77,7 @@ async function open(
   const firstToken = await createFirstToken(tokenFile);
   const { anonymous, rules, limits } = settings;
   const reached = nothingReached();
+  const turns = new TurnMeter({ clock, cpu: threadCpu(), logger: sparingLogger(logger) });
   const listeners = listenerNeeds(settings, anonymous).map(anonymousAt);
   const access = createAccess({ tokenFile, anonymous, rules, listeners, logger, limits, reached });
   onClose(access.close);
@@ -86,6 +97,7 @@ async function open(
     logger,
     limits,
     reached,
+    meter: turns,
     mqtt5: settings.mqtt5,
     sharedSubscriptions: settings.sharedSubscriptions,
     queuePolicy: settings.queuePolicy,
@@ -95,6 +107,7 @@ async function open(
     clock,
     logger,
     reached,
+    turns,
     maxTopicsPerWorld: limits.maxLiveTopics,
     limits: {
       viewers: limits.maxViewers,
@@ -110,7 +123,7 @@ async function open(
   broker.addComputed(live.computed);
   onClose(live.stop);
   if (settings.sysIntervalSeconds > 0) {
-    const sys = createSys({ clock, source: broker, version, intervalSeconds: settings.sysIntervalSeconds });
+    const sys = createSys({ clock, turns, source: broker, version, intervalSeconds: settings.sysIntervalSeconds });
     broker.addComputed(sys.computed);
     onClose(sys.stop);
   }
@@ -145,7 +158,7 @@ async function open(
       queriesAtOnce: limits.httpQueries,
       downloadsAtOnce: limits.httpDownloads,
     },
-    timings: { ...broker.timings, loopDelay: loopDelay.histogram },
+    timings: { ...broker.timings, loopDelay: loopDelay.histogram, turns },
     reached,
     inUse: {
       waitingConnections: pacer.waiting,

@@ -90,6 +90,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     caPem: () => null,
     backup: null,
     ...options,
+    turns: options.timings.turns,
     doorLog,
     limits,
     queries,
@@ -144,6 +145,7 @@ function createApp(context: ApiContext, metrics: Metrics): App {
 
   app.decorateRequest('caller', null);
   app.addHook('onRequest', async (request: FastifyRequest, reply) => {
+    context.turns.begin('http');
     protect(request, reply);
     checkAddressing(request.raw);
     checkOrigin(request.raw);

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access, Principal } from '../access/index.ts';
-import type { Clock, Logger, Reached } from '../base/index.ts';
+import type { Clock, Logger, Reached, TurnMeter } from '../base/index.ts';
 import type { History } from '../history/index.ts';
 import type { Downloads } from './downloads.ts';
 import type { ApiLimits } from './limits.ts';
@@ -21,6 +21,7 @@ export type ApiContext = {
   readonly doorLog: Logger;
   readonly reached: Reached;
   readonly clock: Clock;
+  readonly turns: TurnMeter;
   readonly limits: ApiLimits;
   readonly version: string;
   readonly mqttPort: () => number | null;

@@ -5,6 +5,7 @@ import type { HttpLoad } from './load.ts';
 import { COUNTERS, GAUGES, LEFT_QUEUE } from './metrics-broker.ts';
 import { addHistogram } from './metrics-histogram.ts';
 import { addLimits, type InUse } from './metrics-limits.ts';
+import { addTurns } from './metrics-turns.ts';
 import type { ApiBroker, ApiTimings } from './ports.ts';
 
 /** The figures of the whole server, in Prometheus' text. No figure of a client, topic or token ever becomes a label. */
@@ -93,6 +94,7 @@ export function createMetrics(sources: Sources): Metrics {
   addHistogram(register, 'sonde_store_commit_duration_seconds', 'One commit of the store.', timings.committed);
   addHistogram(register, 'sonde_queue_wait_duration_seconds', QUEUE_HELP, timings.queued);
   addHistogram(register, 'sonde_event_loop_delay_seconds', 'How late a timer runs.', timings.loopDelay);
+  addTurns(register, timings.turns);
 
   if (history !== null) {
     new Gauge({
@@ -154,6 +156,7 @@ export function createMetrics(sources: Sources): Metrics {
   return {
     contentType: register.contentType,
     text: () => {
+      timings.turns.begin('metrics');
       figures = broker.stats(); // once a look: it looks at every session
       return register.metrics();
     },

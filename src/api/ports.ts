@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Principal } from '../access/index.ts';
-import type { Histogram } from '../base/index.ts';
+import type { Histogram, TurnMeter } from '../base/index.ts';
 import type { BrokerStats, ClientInfo, PublishRequest, Timings } from '../broker/index.ts';
 
 /** Why the broker did not take a publish. */
@@ -41,7 +41,7 @@ export type ApiBroker = {
 };
 
 /** How long things take, for `/metrics`. */
-export type ApiTimings = Timings & { readonly loopDelay: Histogram };
+export type ApiTimings = Timings & { readonly loopDelay: Histogram; readonly turns: TurnMeter };
 
 /**
  * Copies the data folder into another one. `data`: the one that is meant, or null. Rejects with an OperatorError that says

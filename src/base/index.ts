@@ -10,3 +10,5 @@ export { BOUNDS, type Bound, nothingReached, type Reached } from './reached.ts';
 export { type BytesReader, readShared } from './shared-read.ts';
 export { sparingLogger } from './sparing-log.ts';
 export { type StreamHandle, streamBinding, type WriteRequest } from './stream-binding.ts';
+export { type ThreadCpu, threadCpu } from './thread-cpu.ts';
+export { TurnMeter, type TurnMeterOptions, WORK, type Work } from './turn-meter.ts';

@@ -9,6 +9,8 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 export type BytesReader = {
   /** Bytes chunk[0..length) came. They are the reader's until it returns. */
   receive(chunk: Buffer, length: number): void;
+  /** Nothing more comes. What is done about it may be put off by calling `goOn` later. */
+  ended?(goOn: () => void): void;
 };
 
 /**
@@ -59,6 +61,13 @@ function readPastStream(handle: StreamHandle, reader: BytesReader): void {
   const { streamBaseState, kReadBytesOrError } = streamBinding;
   handle.onread = function (bytes) {
     const length = streamBaseState[kReadBytesOrError] as number;
+    if (length < 0 && bytes === undefined && reader.ended) {
+      reader.ended(() => {
+        streamBaseState[kReadBytesOrError] = length;
+        ofNode.call(this, bytes);
+      });
+      return undefined;
+    }
     if (length <= 0 || bytes !== undefined) return ofNode.call(this, bytes);
     reader.receive(shared, length);
     return undefined;

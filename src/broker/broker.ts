@@ -1,5 +1,5 @@
 import { type Access, isOfToken, type Principal } from '../access/index.ts';
-import { type Clock, type Logger, nothingReached, type Reached, sparingLogger } from '../base/index.ts';
+import { type Clock, type Logger, nothingReached, type Reached, sparingLogger, TurnMeter } from '../base/index.ts';
 import { Reason, reasonText } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
 import { createMemoryStore, expiryClock, type Store } from '../store/index.ts';
@@ -50,6 +50,8 @@ export type BrokerOptions = {
   readonly limits?: Partial<BrokerLimits>;
   /** Where it counts what it refuses, slows down and cuts at its bounds. */
   readonly reached?: Reached;
+  /** Where it says what it works on. */
+  readonly meter?: TurnMeter;
   /** Calls back once, and does not keep the program running; a test gives its own. */
   readonly later?: (work: () => void, ms: number) => void;
   readonly mqtt5?: Partial<Mqtt5Settings>;
@@ -96,12 +98,12 @@ export type Broker = {
 export function createBroker(options: BrokerOptions): Broker {
   const { store, access, clock, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { reached = nothingReached() } = options;
+  const { reached = nothingReached(), meter = new TurnMeter({ clock }) } = options;
   const timings = newTimings();
   const doorLog = sparingLogger(logger);
   // Whose device it is wants to know each fault; who signs in again and again to make them must not fill the disk.
   const faultLog = sparingLogger(logger, { lines: 1000 });
-  const turn = new Turn(store, logger, clock, timings);
+  const turn = new Turn(store, logger, clock, timings, meter);
   const core: BrokerCore = {
     clock,
     logger,
@@ -118,6 +120,7 @@ export function createBroker(options: BrokerOptions): Broker {
     expiry: expiryClock(clock),
     turn,
     timings,
+    meter,
     outgoing: new Outgoing(),
     sharing: options.sharedSubscriptions ?? 'fair',
     queuePolicy: options.queuePolicy ?? 'refuse-new',

@@ -31,6 +31,7 @@ const NO_CEILING_S = 65_535;
 
 /** CONNECT, in its steps: look at it, ask who it is, find the session, take over, answer. */
 export function connect(core: BrokerCore, connection: Connection, packet: Connect): void {
+  core.meter.begin('connect');
   // What it takes and wants holds for its refusal too.
   connection.maxPacketBytes = Math.min(
     packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,

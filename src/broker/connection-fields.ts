@@ -48,6 +48,8 @@ export class ConnectionFields {
   outgoingAliases: OutgoingAliases | null = null;
   /** It does not take the answers to what it sends: it is not read until it has. */
   unread = false;
+  /** What it sent is kept for one of the next turns. */
+  putOff = false;
   /** Those who publish to it and are not read until it has caught up. */
   waiting = NOBODY;
   /** Null: its publishes have no limit. */

@@ -55,7 +55,21 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     this.bytesIn += length;
     if (this.client) this.client.bytesIn += length;
     this.counters.bytesIn += length;
-    this.#arrived();
+    const isLate = this.#arrived();
+    if (this.putOff) {
+      keepUnread(this, chunk, length); // behind what is kept already
+      return;
+    }
+    // The rest of a large packet may as well be added to it.
+    if (
+      isLate &&
+      (this.state === 'open' || this.state === 'new') &&
+      (this.tail === null || this.tail.promises(length))
+    ) {
+      keepUnread(this, chunk, length);
+      this.#putOff();
+      return;
+    }
     if (this.state === 'authenticating') {
       // Pipelined before CONNACK: kept, bounded, for after it.
       const kept = this.tail?.length ?? 0;
@@ -77,9 +91,20 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     }
   }
 
+  /** Its peer sends nothing more. When ten thousand say so at once, most of them have to wait for a turn. */
+  ended(goOn: () => void): void {
+    const { turn, meter } = this.core;
+    if (meter.work !== 'closing') meter.begin('closing');
+    if (turn.isLate()) turn.later(goOn);
+    else goOn();
+  }
+
   /** The sign-in is done: goes on with what came meanwhile. */
   resumeReading(): void {
-    if (this.state !== 'open') return;
+    if (this.state === 'open') this.#readOn();
+  }
+
+  #readOn(): void {
     this.#arrived();
     this.lastPacketMs = Math.trunc(this.core.arrivedMs);
     try {
@@ -90,11 +115,23 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     }
   }
 
-  /** What is read now came now. */
-  #arrived(): void {
+  /** What is read now came now. Answers whether the turn has no time left for it. */
+  #arrived(): boolean {
     const core = this.core;
     core.arrivedMs = core.clock.monotonicMs();
     core.arrivedUs = core.clock.wallMicros(core.arrivedMs);
+    return core.turn.reading(core.arrivedMs);
+  }
+
+  /** The turn has used its time: what is kept is read in one of the next, and nothing more until then. */
+  #putOff(): void {
+    this.putOff = true;
+    this.hold();
+    this.core.turn.later(() => {
+      this.putOff = false;
+      if (this.state === 'new' || this.state === 'open') this.#readOn();
+      this.unhold(); // stays held when it was put off again
+    });
   }
 
   /** Whatever goes wrong with one connection's bytes, also a fault of ours, ends that connection only. */
@@ -133,6 +170,15 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
   }
 
   next(): 'read' | 'keep' | 'stop' {
+    const { turn } = this.core;
+    turn.unlooked += 1;
+    if (turn.unlooked >= PACKETS_A_LOOK && this.state === 'open') {
+      turn.unlooked = 0;
+      if (turn.isLate()) {
+        this.#putOff();
+        return 'keep';
+      }
+    }
     if (this.state === 'open' || this.state === 'exchanging') return 'read';
     return this.state === 'authenticating' ? 'keep' : 'stop';
   }
@@ -282,7 +328,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     this.#countSent(before - this.output.bytes);
     this.#checkRead();
     this.core.progressed(this);
-    if (this.output.bytes > 0) this.flush();
+    if (this.output.bytes > 0) this.core.turn.touch(this);
   }
 
   // --- reading held back
@@ -390,6 +436,8 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
   }
 }
 
+/** So many packets are read between two looks at the clock. */
+const PACKETS_A_LOOK = 16;
 const CONNECT_BYTE = 0x10;
 const SUBSCRIBE_BYTE = 0x82;
 /** Packet identifier, reason and property length of an acknowledgement without properties. */

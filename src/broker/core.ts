@@ -1,5 +1,5 @@
 import type { Access, Principal } from '../access/index.ts';
-import type { Clock, Logger, Reached } from '../base/index.ts';
+import type { Clock, Logger, Reached, TurnMeter } from '../base/index.ts';
 import type { Auth, Connect, PublishView } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
 import type { ExpiryClock, QueueEntry, Store } from '../store/index.ts';
@@ -42,6 +42,8 @@ export type BrokerCore = {
   readonly expiry: ExpiryClock;
   readonly turn: Turn;
   readonly timings: Timings;
+  /** What each turn of the event loop costs, and for what. */
+  readonly meter: TurnMeter;
   readonly outgoing: Outgoing;
   readonly sharing: Sharing;
   readonly queuePolicy: QueuePolicy;

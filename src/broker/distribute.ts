@@ -45,6 +45,7 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
   const { count, groups } = receivers;
   if (count === 0 && groups === null) return receivers.recorded ? Reason.success : Reason.noMatchingSubscribers;
   core.outgoing.begin(message, count);
+  if (count > MANY) core.turn.unlooked += count / MANY;
   for (let i = 0; i < count; i++) {
     let receiver = (i === 0 ? receivers.first : receivers.list[i]) as Receiver;
     if (receiver.own !== receiver && receiver.client === source) {
@@ -73,6 +74,9 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
   }
   return full !== null && !isTaken ? Reason.quotaExceeded : Reason.success;
 }
+
+/** As many receivers cost about as much as a packet. */
+const MANY = 16;
 
 function recordQos0(world: World, message: MessageView): void {
   const { topic, bytes, payloadStart, payloadEnd, arrivedUs } = message;

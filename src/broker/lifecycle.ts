@@ -18,6 +18,7 @@ import type { World } from './world.ts';
 
 /** A connection is over: its will, its session's further life, and those who waited for it. */
 export function connectionClosed(core: BrokerCore, connection: Connection): void {
+  if (core.meter.work !== 'closing') core.meter.begin('closing');
   core.connections.delete(connection);
   core.waitingForRecorder.delete(connection);
   core.slowedDown.delete(connection);
@@ -44,8 +45,11 @@ export function connectionClosed(core: BrokerCore, connection: Connection): void
   endSession(core, client, 'its connection ended');
 }
 
+const FEW = 10;
+
 /** A session is over: its will if it still has one, its subscriptions, and its queue. */
 export function endSession(core: BrokerCore, client: Client, why: string): void {
+  if (client.session.subscriptions.size > FEW) core.meter.begin('session end');
   publishWill(core, client);
   forgetSession(core, client);
   const { world, session } = client;
@@ -84,6 +88,7 @@ function publishFor(core: BrokerCore, world: World, source: Client, will: Will):
 
 /** Called twice a second: everything that depends on time. All of it by the monotonic clock. */
 export function tick(core: BrokerCore): void {
+  core.meter.begin('tick');
   const nowMs = core.clock.monotonicMs();
   core.clock.wallMicros(); // so that a step of the wall clock is noticed and logged also while nothing is published
   findStalled(core, nowMs);

@@ -14,6 +14,9 @@ const PAGE_ENTRIES = 256;
 const PAGE_BYTES = 256 * 1024;
 /** Retained messages that are sent before others get their turn. */
 const RETAINED_SLICE = 200;
+/** The same in milliseconds, where many filters find little; looked at each so many steps. */
+const RETAINED_MS = 4;
+const LOOKS_A_CLOCK = 16;
 
 /** Goes on with what a client still has to get, as far as there is room: what was in flight, its queue, retained messages. */
 export function advance(core: BrokerCore, client: Client): void {
@@ -93,6 +96,8 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
       if (connection === null || room <= 0) return;
       const { tail } = client;
       const page = await client.store.read(client.queue, client.cursor, Math.min(room, PAGE_ENTRIES), PAGE_BYTES);
+      core.meter.begin('queue');
+      await core.turn.inTime();
       if (client.connection !== connection) break;
       if (page.length === 0) {
         // What was queued while the page was on its way is not in it: live is only who has read to the end.
@@ -152,10 +157,15 @@ function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry, nowU
 /** Sends retained messages of new subscriptions, a slice at a time [MQTT-3.3.1-8]. */
 function sendRetained(core: BrokerCore, client: Client): void {
   let sent = 0;
+  let looked = 0;
+  core.meter.begin('retained search');
+  const untilMs = core.meter.elapsedMs() + RETAINED_MS;
   for (;;) {
+    looked += 1;
+    const isOver = sent >= RETAINED_SLICE || (looked % LOOKS_A_CLOCK === 0 && core.meter.elapsedMs() > untilMs);
     const [cursor] = client.retainedToSend.values();
     if (cursor === undefined || !client.ready) return; // goes on when the window opens or the output has drained
-    const next = sent < RETAINED_SLICE ? cursor.names.next() : PAUSE;
+    const next = isOver ? PAUSE : cursor.names.next();
     if (next.done) {
       client.retainedToSend.delete(cursor.filter);
       continue;
@@ -175,11 +185,11 @@ function sendRetained(core: BrokerCore, client: Client): void {
   }
 }
 
-/** With the next turn, so that others get theirs; once, whoever asks for it. */
+/** In one of the next turns, so that others get theirs; once, whoever asks for it. */
 function goOn(core: BrokerCore, client: Client): void {
   if (client.goesOn) return;
   client.goesOn = true;
-  setImmediate(() => {
+  core.turn.later(() => {
     client.goesOn = false;
     advance(core, client);
   });

@@ -15,6 +15,7 @@ import { tellRefusal } from './refusals.ts';
 
 /** SUBSCRIBE: one answer for each filter, then the retained messages of what was granted [MQTT-3.8.4-1, MQTT-3.8.4-5]. */
 export function subscribe(core: BrokerCore, connection: Connection, client: Client, packet: Subscribe): void {
+  core.meter.begin('subscribe');
   const reasons = packet.subscriptions.map((entry, index) =>
     index < core.limits.maxFiltersPerPacket
       ? subscribeOne(core, connection, client, entry, packet.properties.subscriptionIdentifiers ?? [])
@@ -31,6 +32,7 @@ export function subscribe(core: BrokerCore, connection: Connection, client: Clie
 
 /** UNSUBSCRIBE [MQTT-3.10.4-1, MQTT-3.10.4-4]. */
 export function unsubscribe(core: BrokerCore, connection: Connection, client: Client, packet: Unsubscribe): void {
+  core.meter.begin('unsubscribe');
   const reasons = packet.filters.map((filter) => {
     const computed = computedFor(core, filter);
     if (computed) {

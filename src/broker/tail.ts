@@ -23,6 +23,11 @@ export class Tail {
     return this.length >= this.#wanted;
   }
 
+  /** Whether it is so with `more` bytes. */
+  promises(more: number): boolean {
+    return this.length + more >= this.#wanted;
+  }
+
   /** Whether a good part more of a large packet has come than when this was true last. */
   advanced(): boolean {
     if (this.length - this.#told < GOOD_PART_BYTES) return false;

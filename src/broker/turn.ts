@@ -1,4 +1,4 @@
-import { type Clock, type Logger, messageOf } from '../base/index.ts';
+import { type Clock, type Logger, messageOf, type TurnMeter } from '../base/index.ts';
 import { type Packet, PacketType } from '../codec/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Connection } from './connection.ts';
@@ -22,6 +22,15 @@ type HeldPacket = { readonly packet: Packet; readonly then: () => void };
 const PACKET = 0;
 
 /**
+ * What a turn may spend on each of its parts, in milliseconds, before the rest is put off to the next one; all together with
+ * what cannot be divided stays below 50.
+ */
+const READING_MS = 15;
+const LATER_MS = 8;
+const WRITING_MS = 12;
+const WRITES_A_LOOK = 32;
+
+/**
  * What happens once per event-loop turn, however many messages came in it: one commit of what was appended to the durable
  * store, the acknowledgements that depend on it, and one write per connection that has something to send.
  */
@@ -30,6 +39,11 @@ export class Turn {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #timings: Timings;
+  readonly #meter: TurnMeter;
+  /** Works that were put off since the turn had used its time, in their order. */
+  readonly #later: (() => void)[] = [];
+  /** Packets, and many receivers of one, since the last look at the clock. */
+  unlooked = 0;
   #dirty: Connection[] = [];
   #scheduled = false;
   /** Something was appended since the last commit, and what is acknowledged now depends on it. */
@@ -43,11 +57,38 @@ export class Turn {
   #committing: Promise<void> | null = null;
   #onAppended: () => void = () => {};
 
-  constructor(store: Store, logger: Logger, clock: Clock, timings: Timings) {
+  constructor(store: Store, logger: Logger, clock: Clock, timings: Timings, meter: TurnMeter) {
     this.#store = store;
     this.#logger = logger;
     this.#clock = clock;
     this.#timings = timings;
+    this.#meter = meter;
+    meter.endsWith(() => {
+      if (!this.#scheduled) this.#schedule();
+    });
+  }
+
+  /** Bytes of a connection are read now. Answers whether the turn has used its time already. `nowMs`: monotonic. */
+  reading(nowMs: number): boolean {
+    const { work } = this.#meter;
+    if (work !== 'reading') this.#meter.begin('reading', nowMs);
+    return work !== null && this.isLate();
+  }
+
+  /** This turn has used its time: what can wait is put off. */
+  isLate(): boolean {
+    return this.#meter.elapsedMs() > READING_MS;
+  }
+
+  /** Does something in one of the next turns, when those that asked before had theirs. */
+  later(work: () => void): void {
+    this.#later.push(work);
+    if (!this.#scheduled) this.#schedule();
+  }
+
+  /** Resolves at once while the turn has time left, else in one of the next turns. */
+  async inTime(): Promise<void> {
+    if (this.isLate()) await new Promise<void>((resolve) => this.later(resolve));
   }
 
   /** `listener` is called at the end of each turn in which something was appended. */
@@ -138,6 +179,8 @@ export class Turn {
 
   readonly #end = (): void => {
     this.#scheduled = false;
+    this.#meter.begin('writing');
+    if (this.#later.length > 0) this.#doLater();
     const held = this.#held;
     if (this.#appended) this.#onAppended();
     if (this.#appended || this.#wrote || held.connections.length > 0 || held.waiters.length > 0) {
@@ -145,7 +188,21 @@ export class Turn {
       this.#commit(held);
     }
     this.#flush();
+    this.#meter.end();
+    if (this.#later.length > 0 && !this.#scheduled) this.#schedule();
   };
+
+  /** At least one, so that the readings of a busy turn do not keep it from its turn for ever. */
+  #doLater(): void {
+    const untilMs = this.#meter.elapsedMs() + LATER_MS;
+    let done = 0;
+    do {
+      (this.#later[done] as () => void)();
+      done += 1;
+    } while (done < this.#later.length && this.#meter.elapsedMs() < untilMs);
+    this.#later.splice(0, done);
+    this.#meter.begin('writing');
+  }
 
   #commit(held: Held): void {
     const before = this.#committing;
@@ -160,6 +217,7 @@ export class Turn {
     // In order: this group's acknowledgements go after those of the commit before.
     const done = Promise.all([before, commit]).then(
       () => {
+        this.#meter.begin('commit');
         this.#release(held);
         this.#flush();
       },
@@ -206,7 +264,15 @@ export class Turn {
     const dirty = this.#dirty;
     if (dirty.length === 0) return;
     this.#dirty = [];
-    for (const connection of dirty) {
+    const untilMs = this.#meter.elapsedMs() + WRITING_MS;
+    for (let i = 0; i < dirty.length; i++) {
+      if (i % WRITES_A_LOOK === WRITES_A_LOOK - 1 && this.#meter.elapsedMs() > untilMs) {
+        // The rest with the next turn, before what that one has to send.
+        this.#dirty = [...dirty.slice(i), ...this.#dirty];
+        if (!this.#scheduled) this.#schedule();
+        break;
+      }
+      const connection = dirty[i] as Connection;
       connection.dirty = false;
       connection.flush();
     }

@@ -54,6 +54,7 @@ export function createLive(options: LiveOptions): Live {
     clock,
     logger,
     timers: options.timers ?? systemTimers,
+    turns: options.turns,
     everyMs: 1000 / limits.framesPerSecond,
     turnMs: limits.turnMs,
     restMs: limits.restMs,

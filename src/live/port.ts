@@ -1,4 +1,4 @@
-import type { Clock, Logger, Reached } from '../base/index.ts';
+import type { Clock, Logger, Reached, TurnMeter } from '../base/index.ts';
 import type { ComputedTopics, Tap } from '../broker/index.ts';
 
 /** The only timer that the live view needs; injected so that tests do not sleep. */
@@ -42,6 +42,8 @@ export type LiveLimits = {
 export type LiveOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where it says what it works on. */
+  readonly turns?: TurnMeter;
   readonly timers?: LiveTimers;
   /** Topics that are remembered in one world; further ones are only counted. Default 100,000. */
   readonly maxTopicsPerWorld?: number;

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, messageOf } from '../base/index.ts';
+import { type Clock, type Logger, messageOf, type TurnMeter } from '../base/index.ts';
 import type { LiveTimers } from './port.ts';
 
 /** Timers of the machine; they do not keep the process alive. */
@@ -14,6 +14,7 @@ export type TickerOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly timers: LiveTimers;
+  readonly turns: TurnMeter | undefined;
   /** Milliseconds from the start of one round to that of the next. */
   readonly everyMs: number;
   /** Milliseconds of work after which the event loop gets its turn, and how long that is at least. */
@@ -56,7 +57,8 @@ export class Ticker {
   }
 
   #turn(): void {
-    const { clock, logger, turnMs, wanted } = this.#options;
+    const { clock, logger, turnMs, wanted, turns } = this.#options;
+    turns?.begin('live');
     const nowMs = clock.monotonicMs();
     if (this.#round === null) this.#startedMs = nowMs;
     const round = this.#round ?? this.#options.round();

@@ -1,5 +1,5 @@
 import type { Repeat } from '../access/index.ts';
-import type { Clock } from '../base/index.ts';
+import type { Clock, TurnMeter } from '../base/index.ts';
 import type { BrokerStats, ComputedTopics, Traffic, WorldStats } from '../broker/index.ts';
 
 /** What the figures are made of; the broker has it. */
@@ -13,6 +13,8 @@ export type SysSource = {
 
 export type SysOptions = {
   readonly clock: Clock;
+  /** Where it says what it works on. */
+  readonly turns?: TurnMeter;
   readonly source: SysSource;
   /** Of Sonde. */
   readonly version: string;

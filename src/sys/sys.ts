@@ -60,6 +60,7 @@ export function createSys(options: SysOptions): Sys {
   };
 
   const round = (): void => {
+    options.turns?.begin('sys');
     const nowMs = clock.monotonicMs();
     const seconds = (nowMs - roundMs) / 1000;
     roundMs = nowMs;

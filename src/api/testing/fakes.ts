@@ -6,7 +6,7 @@ import {
   READ_ONLY_TOPICS,
   type TopicRules,
 } from '../../access/index.ts';
-import { Histogram, manualClock, nothingReached, silentLogger } from '../../base/index.ts';
+import { Histogram, manualClock, nothingReached, silentLogger, TurnMeter } from '../../base/index.ts';
 import type { BrokerStats, ClientInfo, PublishRequest } from '../../broker/index.ts';
 import {
   type ByteSource,
@@ -321,7 +321,13 @@ export async function createFixture(options: Partial<ApiOptions> = {}): Promise<
     clock: manualClock(START_US),
     webRoot: '/nowhere/web',
     version: '1.2.3',
-    timings: { acknowledged: histogram(), committed: histogram(), queued: histogram(), loopDelay: histogram() },
+    timings: {
+      acknowledged: histogram(),
+      committed: histogram(),
+      queued: histogram(),
+      loopDelay: histogram(),
+      turns: new TurnMeter({ clock: manualClock() }),
+    },
     reached: nothingReached(),
     inUse: NOTHING_IN_USE,
     ...options,

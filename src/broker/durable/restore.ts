@@ -1,4 +1,5 @@
 import type { TopicRules } from '../../access/index.ts';
+import type { TurnMeter } from '../../base/index.ts';
 import { Session, type Subscription } from '../../session/index.ts';
 import { decodeMessage, type InFlight, type QueueEntry, type QueueId } from '../../store/index.ts';
 import { isShared, parseSubscription } from '../../topics/index.ts';
@@ -42,7 +43,7 @@ export async function restore(core: BrokerCore): Promise<Restored> {
     table: 'session' | 'subscription' | 'retained',
     take: (world: World, rest: string, value: Uint8Array) => boolean,
   ): Promise<void> => {
-    await inSteps(core.durable.entries(table), ([key, value]) => {
+    await inSteps(core.meter, core.durable.entries(table), ([key, value]) => {
       const at = key.indexOf('/');
       const world = worlds.get(key.slice(0, at));
       if (world === undefined || !take(world, key.slice(at + 1), value)) leftOut += 1;
@@ -125,7 +126,7 @@ async function restoreExchanges(core: BrokerCore): Promise<void> {
   const released = new Map<QueueId, Record<ExchangeKind, number[]>>();
   for (const world of core.worlds.values())
     for (const client of world.clients.values()) byQueue.set(client.queue, client);
-  await inSteps(core.durable.entries('exchange'), ([key]) => {
+  await inSteps(core.meter, core.durable.entries('exchange'), ([key]) => {
     const [queue, kind, id] = key.split('/') as [string, ExchangeKind, string];
     const known = released.get(Number(queue)) ?? { received: [], releasing: [] };
     released.set(Number(queue), known);
@@ -175,9 +176,10 @@ async function giveRestBack(core: BrokerCore, group: Group, held: ReadonlySet<nu
   wakeGroup(core, group);
 }
 
-async function inSteps(rows: AsyncIterable<Row>, take: (row: Row) => void): Promise<void> {
+async function inSteps(meter: TurnMeter, rows: AsyncIterable<Row>, take: (row: Row) => void): Promise<void> {
   let taken = 0;
   for await (const row of rows) {
+    if (meter.work !== 'restore') meter.begin('restore');
     take(row);
     taken += 1;
     if (taken % STEP === 0) await new Promise((resolve) => setImmediate(resolve));

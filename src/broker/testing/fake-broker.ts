@@ -1,6 +1,13 @@
 import type { Access, Principal } from '../../access/index.ts';
 import { ALL_TOPICS } from '../../access/index.ts';
-import { type LogFields, type Logger, type ManualClock, manualClock, type Reached } from '../../base/index.ts';
+import {
+  type LogFields,
+  type Logger,
+  type ManualClock,
+  manualClock,
+  type Reached,
+  TurnMeter,
+} from '../../base/index.ts';
 import { createMemoryStore, type Store } from '../../store/index.ts';
 import { type Broker, type BrokerLimits, createBroker, type Mqtt5Settings, type QueuePolicy } from '../index.ts';
 
@@ -28,6 +35,8 @@ export type FakeBroker = {
 export function fakeBroker(
   options: {
     access?: Access;
+    /** Unless said, no turn is ever late. */
+    meter?: TurnMeter;
     store?: Store;
     limits?: Partial<BrokerLimits>;
     reached?: Reached;
@@ -47,6 +56,7 @@ export function fakeBroker(
     access: options.access ?? openDoor,
     clock,
     logger,
+    meter: options.meter ?? new TurnMeter({ clock: manualClock() }),
     ...(options.mqtt5 ? { mqtt5: options.mqtt5 } : {}),
     ...(options.later ? { later: options.later } : {}),
     ...(options.reached ? { reached: options.reached } : {}),

@@ -1,0 +1,105 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type ManualClock, manualClock, TurnMeter } from '../base/index.ts';
+import type { Broker } from './index.ts';
+import { fakeBroker } from './testing/fake-broker.ts';
+import { FakeDevice, settled } from './testing/fake-device.ts';
+
+let broker: Broker;
+/** Of the meter: moves by itself with each look, as if everything took that long. */
+let spent: ManualClock;
+let stepMs = 0;
+afterEach(() => broker.close());
+
+function slowBroker(): void {
+  spent = manualClock();
+  stepMs = 0;
+  const clock = {
+    ...spent,
+    monotonicMs: () => {
+      spent.advance(stepMs);
+      return spent.monotonicMs();
+    },
+  };
+  ({ broker } = fakeBroker({ meter: new TurnMeter({ clock }) }));
+}
+
+/** A PUBLISH of QoS 0 as bytes. */
+const bytesOf = (topic: string, payload: string): Buffer =>
+  Buffer.concat([
+    Buffer.from([0x30, 2 + topic.length + payload.length, 0, topic.length]),
+    Buffer.from(topic + payload),
+  ]);
+const numbered = (count: number): Buffer[] => Array.from({ length: count }, (_, n) => bytesOf('a', String(n)));
+const payloads = (device: FakeDevice): string[] =>
+  device.received.flatMap((packet) => (packet.type === 'publish' ? [Buffer.from(packet.payload).toString()] : []));
+const inOrder = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n));
+
+async function pair(): Promise<[FakeDevice, FakeDevice]> {
+  slowBroker();
+  const receiver = await FakeDevice.connected(broker, { clientId: 'receiver' });
+  receiver.subscribe('a', 0);
+  const sender = await FakeDevice.connected(broker, { clientId: 'sender' });
+  return [receiver, sender];
+}
+
+describe('a turn that has used its time', () => {
+  it('leaves the rest of a chunk for the next ones, and does not read its sender meanwhile', async () => {
+    const [receiver, sender] = await pair();
+    stepMs = 4;
+    sender.connection.receive(Buffer.concat(numbered(1000)), Buffer.concat(numbered(1000)).length);
+    expect(sender.paused).toBe(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(payloads(receiver).length).toBeLessThan(200);
+    for (let turn = 0; turn < 100 && sender.paused; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    expect(payloads(receiver)).toEqual(inOrder(1000));
+    expect(sender.paused).toBe(false);
+  });
+
+  it('leaves what others send in it for the next ones, each in its order', async () => {
+    const [receiver, sender] = await pair();
+    const other = await FakeDevice.connected(broker, { clientId: 'other' });
+    stepMs = 20;
+    const [first, ...rest] = numbered(10);
+    sender.connection.receive(first as Buffer, (first as Buffer).length);
+    for (const bytes of rest) {
+      other.connection.receive(bytes.subarray(0, 3), 3);
+      other.connection.receive(bytes.subarray(3), bytes.length - 3);
+    }
+    expect(other.paused).toBe(true);
+    for (let turn = 0; turn < 100 && other.paused; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    expect(payloads(receiver)).toEqual(inOrder(10));
+  });
+
+  it('writes to the rest of many receivers with the next ones', async () => {
+    slowBroker();
+    const receivers: FakeDevice[] = [];
+    for (let n = 0; n < 200; n++) {
+      const receiver = await FakeDevice.connected(broker, { clientId: `receiver${n}` });
+      receiver.subscribe('a', 0);
+      receivers.push(receiver);
+    }
+    await settled();
+    stepMs = 7;
+    const got = (): number => receivers.filter((receiver) => payloads(receiver).length === 1).length;
+    const bytes = bytesOf('a', 'x');
+    receivers[0]?.connection.receive(bytes, bytes.length);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(got()).toBeGreaterThan(0);
+    expect(got()).toBeLessThan(200);
+    for (let turn = 0; turn < 20 && got() < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(got()).toBe(200);
+  });
+
+  it('forgets what is left of a connection that is closed meanwhile', async () => {
+    const [receiver, sender] = await pair();
+    stepMs = 4;
+    const bytes = Buffer.concat(numbered(1000));
+    sender.connection.receive(bytes, bytes.length);
+    sender.connection.onClosed();
+    await settled();
+    await settled();
+    expect(payloads(receiver)).toEqual(inOrder(payloads(receiver).length));
+  });
+});
