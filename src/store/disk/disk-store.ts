@@ -67,7 +67,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   const { table } = opened;
   const stamp = table.stamp();
   const keep = (path: string): Promise<string> => setAside(folder, path, clock);
-  const known = knownOf(clean, stamp);
+  const known = knownOf(clean, stamp, opened.isSound);
   const read = await readLog(logFolder, incarnation, { segmentBytes: options.segmentBytes, known, keep });
   for (const { from, to, what, ...one } of read.damage) {
     damage.add({ ...one, what: to > from ? `${what} (from ${from} to ${to})` : what });

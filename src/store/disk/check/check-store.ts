@@ -35,7 +35,7 @@ export async function checkStore(folder: string): Promise<StoreReport | null> {
 
   const incarnation = format.is === 'store' ? format.format.incarnation : await incarnationOfLog(folder);
   const log = logFolderOf(folder);
-  const known = knownOf(clean, stamp);
+  const known = knownOf(clean, stamp, false);
   const opened = (path: string) => open(path, 'r');
   const found = await findSegments(log, incarnation ?? '', known.wanted, opened).catch((error: unknown) => {
     if (error instanceof OperatorError) throw error;

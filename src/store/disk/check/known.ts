@@ -7,13 +7,15 @@ import type { DamagedValue } from '../table/table.ts';
 import type { CleanMark } from './clean-mark.ts';
 
 /** What the last stop, or else the table, tells of the log. */
-export function knownOf(clean: CleanMark | null, stamp: Stamp | null): KnownOfLog {
+export function knownOf(clean: CleanMark | null, stamp: Stamp | null, tableIsSound: boolean): KnownOfLog {
   const synced = clean?.log ?? stamp?.synced ?? null;
   if (synced === null) return NOTHING_KNOWN;
   return {
     wanted: stamp === null ? null : { first: stamp.needs, last: synced.sequence },
     synced,
     nextNumber: stamp?.nextNumber ?? 1,
+    // A table that has lost something gets all that the log still has.
+    changesFrom: tableIsSound ? (stamp?.has ?? 0) : 0,
   };
 }
 

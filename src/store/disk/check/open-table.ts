@@ -22,6 +22,8 @@ export type OpenedTable = {
   readonly table: Table;
   /** Values may be lost: a queue that nobody knows may be somebody's. */
   readonly isPart: boolean;
+  /** The file is as it was left: all that its stamp says is true. */
+  readonly isSound: boolean;
 };
 
 /** Values that are put into a table that is begun anew before others have their turn. */
@@ -41,13 +43,14 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
   await rm(next, { recursive: true, force: true });
   if (!(await hasTable(path))) {
     await rm(join(path, 'data.mdb'), { force: true });
-    return { table: await openMarked(folder, path), isPart: false };
+    return { table: await openMarked(folder, path), isPart: false, isSound: false };
   }
   const trouble = await troubleOf(options, path);
   let isPart = false;
   if (trouble !== null) isPart = await beginAnew(options, path, trouble);
   const table = await openMarked(folder, path);
-  if (trouble === null || trouble.inspection?.findings?.bad.length === 0) return { table, isPart };
+  if (trouble === null) return { table, isPart, isSound: true };
+  if (trouble.inspection?.findings?.bad.length === 0) return { table, isPart, isSound: false };
   const removed = await table.removeDamaged();
   if (removed.length > 0) {
     const kept = await keepValues(options, removed);
@@ -60,7 +63,7 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
       kept,
     });
   }
-  return { table, isPart: isPart || removed.length > 0 };
+  return { table, isPart: isPart || removed.length > 0, isSound: false };
 }
 
 /** `isSound`: LMDB may open the file, its values have to be looked at. `died`: the start before, while it did. */

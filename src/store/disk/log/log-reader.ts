@@ -23,7 +23,7 @@ type Suspect = LogDamage & Place;
 
 /** Takes segments in their order, and gives what whole batches say to the replay. */
 export class LogReader {
-  readonly replay = new Replay();
+  readonly replay: Replay;
   readonly damage: LogDamage[] = [];
   /** Where the last whole batch of the last segment ends; 0: nowhere in it. */
   lastEnd = 0;
@@ -42,8 +42,12 @@ export class LogReader {
 
   readonly #folder: string;
 
-  /** `first`: the segment that must be there, and all after it. `folder`: what is named when there is no segment at all. */
-  constructor(first: number | null, folder: string) {
+  /**
+   * `first`: the segment that must be there, and all after it. `folder`: what is named when there is no segment at all.
+   * `changesFrom`: see `Replay`.
+   */
+  constructor(first: number | null, folder: string, changesFrom: number) {
+    this.replay = new Replay(changesFrom);
     this.#first = first;
     this.#folder = folder;
   }

@@ -26,9 +26,11 @@ export type KnownOfLog = {
   readonly synced: Place | null;
   /** The number that the next message would have had, at least. */
   readonly nextNumber: number;
+  /** The table has the changes of the segments before this one. */
+  readonly changesFrom: number;
 };
 
-export const NOTHING_KNOWN: KnownOfLog = { wanted: null, synced: null, nextNumber: 1 };
+export const NOTHING_KNOWN: KnownOfLog = { wanted: null, synced: null, nextNumber: 1, changesFrom: 0 };
 
 /** Numbers are left out where messages may be lost, so that none is used again: a segment of 16 MiB has no more messages. */
 const LEAP = 2 ** 32;
@@ -93,7 +95,7 @@ export type FoundLog = Pick<LogReader, 'replay' | 'lastEnd' | 'unfinishedBytes'>
 
 /** Reads the segments that were found, and names what is damaged. */
 export async function readFound(folder: string, found: FoundFiles, known: KnownOfLog): Promise<FoundLog> {
-  const reader = new LogReader(known.wanted?.first ?? null, folder);
+  const reader = new LogReader(known.wanted?.first ?? null, folder, known.changesFrom);
   for (const { handle, header, path, size, guessed } of found.segments) {
     const { bytes, unreadable } = await readWhole(handle, header.bytes);
     if (guessed) reader.fault({ file: path, from: 0, to: 64, what: 'its header cannot be read' });

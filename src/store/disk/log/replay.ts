@@ -14,6 +14,12 @@ export class Replay {
   readonly changes: TableChanges = new Map(TABLES.map((table) => [table, new Map()]));
   lastNumber = 0;
   messages = 0;
+  readonly #changesFrom: number;
+
+  /** `changesFrom`: the table has the changes of the segments before this one. */
+  constructor(changesFrom: number) {
+    this.#changesFrom = changesFrom;
+  }
 
   /** Takes the records of bytes[start..end), which are good and end with a batch. */
   take(bytes: Buffer, start: number, end: number, sequence: number): void {
@@ -43,7 +49,7 @@ export class Replay {
         break;
       case RecordKind.put:
       case RecordKind.remove:
-        this.#change(bytes, at, body, bodyBytes);
+        if (sequence >= this.#changesFrom) this.#change(bytes, at, body, bodyBytes);
         break;
       default: // ends of batches and segments
     }

@@ -20,7 +20,7 @@ type Values = Database<Buffer, Buffer>;
 type OwnerOnly = RootDatabaseOptionsWithPath & { readonly permissionsMode: number };
 
 /** Changes that are made before others have their turn. */
-const STEP = 1000;
+const STEP = 5000;
 
 /**
  * What stays, in LMDB. It follows the log: changes come in groups, after the log has them. Values are copied out; keys and
