@@ -23,22 +23,23 @@ export type BenchArguments = {
   readonly profile: string | null;
 };
 
-export type Mode = 'compare' | 'publishes' | 'queries' | 'soak' | 'durable';
+export type Mode = 'compare' | 'publishes' | 'queries' | 'soak' | 'durable' | 'overload';
 
-const MODES: readonly Mode[] = ['compare', 'publishes', 'queries', 'soak', 'durable'];
+const MODES: readonly Mode[] = ['compare', 'publishes', 'queries', 'soak', 'durable', 'overload'];
 
-export const USAGE = `npm run bench -- [compare|publishes|queries|soak|durable] [options]
+export const USAGE = `npm run bench -- [compare|publishes|queries|soak|durable|overload] [options]
 
   compare     Sonde beside Mosquitto, load by load (the default)
   publishes   100,000 messages at QoS 1 and at QoS 0, then all read back from history
   queries     delay of PUBACKs without and with ten year-long queries and an export
   soak        simulated devices for some minutes: memory, and every sample in history
   durable     QoS 1 for a session that is away, kill -9 in the middle of it, start, and all of it delivered
+  overload    floods, connect storms and clients that do not read: memory, and what others feel, beside Mosquitto
 
-  --loads a,b      only these loads (compare)
+  --loads a,b      only these loads (compare, overload)
   --peers a,b      of mosquitto, mosquitto-nodelay, sonde, sonde-recording (compare), or of those that durable names
   --rounds N       rounds a cell, default 5, with --against 7 (compare); pairs of phases, default 5 (queries)
-  --seconds N      length of a cell, default 2 (compare); of a phase, default 10 (queries); of publishing, default 32 (durable)
+  --seconds N      length of a cell, default 2 (compare); of a phase, default 10 (queries, overload); of publishing, default 32 (durable)
   --workers N      generator processes, default 2 (compare)
   --minutes N      length of the soak, default 10
   --count N        messages of each QoS (publishes, default 100000); points of the year (queries, default 2000000)
@@ -78,7 +79,7 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
     mode,
     quick,
     help: values.help,
-    loads: listOf(values.loads) ?? (quick ? ['fan-in-q0', 'fan-out-q1', 'pairs-50-q1-w20'] : []),
+    loads: listOf(values.loads) ?? (quick && mode === 'compare' ? ['fan-in-q0', 'fan-out-q1', 'pairs-50-q1-w20'] : []),
     peers: listOf(values.peers) ?? (quick && mode === 'compare' ? ['mosquitto', 'sonde'] : []),
     rounds: positive('rounds', values.rounds) ?? (quick ? 2 : values.against === undefined ? 5 : 7),
     seconds: positive('seconds', values.seconds) ?? defaultSeconds(mode, quick),
@@ -93,7 +94,7 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
 }
 
 function defaultSeconds(mode: Mode, quick: boolean): number {
-  if (mode === 'queries') return quick ? 2 : 10;
+  if (mode === 'queries' || mode === 'overload') return quick ? 2 : 10;
   if (mode === 'durable') return quick ? 3 : 32;
   return quick ? 1 : 2;
 }

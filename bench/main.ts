@@ -1,6 +1,7 @@
 import { type BenchArguments, type Mode, parseArguments, USAGE } from './arguments.ts';
 import { runCompare } from './modes/run-compare.ts';
 import { runDurable } from './modes/run-durable.ts';
+import { runOverload } from './modes/run-overload.ts';
 import { runPublishes } from './modes/run-publishes.ts';
 import { runQueries } from './modes/run-queries.ts';
 import { runSoak } from './modes/run-soak.ts';
@@ -14,6 +15,7 @@ const RUNS: Readonly<Record<Mode, Run>> = {
   queries: runQueries,
   soak: runSoak,
   durable: runDurable,
+  overload: runOverload,
 };
 
 /** The bench as a command; returns its exit code. `root` is the repository's folder. */

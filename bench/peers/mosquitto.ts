@@ -18,22 +18,27 @@ export function findMosquitto(): string | null {
  * defaults were tried the other way: `max_inflight_messages 0` costs it CPU at QoS 1; `set_tcp_nodelay true` costs it CPU
  * wherever many messages go to one connection, but saves it waits of 40 ms when one pair has a deep window. So it runs both ways.
  */
-function configuration(port: number, nodelay: boolean): readonly string[] {
+function configuration(port: number, { nodelay, bounded = false }: MosquittoOptions): readonly string[] {
   return [
     `listener ${port} 127.0.0.1`,
     'allow_anonymous true',
     'persistence false',
     'log_dest none',
-    'max_queued_messages 0',
+    ...(bounded ? [] : ['max_queued_messages 0']),
     `set_tcp_nodelay ${nodelay}`,
   ];
 }
 
-export type MosquittoOptions = { readonly name: string; readonly nodelay: boolean };
+export type MosquittoOptions = {
+  readonly name: string;
+  readonly nodelay: boolean;
+  /** Its queues have the bounds that it ships with. */
+  readonly bounded?: boolean;
+};
 
 /** Debian's Mosquitto, with a configuration of its own in a temporary folder. */
 export function mosquitto(command: string, options: MosquittoOptions = { name: 'mosquitto', nodelay: false }): Peer {
-  const settings = configuration(0, options.nodelay).slice(1).join(', ');
+  const settings = configuration(0, options).slice(1).join(', ');
   return {
     name: options.name,
     describe: () => Promise.resolve(`Mosquitto ${versionOf(command)}; ${settings}`),
@@ -45,7 +50,7 @@ async function start(command: string, options: MosquittoOptions): Promise<Runnin
   const folder = temporaryFolder('mosquitto');
   const [port] = await freePorts(1);
   const file = join(folder, 'mosquitto.conf');
-  writeFileSync(file, `${configuration(port!, options.nodelay).join('\n')}\n`);
+  writeFileSync(file, `${configuration(port!, options).join('\n')}\n`);
   let output = '';
   const onOutput = (text: string): void => {
     output = (output + text).slice(-2000);

@@ -55,7 +55,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     this.bytesIn += length;
     if (this.client) this.client.bytesIn += length;
     this.counters.bytesIn += length;
-    const isLate = this.#arrived();
+    const isLate = this.#arrived(length);
     if (this.putOff) {
       keepUnread(this, chunk, length); // behind what is kept already
       return;
@@ -105,7 +105,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
   }
 
   #readOn(): void {
-    this.#arrived();
+    this.#arrived(0);
     this.lastPacketMs = Math.trunc(this.core.arrivedMs);
     try {
       readKept(this);
@@ -116,11 +116,11 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
   }
 
   /** What is read now came now. Answers whether the turn has no time left for it. */
-  #arrived(): boolean {
+  #arrived(length: number): boolean {
     const core = this.core;
     core.arrivedMs = core.clock.monotonicMs();
     core.arrivedUs = core.clock.wallMicros(core.arrivedMs);
-    return core.turn.reading(core.arrivedMs);
+    return core.turn.reading(core.arrivedMs, length);
   }
 
   /** The turn has used its time: what is kept is read in one of the next, and nothing more until then. */

@@ -59,7 +59,7 @@ describe('a turn that has used its time', () => {
   it('leaves what others send in it for the next ones, each in its order', async () => {
     const [receiver, sender] = await pair();
     const other = await FakeDevice.connected(broker, { clientId: 'other' });
-    stepMs = 20;
+    stepMs = 30;
     const [first, ...rest] = numbered(10);
     sender.connection.receive(first as Buffer, (first as Buffer).length);
     for (const bytes of rest) {

@@ -25,9 +25,12 @@ const PACKET = 0;
  * What a turn may spend on each of its parts, in milliseconds, before the rest is put off to the next one; all together with
  * what cannot be divided stays below 50.
  */
-const READING_MS = 15;
-const LATER_MS = 8;
-const WRITING_MS = 12;
+const READING_MS = 8;
+/** The little that others send beside a flood is read beyond that, up to here. */
+const LIGHT_MS = 20;
+const LIGHT_BYTES = 1024;
+const LATER_MS = 4;
+const WRITING_MS = 10;
 const WRITES_A_LOOK = 32;
 
 /**
@@ -68,11 +71,12 @@ export class Turn {
     });
   }
 
-  /** Bytes of a connection are read now. Answers whether the turn has used its time already. `nowMs`: monotonic. */
-  reading(nowMs: number): boolean {
+  /** `length` bytes of a connection are read now. Answers whether the turn has no time left for them. `nowMs`: monotonic. */
+  reading(nowMs: number, length: number): boolean {
     const { work } = this.#meter;
     if (work !== 'reading') this.#meter.begin('reading', nowMs);
-    return work !== null && this.isLate();
+    if (work === null) return false;
+    return this.#meter.elapsedMs() > (length <= LIGHT_BYTES ? LIGHT_MS : READING_MS);
   }
 
   /** This turn has used its time: what can wait is put off. */
