@@ -30,7 +30,7 @@ import {
 import { createHistory, type History, historyDamageText } from './history/index.ts';
 import { createLive, type Live, type WorldStatus } from './live/index.ts';
 import { createLog } from './log.ts';
-import { type DiskStore, damageText, openDiskStore } from './store/index.ts';
+import { type DiskStore, damageText, type FreeSpace, openDiskStore, watchFreeSpace } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
 import { createPacer, createWebSocketTransport, listenTcp, listenTls, listenUnix } from './transport/index.ts';
 
@@ -102,7 +102,15 @@ async function open(
     sharedSubscriptions: settings.sharedSubscriptions,
     queuePolicy: settings.queuePolicy,
   });
-  if (history) history.drain(broker.record(history.intake));
+  const recorded = history === null ? null : broker.record(history.intake);
+  if (recorded) history?.drain(recorded);
+  const space = await watchFreeSpace({
+    folder: settings.data,
+    reserve: { percent: limits.diskReservePercent, bytes: limits.diskReserveBytes },
+    logger,
+    changed: broker.diskIsLow,
+  });
+  onClose(space.stop);
   const live = createLive({
     clock,
     logger,
@@ -114,7 +122,7 @@ async function open(
       digestsPerViewer: limits.maxDigestsPerViewer,
       digestsPerWorld: limits.maxDigestsPerNamespace,
     },
-    status: (world) => statusOf(broker, store, history, world),
+    status: (world) => statusOf(broker, store, space, history, world),
   });
   for (const name of broker.worldNames()) {
     const world = broker.worldNumber(name) as number;
@@ -141,7 +149,7 @@ async function open(
   const pacer = createPacer({ clock, reached, limits });
   let open = false;
   const api = await createApi({
-    broker: apiBroker(broker, store, live, history, () => open),
+    broker: apiBroker(broker, store, space, live, history, () => open),
     history,
     access,
     isLocal,
@@ -166,6 +174,11 @@ async function open(
       waitingSignIns: access.waitingSignIns,
       liveTopics: live.indexed,
       viewers: live.viewers,
+      unsyncedBytes: store.unsyncedBytes,
+      recorderQueueBytes: () => recorded?.depth().bytes ?? 0,
+      diskFreeBytes: space.free,
+      diskReserveBytes: space.reserve,
+      storeBytes: () => ({ log: store.logBytes(), table: store.tableBytes() }),
     },
     version,
     mqttPort: () => mqtt[0]?.port ?? null,
@@ -280,6 +293,7 @@ function resolvedPath(path: string): string {
 function apiBroker(
   broker: Broker,
   store: DiskStore,
+  space: FreeSpace,
   live: Live,
   history: History | null,
   isOpen: () => boolean,
@@ -297,6 +311,8 @@ function apiBroker(
     health() {
       if (!isOpen()) return { status: 'starting' };
       if (store.failing()) return { status: 'degraded', detail: STORE_FAILS };
+      const low = space.low();
+      if (low !== null) return { status: 'degraded', detail: low };
       const status = history?.status();
       if (status?.state === 'down') return { status: 'degraded', detail: status.detail };
       const damage = [damageText(store.damage), historyDamageText(status?.damage ?? [])].join(' ').trim();
@@ -308,11 +324,18 @@ function apiBroker(
 
 const STORE_FAILS = 'the store cannot be written: nothing is acknowledged until it can';
 
-function statusOf(broker: Broker, store: DiskStore, history: History | null, world: number): WorldStatus {
+function statusOf(
+  broker: Broker,
+  store: DiskStore,
+  space: FreeSpace,
+  history: History | null,
+  world: number,
+): WorldStatus {
   const namespace = broker.worldNames().find((name) => broker.worldNumber(name) === world) ?? '';
   const status = history?.status();
   const detail = [
     ...(store.failing() ? [STORE_FAILS] : []),
+    space.low() ?? '',
     ...(status === undefined || status.state === 'ok' ? [] : [`history: ${status.detail}`]),
     damageText(store.damage),
     historyDamageText(status?.damage ?? []),

@@ -14,6 +14,11 @@ export const GAUGES: readonly Row[] = [
   ['sonde_cached_topics', 'Topics whose receivers are remembered now.', 'cachedTopics'],
   ['sonde_receivers_behind', 'Connections now that publishers wait for.', 'receiversBehind'],
   ['sonde_publishers_slowed', 'Publishers that are not read now, being above their rate.', 'publishersSlowed'],
+  [
+    'sonde_publishers_waiting',
+    'Publishers that are not read now: the store, the disk or history has no room.',
+    'publishersWaiting',
+  ],
   ['sonde_retained_messages', 'Retained messages now.', 'retained'],
   ['sonde_retained_bytes', 'What retained messages cost now.', 'retainedBytes'],
   ['sonde_queued_messages', 'Messages that wait for sessions or are in flight to them now.', 'queued'],

@@ -8,9 +8,15 @@ export type InUse = {
   readonly waitingSignIns: () => number;
   readonly liveTopics: () => number;
   readonly viewers: () => number;
+  readonly unsyncedBytes: () => number;
+  readonly recorderQueueBytes: () => number;
+  /** Of the disk that the data folder is on; null: not known. */
+  readonly diskFreeBytes: () => number | null;
+  readonly diskReserveBytes: () => number | null;
+  readonly storeBytes: () => { readonly log: number; readonly table: number };
 };
 
-const GAUGES: readonly (readonly [name: string, help: string, figure: keyof InUse])[] = [
+const GAUGES: readonly (readonly [name: string, help: string, figure: Exclude<keyof InUse, 'storeBytes'>])[] = [
   [
     'sonde_connections_waiting',
     'Accepted connections that wait to be read for the first time now.',
@@ -19,6 +25,10 @@ const GAUGES: readonly (readonly [name: string, help: string, figure: keyof InUs
   ['sonde_connections_pending', 'Connections that are read and have not signed in now.', 'pendingConnections'],
   ['sonde_sign_ins_waiting', 'Secrets that wait to be checked now.', 'waitingSignIns'],
   ['sonde_live_topics', 'Topics in the live index now.', 'liveTopics'],
+  ['sonde_store_unsynced_bytes', 'Bytes that wait to be synced now.', 'unsyncedBytes'],
+  ['sonde_history_queued_bytes', 'Bytes of QoS 1 and 2 messages that wait for history now.', 'recorderQueueBytes'],
+  ['sonde_disk_free_bytes', 'Free bytes of the disk that the data folder is on.', 'diskFreeBytes'],
+  ['sonde_disk_reserve_bytes', 'Free bytes below which nothing is taken that has to be kept.', 'diskReserveBytes'],
   ['sonde_viewers', 'Connections that watch the live view now.', 'viewers'],
 ];
 
@@ -36,13 +46,23 @@ export function addLimits(register: Registry, reached: Reached, inUse: InUse): v
       for (const bound of BOUNDS) this.inc({ bound }, reached[bound]);
     },
   });
+  new Gauge({
+    name: 'sonde_store_bytes',
+    help: 'What the store takes on disk now.',
+    labelNames: ['part'],
+    registers: [register],
+    collect() {
+      for (const [part, bytes] of Object.entries(inUse.storeBytes())) this.set({ part }, bytes);
+    },
+  });
   for (const [name, help, figure] of GAUGES) {
     new Gauge({
       name,
       help,
       registers: [register],
       collect() {
-        this.set(inUse[figure]());
+        const value = inUse[figure]();
+        if (value !== null) this.set(value);
       },
     });
   }

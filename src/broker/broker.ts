@@ -32,6 +32,7 @@ import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
 import { isReserved, repeated, route } from './route.ts';
 import { wakeGroups } from './share-out.ts';
 import { Counters, newServerCounters, statsOfServer, statsOfWorld, trafficOf } from './stats.ts';
+import { checkStore, mustWait, setPressure } from './store-pressure.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
 import { newTimings, type Timings } from './timings.ts';
 import { Turn } from './turn.ts';
@@ -89,6 +90,8 @@ export type Broker = {
   readonly disconnect: (world: string, clientId: string) => boolean;
   /** Ends the connections of a principal whose right has ended. */
   readonly expel: (tokenKey: string) => void;
+  /** The disk's free space is below the reserve, or no more so: until then nothing is taken that has to be kept. */
+  readonly diskIsLow: (isLow: boolean) => void;
   /** Called twice a second by the timer that `createBroker` starts; tests call it themselves. */
   readonly tick: () => void;
   /** Says good-bye to all clients and stops. Wills are published as for any connection that the server ends. The store stays open: history may still read it. */
@@ -103,7 +106,7 @@ export function createBroker(options: BrokerOptions): Broker {
   const doorLog = sparingLogger(logger);
   // Whose device it is wants to know each fault; who signs in again and again to make them must not fill the disk.
   const faultLog = sparingLogger(logger, { lines: 1000 });
-  const turn = new Turn(store, logger, clock, timings, meter);
+  const turn = new Turn(store, logger, clock, timings, meter, { most: limits.maxWaitingAcks, reached });
   const core: BrokerCore = {
     clock,
     logger,
@@ -137,7 +140,13 @@ export function createBroker(options: BrokerOptions): Broker {
     queuedInAll: 0,
     queuedBytesInAll: 0,
     allFull: false,
+    logFull: false,
     recorderFull: false,
+    storeBehind: false,
+    diskLow: false,
+    holding: false,
+    parked: new Set(),
+    uncheckedBytes: 0,
     message: noMessage(),
     arrivedMs: 0,
     arrivedUs: 0,
@@ -175,6 +184,8 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     closed: (connection) => connectionClosed(core, connection),
   };
+  turn.onWrote(() => checkStore(core));
+  store.onSynced(() => checkStore(core));
   access.onRevoked((key, isOver) => expel(core, key, isOver));
   let restoring = false;
   const timer = setInterval(() => {
@@ -226,9 +237,7 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     addComputed: (computed) => void core.computed.push(computed),
     record(qos0) {
-      qos0.onRoom(() => {
-        if (!core.recorderFull) releaseForRecorder(core);
-      });
+      qos0.onRoom(() => releaseForRecorder(core));
       return attachRecorder(core, qos0);
     },
     disconnect(name, clientId) {
@@ -237,6 +246,7 @@ export function createBroker(options: BrokerOptions): Broker {
       return connection !== null;
     },
     expel: (key) => expel(core, key, true),
+    diskIsLow: (isLow) => setPressure(core, 'diskLow', isLow),
     tick: () => tick(core),
     async close() {
       clearInterval(timer);
@@ -322,11 +332,14 @@ async function publishInside(
   if (isReserved(core, request.topic) || (!principal.rules.all && !principal.rules.mayPublish(request.topic))) {
     return { ok: false, reason: 'not-authorized', detail: `may not publish to ${request.topic}` };
   }
+  const topic = world.topics.lookupName(request.topic);
+  const { qos, retain } = request;
+  if (core.holding && mustWait(core, world, topic, qos, retain && request.payload.length > 0)) {
+    return { ok: false, reason: 'full', detail: 'there is no room now for messages that have to be kept' };
+  }
   world.counters.messagesIn += 1;
   world.counters.payloadBytesIn += request.payload.length;
   const payload = Buffer.from(request.payload);
-  const topic = world.topics.lookupName(request.topic);
-  const { qos, retain } = request;
   const message = viewOf(topic, payload, {
     qos,
     retain,

@@ -52,6 +52,8 @@ export class ConnectionFields {
   putOff = false;
   /** Those who publish to it and are not read until it has caught up. */
   waiting = NOBODY;
+  /** A PUBLISH of it waits unread, and all behind it: there is no room for it. */
+  parked = false;
   /** Null: its publishes have no limit. */
   rate: PublishRate | null = null;
   /** Largest packet that the client takes. */

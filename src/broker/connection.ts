@@ -34,7 +34,7 @@ const ack = newAckView();
  * sent until the turn's end.
  */
 export class Connection extends ConnectionFields implements SessionSink<QueueEntry>, PacketHandler {
-  /** Reasons why its peer is not read now: receivers that are behind, a full recorder, a sign-in under way. */
+  /** Reasons why its peer is not read now: receivers that are behind, no room in the store, a sign-in under way. */
   #holds = 0;
 
   /** For log lines. */
@@ -56,7 +56,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     if (this.client) this.client.bytesIn += length;
     this.counters.bytesIn += length;
     const isLate = this.#arrived(length);
-    if (this.putOff) {
+    if (this.putOff || this.parked) {
       keepUnread(this, chunk, length); // behind what is kept already
       return;
     }
@@ -115,6 +115,22 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     }
   }
 
+  /** There is no room for the PUBLISH that is read now: it waits, and nothing is read meanwhile. */
+  park(): void {
+    if (this.parked) return;
+    this.parked = true;
+    this.core.parked.add(this);
+    this.hold();
+  }
+
+  /** There may be room for it now. */
+  goOn(): void {
+    if (!this.parked || this.state === 'closed') return;
+    this.parked = false;
+    this.resumeReading();
+    this.unhold();
+  }
+
   /** What is read now came now. Answers whether the turn has no time left for it. */
   #arrived(length: number): boolean {
     const core = this.core;
@@ -169,7 +185,8 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     return found;
   }
 
-  next(): 'read' | 'keep' | 'stop' {
+  next(): 'read' | 'keep' | 'again' | 'stop' {
+    if (this.parked) return 'again';
     const { turn } = this.core;
     turn.unlooked += 1;
     if (turn.unlooked >= PACKETS_A_LOOK && this.state === 'open') {

@@ -65,8 +65,17 @@ export type BrokerCore = {
   queuedInAll: number;
   queuedBytesInAll: number;
   allFull: boolean;
-  /** The recorder's durable queue is at its bound. */
+  /** The store's log is as large as it may be. */
+  logFull: boolean;
+  /** Why publishers have to wait (see `Pressure`); `holding`: at least one of them. */
   recorderFull: boolean;
+  storeBehind: boolean;
+  diskLow: boolean;
+  holding: boolean;
+  /** Connections whose PUBLISH waits unread. */
+  readonly parked: Set<Connection>;
+  /** Bytes of durable messages since the store was looked at. */
+  uncheckedBytes: number;
   /** The message that is worked on: one object for all. */
   readonly message: MessageView;
   /** Arrival of the chunk that is worked on, monotonic and by the wall clock. */

@@ -9,6 +9,7 @@ import type { QueueOwner } from './queue-owner.ts';
 import { type Receiver, type Receivers, receiversOf } from './receivers.ts';
 import { retain as retainMessage } from './retain.ts';
 import { deliverToGroup } from './share-out.ts';
+import { CHECK_BYTES, checkStore } from './store-pressure.ts';
 import type { World } from './world.ts';
 
 /**
@@ -39,6 +40,8 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
       stored ??= copyOf(world.number, message);
       number = core.durable.append(stored, targets);
       core.turn.appended();
+      core.uncheckedBytes += payloadEnd - payloadStart;
+      if (core.uncheckedBytes > CHECK_BYTES) checkStore(core);
     }
   }
 

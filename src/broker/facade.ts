@@ -119,4 +119,6 @@ export type BrokerStats = WorldStats & {
   readonly receiversBehind: number;
   /** Gauge: publishers that are not read, since they are above their rate. */
   readonly publishersSlowed: number;
+  /** Gauge: publishers that are not read, since there is no room for what they send in the store, on the disk or in history. */
+  readonly publishersWaiting: number;
 };

@@ -61,9 +61,9 @@ function patienceFor(core: BrokerCore, receiver: Connection, nowMs: number): num
 
 const FORGIVEN_AFTER_MS = 60_000;
 
-/** Reads a publisher of recorded topics more slowly while the recorder is behind. */
+/** Reads a publisher of recorded topics more slowly while too much of QoS 0 waits for the recorder. */
 export function holdForRecorder(core: BrokerCore, connection: Connection, world: World): void {
-  if (!core.recorderFull && !world.recorder?.qos0.crowded()) return;
+  if (!world.recorder?.qos0.crowded()) return;
   if (core.waitingForRecorder.has(connection)) return;
   core.waitingForRecorder.add(connection);
   connection.hold();

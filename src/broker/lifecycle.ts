@@ -13,6 +13,7 @@ import { viewOf } from './message-view.ts';
 import { countEnded } from './queue-bounds.ts';
 import { giveBack } from './share-out.ts';
 import { countConnected } from './stats.ts';
+import { checkLog } from './store-pressure.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
 
@@ -21,6 +22,7 @@ export function connectionClosed(core: BrokerCore, connection: Connection): void
   if (core.meter.work !== 'closing') core.meter.begin('closing');
   core.connections.delete(connection);
   core.waitingForRecorder.delete(connection);
+  core.parked.delete(connection);
   core.slowedDown.delete(connection);
   releaseWaiting(core, connection);
   const client = connection.client;
@@ -98,6 +100,7 @@ export function tick(core: BrokerCore): void {
     waiting.goOn();
   }
   sweepExpired(core, nowMs);
+  checkLog(core);
   for (const connection of core.connections) checkConnection(core, connection, nowMs);
   for (const world of core.worlds.values()) {
     for (const client of world.clients.values()) {

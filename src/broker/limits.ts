@@ -15,6 +15,11 @@ export type BrokerLimits = {
   readonly maxQueuedBytes: number;
   readonly maxQueuedMessagesInAll: number;
   readonly maxQueuedBytesInAll: number;
+  readonly maxLogBytes: number;
+  readonly maxUnsyncedBytes: number;
+  readonly maxWaitingAcks: number;
+  readonly maxRecorderQueueMessages: number;
+  readonly maxRecorderQueueBytes: number;
   readonly maxOutputBytes: number;
   readonly stalledAfterMs: number;
   readonly maxSessions: number;
@@ -67,6 +72,15 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   // Those of all, each as often as it waits: 20 bytes of memory an entry, and its bytes on disk once. More: the same.
   maxQueuedMessagesInAll: 2_000_000,
   maxQueuedBytesInAll: 4 * 1024 * MIB,
+  // The store's log on disk. More: queues take no more, as at the bounds above.
+  maxLogBytes: 16 * 1024 * MIB,
+  // Bytes that wait to be synced. More: publishers whose messages are kept wait until half of it is synced.
+  maxUnsyncedBytes: 64 * MIB,
+  // Acknowledgements of one connection that wait for a sync: there are no more packet identifiers. More: it is not read.
+  maxWaitingAcks: 65_535,
+  // The recorder's queue of QoS 1 and 2. More: publishers of recorded topics wait until a tenth of it is free.
+  maxRecorderQueueMessages: 1_000_000,
+  maxRecorderQueueBytes: 256 * MIB,
   // Bytes that wait for one slow connection. More: those who publish to it are read more slowly.
   maxOutputBytes: 1 * MIB,
   // How long it may take no byte before nobody waits for it any more: then its QoS 0 messages are dropped and counted.

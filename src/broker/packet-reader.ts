@@ -11,8 +11,8 @@ export type PacketHandler = {
   readonly malformedLength: (buffer: Buffer, at: number, limit: number, frame: Frame) => 1 | 0 | -1;
   /** A whole packet, its body at buffer[bodyStart..bodyEnd). Throws a ProtocolFault when it is broken. */
   readonly packet: (buffer: Buffer, at: number, firstByte: number, bodyStart: number, bodyEnd: number) => void;
-  /** What comes next: read on, keep the rest for later, or throw it away. */
-  readonly next: () => 'read' | 'keep' | 'stop';
+  /** What comes next: read on, keep the rest for later, also with this packet once more, or throw it away. */
+  readonly next: () => 'read' | 'keep' | 'again' | 'stop';
 };
 
 // One thread, and no packet is looked for within the handling of another.
@@ -57,12 +57,13 @@ function cut(handler: PacketHandler, buffer: Buffer, limit: number): boolean {
       handler.tail = tail;
       return at > 0 || tail.advanced();
     }
-    const end = frame.bodyEnd;
-    handler.packet(buffer, at, frame.firstByte, frame.bodyStart, end);
-    at = end;
+    const start = at;
+    at = frame.bodyEnd;
+    handler.packet(buffer, start, frame.firstByte, frame.bodyStart, at);
     const next = handler.next();
     if (next === 'read') continue;
-    if (next === 'keep' && at < limit) handler.tail = new Tail(buffer, at, limit, 0);
+    if (next === 'again') at = start;
+    if (next !== 'stop' && at < limit) handler.tail = new Tail(buffer, at, limit, 0);
     return true;
   }
   return at > 0;

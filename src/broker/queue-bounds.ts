@@ -49,7 +49,7 @@ export function queuesWithoutRoom(
 
 /** Whether some queue that a message of this world may go to has no room. */
 export function isTight(core: BrokerCore, world: World): boolean {
-  return core.allFull || world.full.size > 0;
+  return core.allFull || core.logFull || world.full.size > 0;
 }
 
 /** A message is not queued for its receiver; counted. */
@@ -122,7 +122,7 @@ function setFull(core: BrokerCore, owner: QueueOwner): void {
 }
 
 function hasRoom(core: BrokerCore, owner: QueueOwner): boolean {
-  if (!owner.full && !core.allFull) return true;
+  if (!owner.full && !core.allFull && !core.logFull) return true;
   return core.queuePolicy === 'drop-oldest' && pushOut(core, owner);
 }
 
@@ -132,7 +132,7 @@ function hasOwnRoom(core: BrokerCore, owner: QueueOwner): boolean {
 
 /** Drops the oldest that wait until there is room; where all queues together are at a bound, one for one. */
 function pushOut(core: BrokerCore, owner: QueueOwner): boolean {
-  let owed = core.allFull;
+  let owed = core.allFull || core.logFull;
   for (let gone = 0; gone < MOST_AT_ONCE; gone++) {
     if (!owed && hasOwnRoom(core, owner)) return true;
     const bound = boundOf(core, owner);
@@ -168,5 +168,6 @@ function boundOf(core: BrokerCore, { queued, queuedBytes, full }: QueueOwner): B
   if (full) {
     return queued / maxQueuedMessages >= queuedBytes / maxQueuedBytes ? 'maxQueuedMessages' : 'maxQueuedBytes';
   }
+  if (!core.allFull) return 'maxLogBytes';
   return core.queuedInAll >= maxQueuedMessagesInAll ? 'maxQueuedMessagesInAll' : 'maxQueuedBytesInAll';
 }

@@ -2,11 +2,11 @@ import type { Origin, QueueEntry } from '../store/index.ts';
 import type { BrokerCore } from './core.ts';
 import { releaseForRecorder } from './flow.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
+import { setPressure } from './store-pressure.ts';
 
-/** Bounds of the recorder's queue: beyond them publishers of recorded topics are read more slowly. It drops nothing. */
-const MAX_ENTRIES = 1_000_000;
-const MAX_BYTES = 256 * 1024 * 1024;
-/** A queue at its bound swings about it. */
+/** A queue at its bound has room again when so much of it is used. */
+const ROOM_AGAIN = 0.9;
+/** It swings about it. */
 const TELL_EVERY_MS = 60_000;
 
 /** The recorder's durable queue, for the recorder to drain. */
@@ -33,10 +33,16 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
   const check = (): void => {
     const { entries, bytes } = store.depth(queue);
     if (entries > 0) wake?.();
-    const full = entries > MAX_ENTRIES || bytes > MAX_BYTES;
-    if (core.recorderFull && !full && !qos0.crowded()) releaseForRecorder(core);
-    if (full && !core.recorderFull) tell(entries);
-    core.recorderFull = full;
+    const part = core.recorderFull ? ROOM_AGAIN : 1;
+    const { maxRecorderQueueMessages, maxRecorderQueueBytes } = core.limits;
+    const isFull = entries >= maxRecorderQueueMessages * part || bytes >= maxRecorderQueueBytes * part;
+    if (isFull && !core.recorderFull) {
+      const isOfBytes = bytes >= maxRecorderQueueBytes;
+      core.reached[isOfBytes ? 'maxRecorderQueueBytes' : 'maxRecorderQueueMessages'] += 1;
+      tell(entries);
+    }
+    setPressure(core, 'recorderFull', isFull);
+    if (core.waitingForRecorder.size > 0 && !qos0.crowded()) releaseForRecorder(core);
   };
   let toldAtMs = Number.NEGATIVE_INFINITY;
   const tell = (entries: number): void => {
@@ -45,7 +51,7 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
     toldAtMs = now;
     core.logger.warn(
       { waitingForHistory: entries },
-      'history is behind: publishers of recorded topics are read more slowly, and acknowledged as there is room',
+      'history is behind: publishers of recorded topics wait, and are acknowledged as there is room',
     );
   };
   core.turn.onAppended(check);

@@ -11,13 +11,17 @@ import { holdForRecorder } from './flow.ts';
 import { sizeFault } from './names.ts';
 import type { Receivers } from './receivers.ts';
 import { tellRefusal } from './refusals.ts';
+import { mustWait } from './store-pressure.ts';
 
 /** How many topics of one connection have their rule's answer remembered. */
 const RULE_CACHE = 1000;
 /** Longer topics are looked up each time: a thousand of 64 KiB would be much for one connection. */
 const RULE_CACHE_TOPIC = 256;
 
-/** One PUBLISH from a client: its topic, its right to it, and then on to the receivers. Returns the acknowledgement's reason. */
+/**
+ * One PUBLISH from a client: its topic, its right to it, and then on to the receivers. Returns the acknowledgement's reason,
+ * or -1 when it waits unread.
+ */
 export function route(
   core: BrokerCore,
   connection: Connection,
@@ -25,6 +29,10 @@ export function route(
   bytes: Buffer,
   view: PublishView,
 ): number {
+  if (core.holding && waits(core, connection, client, bytes, view)) {
+    connection.park();
+    return PARKED;
+  }
   count(connection, client, view);
   const properties = propertiesOf(bytes, view);
   const topic = topicOf(core, connection, client, bytes, view, properties);
@@ -55,6 +63,13 @@ export function route(
   const reason = distribute(core, client, client.world, message);
   if (topic.receivers?.recorded) holdForRecorder(core, connection, client.world);
   return reason;
+}
+
+/** Whether there is no room now for what has to be kept of it. Nothing is counted: it is read again. */
+function waits(core: BrokerCore, connection: Connection, client: Client, bytes: Buffer, view: PublishView): boolean {
+  const topic = topicOf(core, connection, client, bytes, view, propertiesOf(bytes, view));
+  const isRetained = view.retain && view.payloadEnd > view.payloadStart;
+  return mustWait(core, client.world, topic, view.qos, isRetained) && mayPublish(core, connection, client, topic.name);
 }
 
 /**
@@ -191,3 +206,4 @@ export function encodeForwarded(properties: Properties): Buffer | null {
 }
 
 const DOLLAR = 0x24;
+const PARKED = -1;

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, messageOf, type TurnMeter } from '../base/index.ts';
+import { type Clock, type Logger, messageOf, type Reached, type TurnMeter } from '../base/index.ts';
 import { type Packet, PacketType } from '../codec/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Connection } from './connection.ts';
@@ -20,6 +20,9 @@ type Held = {
 type HeldPacket = { readonly packet: Packet; readonly then: () => void };
 
 const PACKET = 0;
+
+/** How many acknowledgements of one connection may wait before it is not read any more. */
+type AckBound = { readonly most: number; readonly reached: Reached };
 
 /**
  * What a turn may spend on each of its parts, in milliseconds, before the rest is put off to the next one; all together with
@@ -59,8 +62,11 @@ export class Turn {
   /** The last commit that is under way; acknowledgements never overtake it. */
   #committing: Promise<void> | null = null;
   #onAppended: () => void = () => {};
+  #onWrote: () => void = () => {};
+  readonly #bound: AckBound;
 
-  constructor(store: Store, logger: Logger, clock: Clock, timings: Timings, meter: TurnMeter) {
+  constructor(store: Store, logger: Logger, clock: Clock, timings: Timings, meter: TurnMeter, bound: AckBound) {
+    this.#bound = bound;
     this.#store = store;
     this.#logger = logger;
     this.#clock = clock;
@@ -98,6 +104,11 @@ export class Turn {
   /** `listener` is called at the end of each turn in which something was appended. */
   onAppended(listener: () => void): void {
     this.#onAppended = listener;
+  }
+
+  /** `listener` is called at the end of each turn in which something was written to the store. */
+  onWrote(listener: () => void): void {
+    this.#onWrote = listener;
   }
 
   /** The connection has something to send at the end of the turn. */
@@ -155,6 +166,10 @@ export class Turn {
 
   #hold(connection: Connection, type: number, packetId: number, reason: number): void {
     connection.heldAcks += 1;
+    if (connection.heldAcks === this.#bound.most) {
+      this.#bound.reached.maxWaitingAcks += 1;
+      connection.hold();
+    }
     const held = this.#held;
     held.connections.push(connection);
     held.types.push(type);
@@ -187,6 +202,7 @@ export class Turn {
     if (this.#later.length > 0) this.#doLater();
     const held = this.#held;
     if (this.#appended) this.#onAppended();
+    if (this.#appended || this.#wrote) this.#onWrote();
     if (this.#appended || this.#wrote || held.connections.length > 0 || held.waiters.length > 0) {
       this.#held = newHeld();
       this.#commit(held);
@@ -250,6 +266,7 @@ export class Turn {
     for (let i = 0; i < connections.length; i++) {
       const connection = connections[i] as Connection;
       const type = types[i] as number;
+      if (connection.heldAcks === this.#bound.most) connection.unhold();
       connection.heldAcks -= 1;
       if (type > PacketType.PUBLISH) connection.writeAck(type, ids[i] as number, reasons[i] as number);
       else if (type === PacketType.PUBLISH) connection.publishHeld(ids[i] as number);

@@ -33,6 +33,8 @@ export type Limits = BrokerLimits &
     readonly maxViewers: number;
     readonly maxDigestsPerViewer: number;
     readonly maxDigestsPerNamespace: number;
+    readonly diskReservePercent: number;
+    readonly diskReserveBytes: number;
     readonly qos0BufferBytes: number;
     readonly historyMemoryBytes: number;
     readonly historyQueries: number;
@@ -112,6 +114,10 @@ export const DEFAULTS: Settings = {
     maxViewers: 1000,
     maxDigestsPerViewer: 64,
     maxDigestsPerNamespace: 512,
+    // What stays free of the disk that the data folder is on: so much of it, and so many bytes at least, but no more than a
+    // quarter of a small disk for these. Less free: publishers of what is recorded or kept wait.
+    diskReservePercent: 5,
+    diskReserveBytes: 1024 * MIB,
     // QoS 0 messages on their way to history. Full: publishers are read more slowly.
     qos0BufferBytes: 64 * MIB,
     // DuckDB's buffer pool; its process takes about 150 MiB more.

@@ -3,8 +3,8 @@ import type { PublishView } from '../codec/index.ts';
 /** What a session asks of the world around it, on the hot door. `E` is an entry of its queue. */
 export type SessionSink<E> = {
   /**
-   * Routes a PUBLISH that the protocol allows. Returns the reason for its acknowledgement (MQTT 5 codes), or -1 when the
-   * connection was closed over it and nothing is to be acknowledged.
+   * Routes a PUBLISH that the protocol allows. Returns the reason for its acknowledgement (MQTT 5 codes), or -1 when nothing
+   * is to be acknowledged: it will be read again.
    */
   readonly route: (bytes: Buffer, publish: PublishView) => number;
   /** A QoS 2 PUBLISH that was routed before came again: it is checked and sets its topic alias as any other. */

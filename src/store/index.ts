@@ -2,6 +2,7 @@ export { checkStore, type StoreReport } from './disk/check/check-store.ts';
 export { type Damage, damageText } from './disk/damage.ts';
 export { type DiskStore, openDiskStore } from './disk/disk-store.ts';
 export { beginStoreLife } from './disk/format.ts';
+export { type FreeSpace, watchFreeSpace } from './free-space.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
 export { decodeMessage, type ExpiryClock, encodeMessage, expiryClock } from './message-bytes.ts';
 export { originOf } from './origins.ts';

@@ -104,5 +104,11 @@ export type Store = {
    * the write failed. `null`: there is nothing to wait for (an empty batch, or an engine that promises nothing).
    */
   readonly commit: () => Promise<void> | null;
+  /** Bytes that are in memory only, and not yet on disk. */
+  readonly unsyncedBytes: () => number;
+  /** `listener` is called each time that some of them are on disk. */
+  readonly onSynced: (listener: () => void) => void;
+  /** What the log takes on disk. */
+  readonly logBytes: () => number;
   readonly close: () => Promise<void>;
 };

@@ -44,6 +44,7 @@ const STATS: BrokerStats = {
   cachedTopics: 0,
   receiversBehind: 0,
   publishersSlowed: 0,
+  publishersWaiting: 0,
 };
 
 let clock: ManualClock;

@@ -83,6 +83,7 @@ const STATS: BrokerStats = {
   cachedTopics: 16,
   receiversBehind: 0,
   publishersSlowed: 0,
+  publishersWaiting: 0,
 };
 
 const NOTHING_IN_USE: InUse = {
@@ -91,6 +92,11 @@ const NOTHING_IN_USE: InUse = {
   waitingSignIns: () => 0,
   liveTopics: () => 0,
   viewers: () => 0,
+  unsyncedBytes: () => 0,
+  recorderQueueBytes: () => 0,
+  diskFreeBytes: () => 1e9,
+  diskReserveBytes: () => 1e8,
+  storeBytes: () => ({ log: 1, table: 2 }),
 };
 
 const histogram = (): Histogram => new Histogram([0.001, 0.5, 2.5]);

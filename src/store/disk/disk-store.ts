@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, messageOf } from '../../base/index.ts';
@@ -38,6 +39,8 @@ export type DiskStoreOptions = {
 export type DiskStore = Store & {
   /** All that was found damaged since it was opened; grows. `damageText` makes a sentence of it. */
   readonly damage: readonly Damage[];
+  /** What the table takes on disk. */
+  readonly tableBytes: () => number;
   /** Writes are failing: nothing is acknowledged until they succeed. */
   readonly failing: () => boolean;
   /** Copies all of it into an empty folder, as of one moment, while it is in use. The copy is a store: see docs/storage.md. */
@@ -254,6 +257,12 @@ function storeOf(
       await catchUp();
       yield* table.entries(name, (value) => damage.add(damagedValue(folder, value)));
     },
+    tableBytes: () => statSync(join(folder, 'table', 'data.mdb'), { throwIfNoEntry: false })?.size ?? 0,
+    unsyncedBytes: () => log.writer.unsyncedBytes,
+    onSynced(listener) {
+      log.writer.onWritten = listener;
+    },
+    logBytes: () => log.files.bytes,
     commit() {
       const done = log.commit();
       return durability === 'sync' ? done : null;

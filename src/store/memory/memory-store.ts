@@ -61,6 +61,9 @@ export function createMemoryStore(): Store {
       yield* tables[table];
     },
     commit: () => null,
+    unsyncedBytes: () => 0,
+    onSynced: () => {},
+    logBytes: () => 0,
     close: async () => {},
   };
 }

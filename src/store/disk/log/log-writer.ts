@@ -72,6 +72,8 @@ export class LogWriter {
   readonly givenUp = new Promise<void>((resolve) => {
     this.#tellGivenUp = resolve;
   });
+  /** Called each time that what was in memory only is written. */
+  onWritten: () => void = () => {};
   /** Waiting for a retry. */
   #wake: (() => void) | null = null;
 
@@ -242,6 +244,7 @@ export class LogWriter {
       for (const batch of this.#underWay) this.#recycle(batch);
       this.#underWay = [];
       for (const { done } of waiting) done();
+      this.onWritten();
       this.#lastEndMs = this.#options.clock.monotonicMs();
       const { pauseMs = PAUSE_MS } = this.#options;
       if (this.#ends > 0 && pauseMs > 0 && !this.#closed) {

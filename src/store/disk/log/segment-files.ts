@@ -52,6 +52,14 @@ export class SegmentFiles {
     this.segmentBytes = segmentBytes;
   }
 
+  /** What its files take on disk. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const file of this.#bySequence.values()) bytes += file.bytes;
+    for (const file of this.#spares) bytes += file.bytes;
+    return bytes;
+  }
+
   get sequences(): readonly number[] {
     return [...this.#bySequence.keys()].sort((a, b) => a - b);
   }

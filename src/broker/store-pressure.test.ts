@@ -1,0 +1,266 @@
+import { describe, expect, it } from 'vitest';
+import { nothingReached } from '../base/index.ts';
+import { EMPTY_PROPERTIES, encodePacket, Reason } from '../codec/index.ts';
+import { createMemoryStore, type Store, type StoredMessage, storedBytes } from '../store/index.ts';
+import { fakeBroker, principalOf } from './testing/fake-broker.ts';
+import { FakeDevice, settled } from './testing/fake-device.ts';
+
+type Options = Parameters<typeof fakeBroker>[0];
+
+const kept = { version: 5, clean: false, properties: { sessionExpiryInterval: 1000 } } as const;
+const qos0 = { offer: () => true, crowded: () => false, onRoom: () => {} };
+
+function made(options: Options = {}) {
+  const reached = nothingReached();
+  return { reached, ...fakeBroker({ reached, ...options }) };
+}
+
+/** A store on a disk that syncs when the test says so. */
+function slowStore() {
+  const memory = createMemoryStore();
+  let unsynced = 0;
+  let listener = (): void => {};
+  let commits: (() => void)[] = [];
+  let logBytes = 0;
+  const store: Store = {
+    ...memory,
+    append(message: StoredMessage, targets) {
+      unsynced += storedBytes(message);
+      return memory.append(message, targets);
+    },
+    commit: () => new Promise((resolve) => void commits.push(resolve)),
+    unsyncedBytes: () => unsynced,
+    onSynced: (given) => {
+      listener = given;
+    },
+    logBytes: () => logBytes,
+  };
+  const sync = async (left = 0): Promise<void> => {
+    unsynced = left;
+    const done = commits;
+    commits = [];
+    for (const resolve of done) resolve();
+    listener();
+    await settled();
+  };
+  const setLogBytes = (bytes: number): void => {
+    logBytes = bytes;
+  };
+  return { store, sync, unsynced: () => unsynced, setLogBytes };
+}
+
+async function away({ broker }: ReturnType<typeof made>, clientId = 'away', filter = 't'): Promise<void> {
+  const device = await FakeDevice.connected(broker, { ...kept, clientId });
+  device.subscribe(filter, 1);
+  await settled();
+  device.drop();
+}
+
+const writer = ({ broker }: ReturnType<typeof made>, clientId = 'w') =>
+  FakeDevice.connected(broker, { version: 5, clientId });
+
+const acked = (device: FakeDevice): number[] => device.of('puback').map(({ packetId }) => packetId);
+
+function publishBytes(topic: string, payload: string, qos: 0 | 1 | 2, packetId: number): Buffer {
+  const rest = { retain: false, dup: false, properties: EMPTY_PROPERTIES };
+  return encodePacket({ type: 'publish', topic, payload: Buffer.from(payload), qos, packetId, ...rest }, 5);
+}
+
+describe('while the disk is below its reserve', () => {
+  it('what has to be kept is neither taken nor acknowledged, and goes on by itself, in order', async () => {
+    const all = made();
+    await away(all);
+    const device = await writer(all);
+    all.broker.diskIsLow(true);
+    device.sendBytes(Buffer.concat([1, 2, 3].map((id) => publishBytes('t', `m${id}`, 1, id))));
+    await settled();
+    expect([acked(device), device.paused]).toEqual([[], true]);
+    expect(all.broker.stats()).toMatchObject({ queued: 0, messagesIn: 0, publishersWaiting: 1 });
+    all.broker.diskIsLow(false);
+    await settled();
+    expect([acked(device), device.paused]).toEqual([[1, 2, 3], false]);
+    expect(all.broker.stats()).toMatchObject({ queued: 3, messagesIn: 3, publishersWaiting: 0 });
+    const back = await FakeDevice.connected(all.broker, { ...kept, clientId: 'away' });
+    await settled();
+    expect(back.payloads).toEqual(['m1', 'm2', 'm3']);
+  });
+
+  it('what is sent again and again on new connections takes no room either', async () => {
+    const all = made();
+    await away(all);
+    all.broker.diskIsLow(true);
+    for (let i = 0; i < 20; i++) {
+      const device = await writer(all);
+      device.publish('t', 'x', 1);
+      device.publish('t', 'y', 2, 2);
+      await settled();
+      expect(device.received.map(({ type }) => type)).toEqual(['connack']);
+    }
+    expect(all.broker.stats()).toMatchObject({ queued: 0, publishersWaiting: 1 });
+    all.broker.diskIsLow(false);
+    await settled();
+    expect(all.broker.stats()).toMatchObject({ queued: 2, publishersWaiting: 0 });
+  });
+
+  it('what is recorded or retained waits also at QoS 0, and what is not goes on', async () => {
+    const all = made();
+    all.broker.diskIsLow(true);
+    const reader = await FakeDevice.connected(all.broker, { version: 5, clientId: 'r' });
+    reader.subscribe('#', 1);
+    const free = await writer(all, 'free');
+    free.publish('t', 'live', 0);
+    free.publish('t', 'live 1', 1);
+    const retaining = await writer(all, 'retaining');
+    retaining.publish('t', 'kept', 0, 1, true);
+    await settled();
+    expect(reader.payloads).toEqual(['live', 'live 1']);
+    expect([acked(free), free.paused, retaining.paused]).toEqual([[1], false, true]);
+    retaining.drop();
+
+    all.broker.record(qos0);
+    const recorded = await writer(all, 'recorded');
+    recorded.publish('t', 'x', 0);
+    await settled();
+    expect(recorded.paused).toBe(true);
+    expect(reader.payloads).toHaveLength(2);
+  });
+
+  it('HTTP is told that there is no room, and reads and removals go on', async () => {
+    const all = made();
+    await away(all);
+    const publish = (payload: string, retain: boolean, topic = 't') =>
+      all.broker.publish('default', { topic, payload: Buffer.from(payload), qos: 1, retain }, principalOf('default'));
+    await publish('kept', true, 'r');
+    all.broker.diskIsLow(true);
+    expect(await publish('x', false)).toMatchObject({ ok: false, reason: 'full' });
+    expect(await publish('', true, 'r')).toEqual({ ok: true });
+    expect(all.broker.stats().retained).toBe(0);
+  });
+
+  it('a publisher that goes away while it waits is forgotten, with what it sent', async () => {
+    const all = made();
+    await away(all);
+    all.broker.diskIsLow(true);
+    const device = await writer(all);
+    device.publish('t', 'x', 1);
+    device.drop();
+    all.broker.diskIsLow(false);
+    await settled();
+    expect(all.broker.stats()).toMatchObject({ queued: 0, publishersWaiting: 0 });
+  });
+});
+
+describe("the recorder's queue at its bound", () => {
+  it.each([
+    ['maxRecorderQueueMessages', 5, 5],
+    ['maxRecorderQueueBytes', 30, 5],
+  ] as const)(
+    'of %s takes no more: publishers are not acknowledged until a tenth of it is free',
+    async (name, bound, taken) => {
+      const all = made({ limits: { [name]: bound } });
+      const queue = all.broker.record(qos0);
+      const device = await writer(all);
+      for (let id = 1; id <= 8; id++) {
+        device.publish('topic', 'x', 1, id);
+        await settled();
+      }
+      expect(acked(device)).toEqual([1, 2, 3, 4, 5]);
+      expect(queue.depth().entries).toBe(taken);
+      const other = await writer(all, 'other');
+      other.publish('topic', 'y', 2, 1);
+      await settled();
+      expect(queue.depth().entries).toBe(taken);
+      expect(all.reached[name]).toBe(1);
+      // $-topics are not recorded.
+      const free = await writer(all, 'free');
+      free.publish('$own/x', 'z', 1, 1);
+      await settled();
+      expect(acked(free)).toEqual([1]);
+
+      const page = await queue.read(0, 3, 1e6);
+      queue.ackThrough(page.at(-1)?.number ?? 0);
+      await settled();
+      expect(queue.depth().entries).toBe(6); // what had been read of the two goes on, up to the turn's end
+      queue.ackThrough((await queue.read(0, 100, 1e6)).at(-1)?.number ?? 0);
+      await settled();
+      expect(acked(device)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+      expect(other.of('pubrec')).toHaveLength(1);
+    },
+  );
+});
+
+describe('a disk that is behind', () => {
+  it('holds those whose messages are kept, and lets them go on when half of it is synced', async () => {
+    const disk = slowStore();
+    const all = made({ store: disk.store, limits: { maxUnsyncedBytes: 1000 } });
+    const connecting = away(all);
+    await settled();
+    await disk.sync();
+    await connecting;
+    await disk.sync();
+    const device = await writer(all);
+    const free = await writer(all, 'free');
+    for (let id = 1; id <= 20; id++) {
+      device.publish('t', 'x'.repeat(199), 1, id);
+      await settled();
+    }
+    expect(disk.unsynced()).toBe(1200);
+    expect([acked(device), device.paused]).toEqual([[], true]);
+    expect(all.reached.maxUnsyncedBytes).toBe(1);
+    free.publish('nobody', 'x', 0);
+    free.publish('nobody', 'x', 1, 1);
+    await settled();
+    expect([acked(free), free.paused]).toEqual([[1], false]);
+    await disk.sync(600);
+    expect(device.paused).toBe(true);
+    for (let i = 0; i < 5; i++) await disk.sync();
+    expect(acked(device)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    expect(device.paused).toBe(false);
+  });
+
+  it('within one turn takes little more than its bound', async () => {
+    const disk = slowStore();
+    const all = made({ store: disk.store, limits: { maxUnsyncedBytes: 1024 * 1024 } });
+    all.broker.record(qos0);
+    const device = await writer(all);
+    const bytes = Buffer.concat(Array.from({ length: 400 }, (_, i) => publishBytes('t', 'x'.repeat(10_000), 1, i + 1)));
+    device.sendBytes(bytes);
+    expect(disk.unsynced()).toBeLessThan(2.2 * 1024 * 1024);
+    for (let i = 0; i < 50; i++) await disk.sync();
+    expect(acked(device)).toHaveLength(400);
+  });
+
+  it('leaves no more acknowledgements waiting than there are identifiers', async () => {
+    const disk = slowStore();
+    const all = made({ store: disk.store, limits: { maxWaitingAcks: 16 } });
+    all.broker.record(qos0);
+    const device = await writer(all);
+    for (let id = 1; id <= 16; id++) device.publish('t', 'x', 1, id);
+    expect(device.paused).toBe(true);
+    expect(all.reached.maxWaitingAcks).toBe(1);
+    await settled();
+    await disk.sync();
+    expect([acked(device).length, device.paused]).toEqual([16, false]);
+  });
+});
+
+describe('the log at its bound', () => {
+  it('keeps new messages out of queues, as their own bounds do', async () => {
+    const disk = slowStore();
+    const all = made({ store: { ...disk.store, commit: () => null }, limits: { maxLogBytes: 1000 } });
+    await away(all);
+    const device = await writer(all);
+    device.publish('t', 'x', 1, 1);
+    disk.setLogBytes(1001);
+    all.wait(500);
+    device.publish('t', 'y', 1, 2);
+    await settled();
+    expect(device.of('puback').map(({ reason }) => reason)).toEqual([0, Reason.quotaExceeded]);
+    expect(all.reached.maxLogBytes).toBe(1);
+    disk.setLogBytes(999);
+    all.wait(500);
+    device.publish('t', 'z', 1, 3);
+    await settled();
+    expect(device.of('puback').at(-1)?.reason).toBe(0);
+  });
+});

@@ -1,0 +1,66 @@
+import type { TopicEntry } from '../topics/index.ts';
+import type { BrokerCore } from './core.ts';
+import { type Receivers, receiversOf } from './receivers.ts';
+import type { World } from './world.ts';
+
+/*
+ * Where there is no room for what has to be kept, it is not taken: a PUBLISH that would need it stays unread, unacknowledged,
+ * with all that its publisher sent behind it, until there is room. So nothing grows without end, however often publishers
+ * come back and send again. What needs no room goes on. While there is room all of it is one comparison a PUBLISH.
+ *
+ *   recorderFull  the recorder's queue is at its bound
+ *   storeBehind   too much waits to be synced
+ *   diskLow       the disk's free space is below the reserve
+ */
+export type Pressure = 'recorderFull' | 'storeBehind' | 'diskLow';
+
+/** Durable messages of so many bytes are taken before the store is asked again within one turn. */
+export const CHECK_BYTES = 1024 * 1024;
+
+/** A message of this topic has to wait unread. `isRetained`: it would be kept as the retained one. */
+export function mustWait(
+  core: BrokerCore,
+  world: World,
+  topic: TopicEntry<Receivers>,
+  qos: number,
+  isRetained: boolean,
+): boolean {
+  const { recorded, durable } = receiversOf(world, topic);
+  if (recorded && (core.recorderFull || core.diskLow)) return true;
+  return (core.storeBehind || core.diskLow) && (isRetained || (qos > 0 && durable.length > 0));
+}
+
+export function setPressure(core: BrokerCore, which: Pressure, is: boolean): void {
+  if (core[which] === is) return;
+  core[which] = is;
+  core.holding = core.recorderFull || core.storeBehind || core.diskLow;
+  if (is) return;
+  // Who waits for something else parks again.
+  for (const connection of core.parked) core.turn.later(() => connection.goOn());
+  core.parked.clear();
+}
+
+/** Looks whether the store keeps up: called as it is written to, and as it has synced. */
+export function checkStore(core: BrokerCore): void {
+  core.uncheckedBytes = 0;
+  const { maxUnsyncedBytes } = core.limits;
+  const bytes = core.durable.unsyncedBytes();
+  if (core.storeBehind) {
+    if (bytes * 2 <= maxUnsyncedBytes) setPressure(core, 'storeBehind', false);
+    return;
+  }
+  if (bytes <= maxUnsyncedBytes) return;
+  core.reached.maxUnsyncedBytes += 1;
+  core.doorLog.warn({ unsyncedBytes: bytes }, 'the disk is behind: publishers whose messages are kept wait for it');
+  setPressure(core, 'storeBehind', true);
+}
+
+/** Looks whether the log is larger than it may be: called by the tick. */
+export function checkLog(core: BrokerCore): void {
+  const logBytes = core.durable.logBytes();
+  const isFull = logBytes > core.limits.maxLogBytes;
+  if (isFull && !core.logFull) {
+    core.logger.warn({ logBytes }, 'the log of the store is as large as it may be: queues take no more');
+  }
+  core.logFull = isFull;
+}
