@@ -3,6 +3,7 @@ import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { distribute } from './distribute.ts';
+import { giveFrozenBack } from './durable/frozen.ts';
 import { forgetSession, forgetSubscription, keepSession } from './durable/keep.ts';
 import { isOverdue } from './enhanced-auth.ts';
 import { expiryTime, sweepExpired } from './expiry.ts';
@@ -61,6 +62,7 @@ export function endSession(core: BrokerCore, client: Client, why: string): void 
   }
   session.subscriptions.clear();
   giveBack(core, client);
+  if (client.frozen !== null) void giveFrozenBack(core, client);
   client.retainedToSend.clear();
   client.store.dropQueue(client.queue);
   countEnded(core, client);

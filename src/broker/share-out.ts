@@ -3,7 +3,6 @@ import type { QueueEntry, StoredMessage } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { deliverAtMostOnce, sendInFlight } from './deliver.ts';
-import { giveFrozenBack } from './durable/frozen.ts';
 import { dropExpired, isExpired } from './expiry.ts';
 import { slowDown } from './flow.ts';
 import { type Group, type GroupEntry, isOfGroup, type Member } from './group.ts';
@@ -113,7 +112,6 @@ export function wakeGroup(core: BrokerCore, group: Group): void {
  * before newer ones. One of QoS 2 must not, since the client may have it [MQTT-4.8.2-5].
  */
 export function giveBack(core: BrokerCore, client: Client): void {
-  if (client.frozen !== null) void giveFrozenBack(core, client);
   if (client.groups === null) return;
   const groups = new Set<Group>();
   for (const [, state, entry] of client.session.inflight.inOrder()) {

@@ -16,8 +16,7 @@ type Held = {
   readonly times: AckTimes;
 };
 
-/** `then` is called when it has been sent. */
-type HeldPacket = { readonly packet: Packet; readonly then: () => void };
+type HeldPacket = { readonly packet: Packet; readonly whenSent: () => void };
 
 const PACKET = 0;
 
@@ -154,13 +153,13 @@ export class Turn {
   }
 
   /** Sends a packet now, or, when it depends on a write (or an earlier one of the same connection does), after it. */
-  sendWhenDurable(connection: Connection, packet: Packet, then: () => void): void {
+  sendWhenDurable(connection: Connection, packet: Packet, whenSent: () => void): void {
     if (!this.#appended && connection.heldAcks === 0) {
       connection.send(packet);
-      then();
+      whenSent();
       return;
     }
-    this.#held.packets.push({ packet, then });
+    this.#held.packets.push({ packet, whenSent });
     this.#hold(connection, PACKET, 0, 0);
   }
 
@@ -271,10 +270,10 @@ export class Turn {
       if (type > PacketType.PUBLISH) connection.writeAck(type, ids[i] as number, reasons[i] as number);
       else if (type === PacketType.PUBLISH) connection.publishHeld(ids[i] as number);
       else {
-        const { packet, then } = held.packets[packets] as HeldPacket;
+        const { packet, whenSent } = held.packets[packets] as HeldPacket;
         packets += 1;
         connection.send(packet);
-        then();
+        whenSent();
       }
     }
     this.#written.addAll(held.times);
