@@ -86,9 +86,26 @@ export class SegmentFiles {
     if (known !== undefined) return known;
     const file = header.bytes === this.segmentBytes ? await this.#takeSpare() : await this.#make(header.bytes);
     const block = encodeHeader(header);
-    await file.handle.write(block, 0, block.length, 0);
+    try {
+      await file.handle.write(block, 0, block.length, 0);
+    } catch (error) {
+      await this.#giveBack(file);
+      throw error;
+    }
     this.#bySequence.set(header.sequence, file);
     return file;
+  }
+
+  /** A file whose header could not be written: kept for the next try, with a handle of which no failed write is known. */
+  async #giveBack(file: SegmentFile): Promise<void> {
+    const handle = await this.#on.open(file.path, 'r+').catch(() => file.handle);
+    if (handle !== file.handle) await file.handle.close().catch(() => {});
+    if (file.bytes === this.segmentBytes) {
+      this.#spares.push({ ...file, handle });
+      return;
+    }
+    await handle.close().catch(() => {});
+    await this.#on.unlink(file.path).catch(() => {});
   }
 
   /** After a failed write or sync: the files of these segments get new handles. */
