@@ -7,7 +7,9 @@ import { type ApiBroker, createApi } from './api/index.ts';
 import { makeBackup } from './backup/index.ts';
 import {
   type Clock,
+  createMemoryWatermark,
   type Logger,
+  type MemoryWatermark,
   nothingReached,
   OperatorError,
   type Reached,
@@ -77,6 +79,7 @@ async function open(
   const firstToken = await createFirstToken(tokenFile);
   const { anonymous, rules, limits } = settings;
   const reached = nothingReached();
+  const memory = createMemoryWatermark({ bytes: settings.limits.memoryWatermarkBytes, logger, reached });
   const turns = new TurnMeter({ clock, cpu: threadCpu(), logger: sparingLogger(logger) });
   const listeners = listenerNeeds(settings, anonymous).map(anonymousAt);
   const access = createAccess({ tokenFile, anonymous, rules, listeners, logger, limits, reached });
@@ -98,6 +101,7 @@ async function open(
     limits,
     reached,
     meter: turns,
+    memory,
     mqtt5: settings.mqtt5,
     sharedSubscriptions: settings.sharedSubscriptions,
     queuePolicy: settings.queuePolicy,
@@ -122,7 +126,7 @@ async function open(
       digestsPerViewer: limits.maxDigestsPerViewer,
       digestsPerWorld: limits.maxDigestsPerNamespace,
     },
-    status: (world) => statusOf(broker, store, space, history, world),
+    status: (world) => statusOf(broker, store, space, history, memory, world),
   });
   for (const name of broker.worldNames()) {
     const world = broker.worldNumber(name) as number;
@@ -146,10 +150,10 @@ async function open(
   onReload(certificates.reload);
   const mqtt: PlainListener[] = [];
   const mqtts: TlsListener[] = [];
-  const pacer = createPacer({ clock, reached, limits });
+  const pacer = createPacer({ clock, reached, limits, isFull: () => memory.level() > 0 });
   let open = false;
   const api = await createApi({
-    broker: apiBroker(broker, store, space, live, history, () => open),
+    broker: apiBroker(broker, store, space, live, history, memory, () => open),
     history,
     access,
     isLocal,
@@ -172,6 +176,8 @@ async function open(
       waitingConnections: pacer.waiting,
       pendingConnections: pacer.pending,
       waitingSignIns: access.waitingSignIns,
+      memoryShed: memory.level,
+      memoryWatermark: () => memory.bytes,
       liveTopics: live.indexed,
       viewers: live.viewers,
       unsyncedBytes: store.unsyncedBytes,
@@ -296,6 +302,7 @@ function apiBroker(
   space: FreeSpace,
   live: Live,
   history: History | null,
+  memory: MemoryWatermark,
   isOpen: () => boolean,
 ): ApiBroker {
   return {
@@ -313,6 +320,7 @@ function apiBroker(
       if (store.failing()) return { status: 'degraded', detail: STORE_FAILS };
       const low = space.low();
       if (low !== null) return { status: 'degraded', detail: low };
+      if (memory.level() > 0) return { status: 'degraded', detail: MEMORY_SHORT[memory.level()] };
       const status = history?.status();
       if (status?.state === 'down') return { status: 'degraded', detail: status.detail };
       const damage = [damageText(store.damage), historyDamageText(status?.damage ?? [])].join(' ').trim();
@@ -324,11 +332,19 @@ function apiBroker(
 
 const STORE_FAILS = 'the store cannot be written: nothing is acknowledged until it can';
 
+const MEMORY_SHORT = [
+  '',
+  'memory is near its watermark: new connections wait',
+  'memory is near its watermark: slow receivers get no QoS 0 messages',
+  'memory is at its watermark: publishers are read more slowly',
+] as const;
+
 function statusOf(
   broker: Broker,
   store: DiskStore,
   space: FreeSpace,
   history: History | null,
+  memory: MemoryWatermark,
   world: number,
 ): WorldStatus {
   const namespace = broker.worldNames().find((name) => broker.worldNumber(name) === world) ?? '';
@@ -336,6 +352,7 @@ function statusOf(
   const detail = [
     ...(store.failing() ? [STORE_FAILS] : []),
     space.low() ?? '',
+    MEMORY_SHORT[memory.level()],
     ...(status === undefined || status.state === 'ok' ? [] : [`history: ${status.detail}`]),
     damageText(store.damage),
     historyDamageText(status?.damage ?? []),

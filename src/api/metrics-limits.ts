@@ -6,6 +6,8 @@ export type InUse = {
   readonly waitingConnections: () => number;
   readonly pendingConnections: () => number;
   readonly waitingSignIns: () => number;
+  readonly memoryShed: () => number;
+  readonly memoryWatermark: () => number;
   readonly liveTopics: () => number;
   readonly viewers: () => number;
   readonly unsyncedBytes: () => number;
@@ -24,6 +26,12 @@ const GAUGES: readonly (readonly [name: string, help: string, figure: Exclude<ke
   ],
   ['sonde_connections_pending', 'Connections that are read and have not signed in now.', 'pendingConnections'],
   ['sonde_sign_ins_waiting', 'Secrets that wait to be checked now.', 'waitingSignIns'],
+  [
+    'sonde_memory_shed_level',
+    'What is shed since memory is short: 0 nothing, 3 publishers are read more slowly.',
+    'memoryShed',
+  ],
+  ['sonde_memory_watermark_bytes', 'Resident memory at which load is shed.', 'memoryWatermark'],
   ['sonde_live_topics', 'Topics in the live index now.', 'liveTopics'],
   ['sonde_store_unsynced_bytes', 'Bytes that wait to be synced now.', 'unsyncedBytes'],
   ['sonde_history_queued_bytes', 'Bytes of QoS 1 and 2 messages that wait for history now.', 'recorderQueueBytes'],

@@ -5,6 +5,13 @@ export { messageOf, OperatorError, systemCode } from './errors.ts';
 export { Histogram } from './histogram.ts';
 export type { LogFields, Logger } from './logger.ts';
 export { silentLogger } from './logger.ts';
+export {
+  createMemoryWatermark,
+  defaultWatermark,
+  type MemoryWatermark,
+  type MemoryWatermarkOptions,
+  type ShedLevel,
+} from './memory-watermark.ts';
 export { type LockHolder, type LockMachine, type LockResult, takeLock } from './process-lock.ts';
 export { BOUNDS, type Bound, nothingReached, type Reached } from './reached.ts';
 export { type BytesReader, readShared } from './shared-read.ts';

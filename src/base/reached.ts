@@ -33,6 +33,7 @@ export const BOUNDS = [
   'maxRecorderQueueMessages',
   'maxRecorderQueueBytes',
   'maxOutputBytes',
+  'memoryWatermarkBytes',
   'stalledAfterMs',
   'maxSubscriptionsPerSession',
   'maxFiltersPerPacket',

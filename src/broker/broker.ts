@@ -1,5 +1,13 @@
 import { type Access, isOfToken, type Principal } from '../access/index.ts';
-import { type Clock, type Logger, nothingReached, type Reached, sparingLogger, TurnMeter } from '../base/index.ts';
+import {
+  type Clock,
+  type Logger,
+  type MemoryWatermark,
+  nothingReached,
+  type Reached,
+  sparingLogger,
+  TurnMeter,
+} from '../base/index.ts';
 import { Reason, reasonText } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
 import { createMemoryStore, expiryClock, type Store } from '../store/index.ts';
@@ -53,6 +61,8 @@ export type BrokerOptions = {
   readonly reached?: Reached;
   /** Where it says what it works on. */
   readonly meter?: TurnMeter;
+  /** Absent: memory has no watermark. */
+  readonly memory?: MemoryWatermark;
   /** Calls back once, and does not keep the program running; a test gives its own. */
   readonly later?: (work: () => void, ms: number) => void;
   readonly mqtt5?: Partial<Mqtt5Settings>;
@@ -124,6 +134,8 @@ export function createBroker(options: BrokerOptions): Broker {
     turn,
     timings,
     meter,
+    memory: options.memory ?? null,
+    shed: 0,
     outgoing: new Outgoing(),
     sharing: options.sharedSubscriptions ?? 'fair',
     queuePolicy: options.queuePolicy ?? 'refuse-new',
@@ -151,6 +163,7 @@ export function createBroker(options: BrokerOptions): Broker {
     arrivedMs: 0,
     arrivedUs: 0,
     frameStart: 0,
+    soon: options.later ?? ((work, ms) => void setTimeout(work, ms).unref()),
     connect: (connection, packet) => connect(core, connection, packet),
     auth: (connection, packet) => authReceived(core, connection, packet),
     route: (connection, client, bytes, view) => route(core, connection, client, bytes, view),

@@ -50,6 +50,8 @@ export class ConnectionFields {
   unread = false;
   /** What it sent is kept for one of the next turns. */
   putOff = false;
+  /** It publishes while memory is short. */
+  slowed = false;
   /** Those who publish to it and are not read until it has caught up. */
   waiting = NOBODY;
   /** A PUBLISH of it waits unread, and all behind it: there is no room for it. */

@@ -82,9 +82,11 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     }
     try {
       // Bytes alone keep nothing alive [MQTT-3.1.2-22].
+      const before = this.client === null ? 0 : this.client.messagesIn;
       if (readPackets(this, chunk, length)) this.lastPacketMs = Math.trunc(this.core.arrivedMs);
       // Without an answer to it nothing more waits than did before.
       if (this.dirty) this.#checkUnread();
+      if (this.core.shed === 3 && this.client !== null && this.client.messagesIn > before) this.#readSlowly();
       if (this.rate !== null) this.rate.spend(this);
     } catch (error) {
       this.#readFailed(error);
@@ -137,6 +139,17 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     core.arrivedMs = core.clock.monotonicMs();
     core.arrivedUs = core.clock.wallMicros(core.arrivedMs);
     return core.turn.reading(core.arrivedMs, length);
+  }
+
+  /** Memory is short: what publishes is read no more than four times a second. */
+  #readSlowly(): void {
+    if (this.slowed) return;
+    this.slowed = true;
+    this.hold();
+    this.core.soon(() => {
+      this.slowed = false;
+      this.unhold();
+    }, SLOWED_MS);
   }
 
   /** The turn has used its time: what is kept is read in one of the next, and nothing more until then. */
@@ -455,6 +468,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
 
 /** So many packets are read between two looks at the clock. */
 const PACKETS_A_LOOK = 16;
+const SLOWED_MS = 250;
 const CONNECT_BYTE = 0x10;
 const SUBSCRIBE_BYTE = 0x82;
 /** Packet identifier, reason and property length of an acknowledgement without properties. */

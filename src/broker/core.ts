@@ -1,5 +1,5 @@
 import type { Access, Principal } from '../access/index.ts';
-import type { Clock, Logger, Reached, TurnMeter } from '../base/index.ts';
+import type { Clock, Logger, MemoryWatermark, Reached, ShedLevel, TurnMeter } from '../base/index.ts';
 import type { Auth, Connect, PublishView } from '../codec/index.ts';
 import type { Effect } from '../session/index.ts';
 import type { ExpiryClock, QueueEntry, Store } from '../store/index.ts';
@@ -44,6 +44,9 @@ export type BrokerCore = {
   readonly timings: Timings;
   /** What each turn of the event loop costs, and for what. */
   readonly meter: TurnMeter;
+  readonly memory: MemoryWatermark | null;
+  /** What is shed now, since memory is short. */
+  shed: ShedLevel;
   readonly outgoing: Outgoing;
   readonly sharing: Sharing;
   readonly queuePolicy: QueuePolicy;
@@ -84,6 +87,8 @@ export type BrokerCore = {
   /** Where the packet that is worked on starts in its chunk. */
   frameStart: number;
 
+  /** Calls back once, and does not keep the program running. */
+  readonly soon: (work: () => void, ms: number) => void;
   readonly connect: (connection: Connection, packet: Connect) => void;
   readonly auth: (connection: Connection, packet: Auth) => void;
   readonly route: (connection: Connection, client: Client, bytes: Buffer, view: PublishView) => number;

@@ -55,6 +55,7 @@ export function findStalled(core: BrokerCore, nowMs: number): void {
 
 /** Half as long after each stall of the last minute: else one that reads a little now and then would hold others up for ever. */
 function patienceFor(core: BrokerCore, receiver: Connection, nowMs: number): number {
+  if (core.shed >= 2) return 0; // memory is short: nobody has time to catch up
   if (nowMs - receiver.stalledAtMs > FORGIVEN_AFTER_MS) receiver.stalls = 0;
   return core.limits.stalledAfterMs / 2 ** Math.min(receiver.stalls, 5);
 }

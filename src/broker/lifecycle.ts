@@ -90,10 +90,18 @@ function publishFor(core: BrokerCore, world: World, source: Client, will: Will):
   distribute(core, source, world, viewOf(topic, will.payload, { ...will, arrivedUs, expiresAtMs }));
 }
 
+/** Sheds load where memory is short (see `ShedLevel`); what waits for a watermark to fall is asked elsewhere. */
+function lookAtMemory(core: BrokerCore): void {
+  const before = core.shed;
+  core.shed = core.memory?.look() ?? 0;
+  if (core.shed >= 2 && before < 2) for (const world of core.worlds.values()) world.topics.forget();
+}
+
 /** Called twice a second: everything that depends on time. All of it by the monotonic clock. */
 export function tick(core: BrokerCore): void {
   core.meter.begin('tick');
   const nowMs = core.clock.monotonicMs();
+  lookAtMemory(core);
   core.clock.wallMicros(); // so that a step of the wall clock is noticed and logged also while nothing is published
   findStalled(core, nowMs);
   for (const [connection, waiting] of core.slowedDown) {

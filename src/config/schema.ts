@@ -80,6 +80,8 @@ const limits = z
     maxNamespacePublishPerS: count(0, 10_000_000),
     maxNamespacePublishBytesPerS: bytes(0, 100 * GIB),
     topicCacheEntries: count(1000, 4_000_000),
+    // 0: six tenths of what the machine or its control group has.
+    memoryWatermarkBytes: bytes(0, 1024 * GIB),
     qos0BufferBytes: bytes(64 * KIB, 16 * GIB),
     historyMemoryBytes: bytes(64 * 1024 * KIB, 1024 * GIB),
     historyQueries: count(1, 64),

@@ -35,6 +35,7 @@ export type Limits = BrokerLimits &
     readonly maxDigestsPerNamespace: number;
     readonly diskReservePercent: number;
     readonly diskReserveBytes: number;
+    readonly memoryWatermarkBytes: number;
     readonly qos0BufferBytes: number;
     readonly historyMemoryBytes: number;
     readonly historyQueries: number;
@@ -119,6 +120,8 @@ export const DEFAULTS: Settings = {
     diskReservePercent: 5,
     diskReserveBytes: 1024 * MIB,
     // QoS 0 messages on their way to history. Full: publishers are read more slowly.
+    // 0: six tenths of what the machine or its control group has. There load is shed, see base/memory-watermark.ts.
+    memoryWatermarkBytes: 0,
     qos0BufferBytes: 64 * MIB,
     // DuckDB's buffer pool; its process takes about 150 MiB more.
     historyMemoryBytes: 256 * MIB,

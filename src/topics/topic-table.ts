@@ -59,6 +59,12 @@ export class TopicTable<R> {
     return this.lookup(bytes, 0, bytes.length);
   }
 
+  /** Forgets all topics; they are worked out anew as they come. */
+  forget(): void {
+    this.#young = newHalf(16);
+    this.#old = newHalf(16);
+  }
+
   #remember(entry: TopicEntry<R>): void {
     if (this.#young.count >= this.#capacity || this.#young.bytes >= this.#capacity * MEAN_TOPIC_BYTES) {
       this.#old = this.#young;

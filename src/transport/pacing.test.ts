@@ -115,3 +115,31 @@ describe('connections that come at once', () => {
     expect(refused).toEqual(['b', 'c', 'd']);
   });
 });
+
+it('nobody begins while memory is short; all do afterwards, in their order', () => {
+  const clock = manualClock();
+  const timers: (() => void)[] = [];
+  let isShort = true;
+  const pacer = createPacer({
+    clock,
+    reached: nothingReached(),
+    isFull: () => isShort,
+    later: (work) => void timers.push(work),
+  });
+  const begun: string[] = [];
+  for (const name of ['a', 'b']) {
+    pacer.enter({
+      address: '192.0.2.1',
+      begin: (place) => {
+        begun.push(name);
+        place.leave();
+      },
+      refuse: () => begun.push('refused'),
+    });
+  }
+  for (let i = 0; i < 5; i++) for (const work of timers.splice(0)) work();
+  expect([begun, pacer.waiting()]).toEqual([[], 2]);
+  isShort = false;
+  for (let i = 0; i < 5; i++) for (const work of timers.splice(0)) work();
+  expect([begun, pacer.waiting()]).toEqual([['a', 'b'], 0]);
+});

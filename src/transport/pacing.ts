@@ -49,6 +49,8 @@ export type PacerOptions = {
   readonly clock: Clock;
   readonly reached: Reached;
   readonly limits?: Partial<PacingLimits>;
+  /** While it says yes nobody begins, and all wait. */
+  readonly isFull?: () => boolean;
   /** Calls back once, and does not keep the program running; a test gives its own. */
   readonly later?: (work: () => void, ms: number) => void;
 };
@@ -57,9 +59,17 @@ type Address = { readonly name: string; pending: number; readonly comers: Set<Co
 
 /** Who has not come for so long may begin so many at once. */
 const BURST_MS = 100;
+/** How soon those who wait for memory are looked at again. */
+const LOOK_AGAIN_MS = 250;
 const NOTHING = (): void => {};
 
-export function createPacer({ clock, reached, limits, later = inBackground }: PacerOptions): Pacer {
+export function createPacer({
+  clock,
+  reached,
+  limits,
+  isFull: isShort = () => false,
+  later = inBackground,
+}: PacerOptions): Pacer {
   const { maxConnectionsPerS, maxPendingPerAddress, maxWaitingConnections } = { ...DEFAULT_PACING, ...limits };
   const addresses = new Map<string, Address>();
   /** Those whose first comer waits for nothing but its turn. */
@@ -73,6 +83,7 @@ export function createPacer({ clock, reached, limits, later = inBackground }: Pa
   let isClosed = false;
 
   const mayBegin = (): boolean => {
+    if (isShort()) return false;
     const nowMs = clock.monotonicMs();
     tokens = Math.min(burst, tokens + ((nowMs - refilledMs) * maxConnectionsPerS) / 1000);
     refilledMs = nowMs;
@@ -133,7 +144,7 @@ export function createPacer({ clock, reached, limits, later = inBackground }: Pa
       if (address.comers.size > 0 && address.pending < maxPendingPerAddress) ready.add(address);
       forget(address);
     }
-    if (ready.size > 0) schedule(Math.ceil(((1 - tokens) * 1000) / maxConnectionsPerS));
+    if (ready.size > 0) schedule(isShort() ? LOOK_AGAIN_MS : Math.ceil(((1 - tokens) * 1000) / maxConnectionsPerS));
   };
 
   return {

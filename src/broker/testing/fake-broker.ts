@@ -4,6 +4,7 @@ import {
   type LogFields,
   type Logger,
   type ManualClock,
+  type MemoryWatermark,
   manualClock,
   type Reached,
   TurnMeter,
@@ -37,6 +38,7 @@ export function fakeBroker(
     access?: Access;
     /** Unless said, no turn is ever late. */
     meter?: TurnMeter;
+    memory?: MemoryWatermark;
     store?: Store;
     limits?: Partial<BrokerLimits>;
     reached?: Reached;
@@ -57,6 +59,7 @@ export function fakeBroker(
     clock,
     logger,
     meter: options.meter ?? new TurnMeter({ clock: manualClock() }),
+    ...(options.memory ? { memory: options.memory } : {}),
     ...(options.mqtt5 ? { mqtt5: options.mqtt5 } : {}),
     ...(options.later ? { later: options.later } : {}),
     ...(options.reached ? { reached: options.reached } : {}),
