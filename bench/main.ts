@@ -4,6 +4,7 @@ import { runDurable } from './modes/run-durable.ts';
 import { runOverload } from './modes/run-overload.ts';
 import { runPublishes } from './modes/run-publishes.ts';
 import { runQueries } from './modes/run-queries.ts';
+import { runRestart } from './modes/run-restart.ts';
 import { runSoak } from './modes/run-soak.ts';
 import { cleanUp, cleanUpOnExit } from './processes.ts';
 
@@ -16,6 +17,7 @@ const RUNS: Readonly<Record<Mode, Run>> = {
   soak: runSoak,
   durable: runDurable,
   overload: runOverload,
+  restart: runRestart,
 };
 
 /** The bench as a command; returns its exit code. `root` is the repository's folder. */

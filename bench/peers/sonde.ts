@@ -13,6 +13,10 @@ export type SondeOptions = {
   readonly nodeOptions?: readonly string[];
   /** Further words for `sonde serve`. */
   readonly extra?: readonly string[];
+  /** The folder of an earlier one that was kept. */
+  readonly data?: string;
+  /** It is left when this one stops, for another one. */
+  readonly keep?: boolean;
 };
 
 /** The built Sonde of this repository with its shipped defaults, apart from ports, data folder and history. */
@@ -29,10 +33,12 @@ export function sonde(options: SondeOptions): Peer {
 }
 
 /** Starts Sonde on a data folder of its own; ready when /health says so. */
-export async function startSonde(options: SondeOptions): Promise<RunningPeer & { readonly httpPort: number }> {
+export async function startSonde(
+  options: SondeOptions,
+): Promise<RunningPeer & { readonly httpPort: number; readonly data: string }> {
   const main = join(options.root, 'dist', 'main.js');
   if (!existsSync(main)) throw new Error('dist/main.js is not there: run `npm run build` first');
-  const data = temporaryFolder('sonde');
+  const data = options.data ?? temporaryFolder('sonde');
   const [mqttPort, httpPort] = (await freePorts(2)) as [number, number];
   let output = '';
   const onOutput = (text: string): void => {
@@ -65,9 +71,10 @@ export async function startSonde(options: SondeOptions): Promise<RunningPeer & {
     pid: child.pid!,
     mqttPort,
     httpPort,
+    data,
     stop: async () => {
       await stopProcess(child, 20_000);
-      removeFolder(data);
+      if (options.keep !== true) removeFolder(data);
     },
   };
 }
