@@ -73,7 +73,11 @@ describe('the settings', () => {
     });
   });
 
-  it('say which member of a shared subscription gets a message', () => {
+  it('say which member of a shared subscription gets a message, and what a full queue does', () => {
+    expect(settings({}).queuePolicy).toBe('refuse-new');
+    expect(settings({ flags: { queuePolicy: 'drop-oldest' } }).queuePolicy).toBe('drop-oldest');
+    expect(settings({ env: { SONDE_QUEUE_POLICY: 'drop-oldest' } }).queuePolicy).toBe('drop-oldest');
+    expect(fault({ flags: { queuePolicy: 'keep' } })).toMatch('--queue-policy');
     expect(settings({}).sharedSubscriptions).toBe('fair');
     expect(settings({ file: 'sharedSubscriptions: sticky' }).sharedSubscriptions).toBe('sticky');
     expect(settings({ env: { SONDE_SHARED_SUBSCRIPTIONS: 'sticky' } }).sharedSubscriptions).toBe('sticky');

@@ -36,7 +36,19 @@ export function segmentToClean(log: DiskLog): number | null {
   const { sequences } = log.files;
   const oldest = sequences[0];
   if (oldest === undefined || sequences.length <= MIN_SEGMENTS || oldest >= log.writer.sequence) return null;
-  return log.segments.entriesIn(oldest) > 0 && log.segments.sparse ? oldest : null;
+  return log.segments.entriesIn(oldest) > 0 && isSparse(log) ? oldest : null;
+}
+
+/** Less than half of the log's bytes on disk are wanted. */
+function isSparse(log: DiskLog): boolean {
+  let all = 0;
+  let wanted = 0;
+  for (const sequence of log.files.sequences) {
+    const bytes = log.files.fileOf(sequence)?.bytes ?? 0;
+    all += bytes;
+    wanted += log.segments.wantedBytes(sequence, bytes);
+  }
+  return wanted * 2 < all;
 }
 
 /** Copies all that is wanted of a segment to the end of the log. The caller commits. */

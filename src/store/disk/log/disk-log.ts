@@ -72,13 +72,14 @@ export class DiskLog {
     const batch = this.writer.room(messageBodyBytes(message, known));
     const offset = writeMessage(batch, number, message, known, this.clock);
     for (const { queue } of known) this.queues.get(queue)?.append(number, batch.sequence, offset, bytes);
-    this.segments.wanted(batch.sequence, known.length);
+    this.segments.wanted(batch.sequence, known.length, bytes);
   }
 
   ack(queue: QueueId, number: number): void {
-    const sequence = this.queues.get(queue)?.ack(number) ?? 0;
-    if (sequence === 0) return;
-    this.segments.done(sequence);
+    const index = this.queues.get(queue);
+    const sequence = index?.ack(number) ?? 0;
+    if (index === undefined || sequence === 0) return;
+    this.segments.done(sequence, index.takenBytes);
     this.#acks.push(queue, number);
     if (this.#acks.length >= ACKS_A_RECORD * 2) this.#writeAcks();
   }
@@ -98,7 +99,7 @@ export class DiskLog {
   ackThrough(queue: QueueId, number: number): void {
     const index = this.queues.get(queue);
     if (index === undefined) return;
-    index.ackThrough(number, (sequence) => this.segments.done(sequence));
+    index.ackThrough(number, (sequence, bytes) => this.segments.done(sequence, bytes));
     const batch = this.writer.room(ACK_BYTES);
     const at = batch.open(RecordKind.ackThrough, 0, ACK_BYTES);
     batch.bytes.writeUInt32LE(queue, at);
@@ -108,7 +109,7 @@ export class DiskLog {
 
   /** A queue ends with all that it holds; that it is gone is in the table. */
   dropQueue(queue: QueueId): void {
-    this.queues.get(queue)?.forEachSequence((sequence) => this.segments.done(sequence));
+    this.queues.get(queue)?.forEachSequence((sequence, bytes) => this.segments.done(sequence, bytes));
     this.queues.delete(queue);
   }
 
@@ -174,17 +175,18 @@ export class DiskLog {
     const wanted = readTargets(bytes, at).filter(({ queue }) => this.queues.get(queue)?.isAt(number, sequence));
     if (wanted.length === 0) return;
     const copied = message();
+    const bytesEach = storedBytes(copied);
     const batch = this.writer.room(messageBodyBytes(copied, wanted));
     const offset = writeMessage(batch, number, copied, wanted, this.clock);
     for (const { queue } of wanted) {
       const index = this.queues.get(queue) as QueueIndex;
       index.move(number, batch.sequence, offset);
-      this.segments.done(sequence);
+      this.segments.done(sequence, bytesEach);
       // That it is in flight stands behind it in the log, in a segment that may become free before the copy's.
       const { holder, packetId, qos } = index.inFlight.get(number) ?? NOT_SENT;
       if (packetId > 0) this.#noteSent(queue, number, holder, packetId, qos);
     }
-    this.segments.wanted(batch.sequence, wanted.length);
+    this.segments.wanted(batch.sequence, wanted.length, bytesEach);
   }
 
   #writeSent(): void {

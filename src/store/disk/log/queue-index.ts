@@ -21,6 +21,8 @@ export class QueueIndex {
   readonly inFlight = new InFlightEntries();
   entries = 0;
   bytes = 0;
+  /** What the entry counted for that was taken off last. */
+  takenBytes = 0;
 
   /** `bytes`: what the entry counts for. Numbers only grow, but while the log is read at start. */
   append(number: number, sequence: number, offset: number, bytes: number): void {
@@ -47,11 +49,11 @@ export class QueueIndex {
     return sequence;
   }
 
-  /** Takes off all up to and with `number`; `taken` is told the segment of each. */
-  ackThrough(number: number, taken: (sequence: number) => void): void {
+  /** Takes off all up to and with `number`; `taken` is told the segment of each, and what it counted for. */
+  ackThrough(number: number, taken: (sequence: number, bytes: number) => void): void {
     const end = this.#firstAfter(number);
-    for (let at = this.#head; at < end; at++) if (this.#sequences[at] !== 0) taken(this.#take(at));
-    for (const [late, at] of this.#late) if (late <= number) taken(this.#take(at));
+    for (let at = this.#head; at < end; at++) if (this.#sequences[at] !== 0) taken(this.#take(at), this.takenBytes);
+    for (const [late, at] of this.#late) if (late <= number) taken(this.#take(at), this.takenBytes);
     this.#advance();
   }
 
@@ -105,10 +107,10 @@ export class QueueIndex {
     return null;
   }
 
-  forEachSequence(visit: (sequence: number) => void): void {
+  forEachSequence(visit: (sequence: number, bytes: number) => void): void {
     for (let at = this.#head; at < this.#end; at++) {
       const sequence = this.#sequences[at] as number;
-      if (sequence !== 0) visit(sequence);
+      if (sequence !== 0) visit(sequence, this.#sizes[at] as number);
     }
   }
 
@@ -128,7 +130,8 @@ export class QueueIndex {
     if (at >= this.#sortedEnd) this.#late.delete(this.#numbers[at] as number);
     this.inFlight.delete(this.#numbers[at] as number);
     this.entries -= 1;
-    this.bytes -= this.#sizes[at] as number;
+    this.takenBytes = this.#sizes[at] as number;
+    this.bytes -= this.takenBytes;
     return sequence;
   }
 

@@ -43,8 +43,8 @@ export class Replay {
         for (let i = body; i < body + bodyBytes; i += 20) this.#sent(bytes, i);
         break;
       case RecordKind.ackThrough:
-        this.#queue(bytes.readUInt32LE(body)).ackThrough(bytes.readDoubleLE(body + 4), (from) =>
-          this.segments.done(from),
+        this.#queue(bytes.readUInt32LE(body)).ackThrough(bytes.readDoubleLE(body + 4), (from, counted) =>
+          this.segments.done(from, counted),
         );
         break;
       case RecordKind.put:
@@ -65,14 +65,15 @@ export class Replay {
       // A message that was copied, or written again after a write that failed.
       const before = index.move(number, sequence, at);
       if (before === 0) index.append(number, sequence, at, counted);
-      else this.segments.done(before);
-      this.segments.wanted(sequence, 1);
+      else this.segments.done(before, counted);
+      this.segments.wanted(sequence, 1, counted);
     });
   }
 
   #ack(queue: QueueId, number: number): void {
-    const from = this.#queue(queue).ack(number);
-    if (from !== 0) this.segments.done(from);
+    const index = this.#queue(queue);
+    const from = index.ack(number);
+    if (from !== 0) this.segments.done(from, index.takenBytes);
   }
 
   /** Of an entry that was copied behind it, it is read again there. */
