@@ -141,7 +141,8 @@ async function readRetained(sonde: Running, retained: number) {
 async function longestTurnsOf(httpPort: number): Promise<Readonly<Record<string, number>>> {
   const text = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
   const found = text.matchAll(/^sonde_longest_turn_seconds\{work="([^"]+)"\} (\S+)$/gm);
-  return Object.fromEntries([...found].map(([, work = '', seconds]) => [work, Number(seconds)]));
+  const turns = [...found].map(([, work = '', seconds]) => [work, Number(seconds)] as const);
+  return Object.fromEntries(turns.filter(([, seconds]) => seconds > 0));
 }
 
 /** A plain client that counts what it gets and acknowledges nothing. */

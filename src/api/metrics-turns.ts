@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { TurnMeter } from '../base/index.ts';
+import { type TurnMeter, WORK } from '../base/index.ts';
 import { addHistogram } from './metrics-histogram.ts';
 
 const CPU = 'CPU time of its own thread';
@@ -11,11 +11,11 @@ export function addTurns(register: Registry, turns: TurnMeter): void {
   addHistogram(register, 'sonde_turn_seconds', `What one turn of the event loop used: ${what}.`, turns.histogram);
   new Gauge({
     name: 'sonde_longest_turn_seconds',
-    help: `The longest turn since start, for each kind of work that was the greater part of one above 5 ms: ${what}.`,
+    help: `The longest turn since start, for each kind of work that was the greater part of one above 5 ms, else 0: ${what}.`,
     labelNames: ['work'],
     registers: [register],
     collect() {
-      for (const [work, seconds] of turns.longest) this.set({ work }, seconds);
+      for (const work of WORK) this.set({ work }, turns.longest.get(work) ?? 0);
     },
   });
 }

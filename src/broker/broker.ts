@@ -264,7 +264,10 @@ export function createBroker(options: BrokerOptions): Broker {
     async close() {
       clearInterval(timer);
       for (const connection of core.connections) {
+        if (meter.work !== 'closing') meter.begin('closing');
         sayServerStops(core, connection);
+        // Ten thousand at a stretch would keep what is durable by now from being acknowledged.
+        if (turn.isLate()) await new Promise((resolve) => setImmediate(resolve));
       }
       // A disk that cannot be written does not hold a stop up: nothing that waits for it was acknowledged.
       let waiting: NodeJS.Timeout | undefined;

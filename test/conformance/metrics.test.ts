@@ -75,7 +75,8 @@ describe('/metrics', () => {
     const labels = new Set(
       [...(await scrape()).values()].flatMap(({ samples }) => samples.flatMap((one) => Object.keys(one.labels))),
     );
-    expect([...labels].sort()).toEqual(['bound', 'le', 'method', 'route', 'status', 'transport', 'version']);
+    const ofClosedLists = ['bound', 'le', 'method', 'part', 'route', 'status', 'transport', 'version', 'why', 'work'];
+    expect([...labels].sort()).toEqual(ofClosedLists);
     expect(await (await fetch(`${sonde.url}/metrics`)).text()).not.toContain('a-telling');
   });
 

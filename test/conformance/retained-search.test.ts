@@ -56,6 +56,29 @@ describe('many retained messages', () => {
     client.destroy();
   });
 
+  it('hide nothing that is published while they are on their way, and hold no turn of the event loop for long', async () => {
+    const client = await clients.connect({ level: 4, id: 'both' });
+    const other = await clients.connect({ level: 4, id: 'meanwhile' });
+    client.send(subscribeBytes(4, 1, [['#', 0]]));
+    await client.take('suback');
+    other.send(publishBytes(4, 'meanwhile', 'now'));
+    let before = 0;
+    for (;;) {
+      const { topic } = await client.take('publish');
+      if (topic === 'meanwhile') break;
+      before += 1;
+    }
+    expect(before).toBeLessThan(TOPICS);
+    for (let rest = TOPICS + 2000 - before; rest > 0; ) {
+      const { topic } = await client.take('publish');
+      if (!topic.startsWith('canary/')) rest -= 1;
+    }
+    client.destroy();
+    const metrics = await (await fetch(`${sonde.url}/metrics`)).text();
+    const longest = /^sonde_longest_turn_seconds\{work="retained search"\} (\S+)$/m.exec(metrics)?.[1];
+    expect(Number(longest)).toBeLessThan(0.05);
+  });
+
   it('are searched a little at a time: two hundred filters that match nothing hold nobody up', async () => {
     const client = await clients.connect({ level: 4, id: 'searcher' });
     await canary.worstMs();
