@@ -20,6 +20,9 @@ const GRACE_MS = 300;
 /** The store tries again each second; clients come back within that. */
 const RECOVERY_MS = 15_000;
 
+/** The disk is to be full in earnest. */
+const NO_RESERVE = ['--limit', 'diskReserveBytes=0', '--limit', 'diskReservePercent=0'];
+
 const FAULTS: readonly (readonly [string, readonly string[]])[] = [
   ['EIO of each sync', [`sync fail ${EIO}`]],
   ['EIO of each write and sync', [`write fail ${EIO}`, `sync fail ${EIO}`]],
@@ -58,7 +61,7 @@ describe.skipIf(process.platform !== 'linux')('while the disk is broken', () => 
   });
 
   const serve = (history: 'duckdb' | 'off', ports = {}): Promise<RunningSonde> =>
-    startSonde({ dataDir: join(scratch, 'data'), history, env: disk.env, ...ports });
+    startSonde({ dataDir: join(scratch, 'data'), history, env: disk.env, args: NO_RESERVE, ...ports });
 
   /** Killed, and started on a disk that is well. */
   async function again(ports: { readonly mqttPort: number; readonly httpPort: number }): Promise<void> {
