@@ -102,4 +102,21 @@ describe('a turn that has used its time', () => {
     await settled();
     expect(payloads(receiver)).toEqual(inOrder(payloads(receiver).length));
   });
+
+  it('is followed by no empty ones once all is done', async () => {
+    slowBroker();
+    const meter = new TurnMeter({ clock: spent });
+    await broker.close();
+    ({ broker } = fakeBroker({ meter }));
+    const turns = (): number => meter.histogram.counts.reduce((sum, count) => sum + count, 0);
+    const filler = await FakeDevice.connected(broker, { clientId: 'filler' });
+    for (let n = 0; n < 1000; n++) filler.publish(`r/${n}`, 'x', 0, 0, true);
+    const reader = await FakeDevice.connected(broker, { clientId: 'reader' });
+    reader.subscribe('#', 0);
+    while (payloads(reader).length < 1000) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    const before = turns();
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(turns()).toBe(before);
+  });
 });

@@ -196,8 +196,8 @@ export class Turn {
   }
 
   readonly #end = (): void => {
+    this.#meter.begin('writing'); // before the next line, or it would ask for another turn, without end
     this.#scheduled = false;
-    this.#meter.begin('writing');
     if (this.#later.length > 0) this.#doLater();
     const held = this.#held;
     if (this.#appended) this.#onAppended();
