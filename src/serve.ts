@@ -1,17 +1,13 @@
-import { realpathSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAccess, createFirstToken, isLocal, tokenFileOf } from './access/index.ts';
 import { type ApiBroker, createApi } from './api/index.ts';
-import { makeBackup } from './backup/index.ts';
 import {
   type Clock,
   createMemoryWatermark,
   type Logger,
-  type MemoryWatermark,
   nothingReached,
-  OperatorError,
   type Reached,
   sparingLogger,
   systemClock,
@@ -29,10 +25,12 @@ import {
   type Settings,
   type TlsListener,
 } from './config/index.ts';
-import { createHistory, type History, historyDamageText } from './history/index.ts';
-import { createLive, type Live, type WorldStatus } from './live/index.ts';
+import { createHistory, type History } from './history/index.ts';
+import { createLive, type Live } from './live/index.ts';
 import { createLog } from './log.ts';
-import { type DiskStore, damageText, type FreeSpace, openDiskStore, watchFreeSpace } from './store/index.ts';
+import { backUp } from './serve-backup.ts';
+import { healthOf, statusOf } from './serve-health.ts';
+import { openDiskStore, watchFreeSpace } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
 import { createPacer, createWebSocketTransport, listenTcp, listenTls, listenUnix } from './transport/index.ts';
 
@@ -115,6 +113,7 @@ async function open(
     changed: broker.diskIsLow,
   });
   onClose(space.stop);
+  const watched = { broker, store, space, history, memory };
   const live = createLive({
     clock,
     logger,
@@ -126,7 +125,7 @@ async function open(
       digestsPerViewer: limits.maxDigestsPerViewer,
       digestsPerWorld: limits.maxDigestsPerNamespace,
     },
-    status: (world) => statusOf(broker, store, space, history, memory, world),
+    status: (world) => statusOf(watched, world),
   });
   for (const name of broker.worldNames()) {
     const world = broker.worldNumber(name) as number;
@@ -153,7 +152,7 @@ async function open(
   const pacer = createPacer({ clock, reached, limits, isFull: () => memory.level() > 0 });
   let open = false;
   const api = await createApi({
-    broker: apiBroker(broker, store, space, live, history, memory, () => open),
+    broker: apiBroker(broker, live, () => (open ? healthOf(watched) : { status: 'starting' })),
     history,
     access,
     isLocal,
@@ -239,14 +238,6 @@ async function open(
   for (const line of bannerLines({ ...facts, history: settings.history, dataFolder: settings.data })) print(line);
 }
 
-type BackedUp = {
-  readonly settings: Settings;
-  readonly store: DiskStore;
-  readonly history: History | null;
-  readonly version: string;
-  readonly clock: Clock;
-};
-
 function anonymousAt({ listener, needs }: ListenerNeeds) {
   const anonymous = ({ nothing: 'all', local: 'local', token: 'none', certificate: 'none' } as const)[needs];
   return { listener, anonymous };
@@ -275,36 +266,7 @@ function openHistory(settings: Settings, clock: Clock, logger: Logger, reached: 
   });
 }
 
-/** `data`: the data folder that is meant; null: whatever there is. */
-function backUp(
-  { settings, store, ...rest }: BackedUp,
-  folder: string,
-  data: string | null,
-): ReturnType<typeof makeBackup> {
-  if (!isAbsolute(folder)) throw new OperatorError(`${folder} is no absolute path`, 'Give the whole path.');
-  if (data !== null && realpathSync(settings.data) !== resolvedPath(data)) {
-    throw new OperatorError(`this Sonde has the data folder ${settings.data}, not ${data}`, 'Ask the other one: --url');
-  }
-  return makeBackup({ data: settings.data, store, ...rest }, folder);
-}
-
-function resolvedPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
-function apiBroker(
-  broker: Broker,
-  store: DiskStore,
-  space: FreeSpace,
-  live: Live,
-  history: History | null,
-  memory: MemoryWatermark,
-  isOpen: () => boolean,
-): ApiBroker {
+function apiBroker(broker: Broker, live: Live, health: ApiBroker['health']): ApiBroker {
   return {
     publish: broker.publish,
     clients: broker.clients,
@@ -315,59 +277,7 @@ function apiBroker(
     },
     stats: broker.stats,
     worldNumber: broker.worldNumber,
-    health() {
-      if (!isOpen()) return { status: 'starting' };
-      if (store.failing()) return { status: 'degraded', detail: STORE_FAILS };
-      const low = space.low();
-      if (low !== null) return { status: 'degraded', detail: low };
-      if (memory.level() > 0) return { status: 'degraded', detail: MEMORY_SHORT[memory.level()] };
-      const status = history?.status();
-      if (status?.state === 'down') return { status: 'degraded', detail: status.detail };
-      const damage = [damageText(store.damage), historyDamageText(status?.damage ?? [])].join(' ').trim();
-      if (damage !== '') return { status: 'degraded', detail: damage };
-      return { status: 'ok' };
-    },
-  };
-}
-
-const STORE_FAILS = 'the store cannot be written: nothing is acknowledged until it can';
-
-const MEMORY_SHORT = [
-  '',
-  'memory is near its watermark: new connections wait',
-  'memory is near its watermark: slow receivers get no QoS 0 messages',
-  'memory is at its watermark: publishers are read more slowly',
-] as const;
-
-function statusOf(
-  broker: Broker,
-  store: DiskStore,
-  space: FreeSpace,
-  history: History | null,
-  memory: MemoryWatermark,
-  world: number,
-): WorldStatus {
-  const namespace = broker.worldNames().find((name) => broker.worldNumber(name) === world) ?? '';
-  const status = history?.status();
-  const detail = [
-    ...(store.failing() ? [STORE_FAILS] : []),
-    space.low() ?? '',
-    MEMORY_SHORT[memory.level()],
-    ...(status === undefined || status.state === 'ok' ? [] : [`history: ${status.detail}`]),
-    damageText(store.damage),
-    historyDamageText(status?.damage ?? []),
-  ]
-    .filter((text) => text !== '')
-    .join('; ');
-  return {
-    status: detail === '' ? 'ok' : 'degraded',
-    detail,
-    namespace,
-    clients: broker.clients(namespace).filter(({ connected }) => connected).length,
-    history: status
-      ? { state: status.state, detail: status.detail, lastCommitUs: status.lastCommitUs }
-      : { state: 'off', detail: 'started with --history off', lastCommitUs: null },
-    store: store.engine,
+    health,
   };
 }
 

@@ -20,7 +20,7 @@ function shortBroker(limits = {}) {
   const fake = fakeBroker({ memory, limits, later: (work) => void timers.push(work) });
   broker = fake.broker;
   return {
-    use(share: number) {
+    use: (share: number): void => {
       percent = share;
       broker.tick();
     },
