@@ -34,7 +34,6 @@ const GAUGES: readonly (readonly [name: string, help: string, figure: Exclude<ke
   ['sonde_memory_watermark_bytes', 'Resident memory at which load is shed.', 'memoryWatermark'],
   ['sonde_live_topics', 'Topics in the live index now.', 'liveTopics'],
   ['sonde_store_unsynced_bytes', 'Bytes that wait to be synced now.', 'unsyncedBytes'],
-  ['sonde_history_queued_bytes', 'Bytes of QoS 1 and 2 messages that wait for history now.', 'recorderQueueBytes'],
   ['sonde_disk_free_bytes', 'Free bytes of the disk that the data folder is on.', 'diskFreeBytes'],
   ['sonde_disk_reserve_bytes', 'Free bytes below which nothing is taken that has to be kept.', 'diskReserveBytes'],
   ['sonde_viewers', 'Connections that watch the live view now.', 'viewers'],

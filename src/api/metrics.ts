@@ -124,6 +124,11 @@ export function createMetrics(sources: Sources): Metrics {
       'QoS 1 and 2 messages that wait for history.',
       () => history.status().queuedMessages,
     );
+    gauge(
+      'sonde_history_queued_bytes',
+      'Bytes of QoS 1 and 2 messages that wait for history.',
+      inUse.recorderQueueBytes,
+    );
     gauge('sonde_history_series', 'Series of all namespaces, as of the last commit.', () => history.status().series);
     gauge('sonde_history_buffered_bytes', 'QoS 0 bytes that wait for history.', () => history.status().bufferedBytes);
     gauge(
