@@ -182,11 +182,9 @@ function admit(
     client = newClient(core, world, principal, clientId, packet, expiryS !== 0); // [MQTT-3.1.2-6]
     world.clients.set(clientId, client);
   }
-  // What was in flight is read back first; and what is not durable yet is not sent a second time.
-  const { frozen } = client;
-  if (frozen !== null || (resumed && client.session.inflight.count > 0 && core.turn.unsettled)) {
-    const ready = frozen === null ? core.turn.whenDurable() : thaw(core, client);
-    goOnAfter(connection, ready, () => admit(core, connection, packet, clientId, principal, world));
+  if (client.frozen !== null) {
+    const again = (): void => admit(core, connection, packet, clientId, principal, world);
+    goOnAfter(connection, thaw(core, client), again);
     return;
   }
   client.takeovers = takeovers ?? client.takeovers;
@@ -208,7 +206,7 @@ function admit(
   );
   keepSession(core, client);
   if (resumed) {
-    beginAgain(client);
+    beginAgain(core, client);
     resumeComputed(core, connection, client);
   }
   core.windowOpened(client);

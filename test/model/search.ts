@@ -27,14 +27,17 @@ export function refresh({ found }: Search, retained: ReadonlyMap<string, Message
 
 /**
  * The retained message that a PUBLISH is, once [MQTT-3.3.1-9]. One filter's are sent after another's, so it is of the first
- * filter that still has some to come. Where it may also be of a later one, both may go on to have it.
+ * filter that still has some to come; QoS 0 goes before QoS 2 that waits for the disk. Where it may also be of a later one,
+ * both may go on to have it.
  */
 export function takeRetained(link: Link, packet: Published, nowS: number): Delivery | null {
   const candidates: { readonly search: Search; readonly delivery: Delivery }[] = [];
   for (const search of link.session.searches) {
     const delivery = find(search, link, packet, nowS);
     if (delivery) candidates.push({ search, delivery });
-    if ([...search.found.values()].some(({ must }) => must)) break;
+    const isOvertaken = ({ must, versions }: Found): boolean =>
+      must && !(packet.qos === 0 && search.subscription.qos === 2 && versions.some(({ qos }) => qos === 2));
+    if ([...search.found.values()].some(isOvertaken)) break;
   }
   const [first, second] = candidates;
   if (first && !second) first.search.found.delete(packet.topic);
