@@ -111,6 +111,7 @@ async function open(
     reserve: { percent: limits.diskReservePercent, bytes: limits.diskReserveBytes },
     logger,
     changed: broker.diskIsLow,
+    owed: () => store.unsyncedBytes() + 2 * (recorded?.depth().bytes ?? 0),
   });
   onClose(space.stop);
   const watched = { broker, store, space, history, memory };

@@ -58,6 +58,13 @@ function sendAgain(core: BrokerCore, client: Client, connection: Connection): vo
       giveUp(core, client, id, entry);
       continue;
     }
+    if (isFirst && isExpired(core, entry.message)) {
+      inflight.end(id); // nothing of it was sent [MQTT-3.3.2-5]
+      core.delivered(client, entry, false);
+      client.expired += 1;
+      client.world.counters.messagesExpired += 1;
+      continue;
+    }
     standOn(core, client.world, entry.message);
     sendPublish(core, client, connection, id, entry, !isFirst); // [MQTT-3.3.1-1]
   }

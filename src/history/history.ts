@@ -11,6 +11,8 @@ import { createRecorder } from './recorder/recorder.ts';
 
 /** A batch that is not committed after this long: history is behind. */
 const BEHIND_MS = 2000;
+/** What the process has to end in, when it was asked for all that it was given. */
+const END_MS = 1000;
 /** Different damages that are told of. */
 const MAX_DAMAGE = 100;
 
@@ -76,7 +78,7 @@ export function createHistory(options: HistoryOptions): History {
         dropped += lostMessages;
         logger.error({ messages: lostMessages }, 'QoS 0 messages were lost: history was down when Sonde stopped');
       }
-      await supervisor.stop(deadlineMs);
+      await supervisor.stop(deadlineMs + END_MS);
       calls.fail('it was stopped');
     },
     intake: recorder.intake.port,

@@ -87,7 +87,7 @@ export const HISTORY_DEFAULTS: HistoryLimits = {
   restartMs: 100,
   maxRestartMs: 10_000,
   openTimeoutMs: 15_000,
-  stopTimeoutMs: 15_000,
+  stopTimeoutMs: 3000,
   silenceMs: 60_000,
 };
 

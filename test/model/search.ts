@@ -27,7 +27,7 @@ export function refresh({ found }: Search, retained: ReadonlyMap<string, Message
 
 /**
  * The retained message that a PUBLISH is, once [MQTT-3.3.1-9]. One filter's are sent after another's, so it is of the first
- * filter that still has some to come; QoS 0 goes before QoS 2 that waits for the disk. Where it may also be of a later one,
+ * filter that still has some to come; QoS 0 goes before QoS 2 that waits for the disk, and QoS 1 behind that. Where it may also be of a later one,
  * both may go on to have it.
  */
 export function takeRetained(link: Link, packet: Published, nowS: number): Delivery | null {
@@ -36,7 +36,7 @@ export function takeRetained(link: Link, packet: Published, nowS: number): Deliv
     const delivery = find(search, link, packet, nowS);
     if (delivery) candidates.push({ search, delivery });
     const isOvertaken = ({ must, versions }: Found): boolean =>
-      must && !(packet.qos === 0 && search.subscription.qos === 2 && versions.some(({ qos }) => qos === 2));
+      must && !(packet.qos === 0 && search.subscription.qos > 0 && versions.some(({ qos }) => qos > 0));
     if ([...search.found.values()].some(isOvertaken)) break;
   }
   const [first, second] = candidates;

@@ -41,7 +41,7 @@ export function checkCommand(context: CliContext): Command {
         throw new ExitError(
           1,
           what,
-          'Copy the folder; then sonde serve starts with what is sound, and keeps the rest.',
+          'Copy the folder; then sonde serve starts with what is sound, and keeps the rest. Only a damaged tokens.json stops it: restore that, or move it away.',
         );
       }
       if (unable.length > 0) throw new ExitError(2, `${settings.data} could not be checked`, 'See the lines above.');

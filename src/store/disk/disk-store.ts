@@ -295,7 +295,13 @@ function storeOf(
       await table.close();
       await log.files.close();
       const sum = await sumTable(join(folder, 'table'));
-      if (sum !== null && !log.writer.failing) await writeCleanMark(folder, { log: syncedPlace(), table: sum });
+      if (sum === null || log.writer.failing) return;
+      await writeCleanMark(folder, { log: syncedPlace(), table: sum }).catch((error: unknown) => {
+        logger.warn(
+          { error: messageOf(error) },
+          'the mark of a clean stop could not be written: the next start looks at all of the store',
+        );
+      });
     },
   };
 }
