@@ -16,6 +16,25 @@ describe('the reserve of a disk', () => {
     expect(reserveOf(size, DEFAULT)).toBe(expected);
   });
 
+  it('holds against what was taken and is still to be written', async () => {
+    let owed = 0;
+    const told: boolean[] = [];
+    const watch = await watchFreeSpace({
+      folder: '/data',
+      reserve: DEFAULT,
+      logger: silentLogger,
+      changed: (isLow) => void told.push(isLow),
+      owed: () => owed,
+      spaceOf: async () => ({ size: 100 * GIB, free: 6 * GIB }),
+    });
+    owed = 2 * GIB; // 5 GiB are the reserve
+    await watch.look();
+    owed = 0;
+    await watch.look();
+    expect(told).toEqual([true, false]);
+    watch.stop();
+  });
+
   it('is none where both settings are 0, and what is asked for where the percentage is', () => {
     expect(reserveOf(GIB, { percent: 0, bytes: 0 })).toBe(0);
     expect(reserveOf(GIB, { percent: 50, bytes: 0 })).toBe(GIB / 2);
