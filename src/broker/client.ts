@@ -47,8 +47,8 @@ export class Client {
   full = false;
   /** Identifiers in flight that its connection has not been sent again yet, oldest first. */
   again = NO_IDS;
-  /** Not all of them are durable yet: they wait for that. */
-  settling = false;
+  /** How many of them are not durable yet, of all its connections. */
+  held = 0;
   /** Identifiers in flight whose connection ended before they were sent at all. */
   unsent = NO_IDS;
   /** What was in flight when an earlier process ended; null: nothing, or it is in the session again. */

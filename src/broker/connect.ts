@@ -206,7 +206,7 @@ function admit(
   );
   keepSession(core, client);
   if (resumed) {
-    beginAgain(core, client);
+    beginAgain(client);
     resumeComputed(core, connection, client);
   }
   core.windowOpened(client);

@@ -106,6 +106,7 @@ export function sendInFlight(
     // After a crash it goes out under the same identifier, or the receiver would take it for another message.
     if (qos === 2) core.turn.appended();
     if (qos === 2 || connection.heldPublishes > 0) {
+      client.held += 1;
       core.turn.publishWhenDurable(connection, id);
       return;
     }

@@ -28,21 +28,15 @@ export function advance(core: BrokerCore, client: Client): void {
 }
 
 /** Notes what was in flight when the last connection ended, for `advance` to send again [MQTT-4.4.0-1]. */
-export function beginAgain(core: BrokerCore, client: Client): void {
+export function beginAgain(client: Client): void {
   client.sendAgain([...client.session.inflight.inOrder()].map(([id]) => id));
-  if (client.again.size === 0 || client.settling || !core.turn.unsettled) return;
-  // An identifier that is not durable yet is not sent, also not a second time. Until then none comes that is new.
-  client.settling = true;
-  void core.turn.whenDurable().then(() => {
-    client.settling = false;
-    advance(core, client);
-  });
 }
 
 /** In the order of the first time, marked as such, and no more at a time than this connection wants under way [MQTT-3.3.4-9]. */
 function sendAgain(core: BrokerCore, client: Client, connection: Connection): void {
   const { inflight } = client.session;
-  if (client.settling) return;
+  // An identifier that is not durable yet is not sent, also not a second time.
+  if (client.held > 0) return;
   for (const id of client.again) {
     if (connection.congested) return;
     const state = inflight.stateOf(id);
@@ -92,8 +86,10 @@ function sendPublish(
 export function publishHeld(core: BrokerCore, connection: Connection, client: Client, id: number): void {
   const { inflight } = client.session;
   const entry = inflight.entryOf(id);
+  client.held -= 1;
   if (client.connection !== connection) {
     client.notSent(id);
+    if (client.held === 0) advance(core, client); // what its new connection waits for
     return;
   }
   if (entry === null) return;

@@ -177,11 +177,6 @@ export class Turn {
     if (!this.#scheduled) this.#schedule();
   }
 
-  /** Whether something was written that is not durable yet. */
-  get unsettled(): boolean {
-    return this.#appended || this.#wrote || this.#committing !== null;
-  }
-
   /** Resolves when everything that was appended so far is durable. */
   whenDurable(): Promise<void> {
     return new Promise((resolve) => {

@@ -35,6 +35,20 @@ describe('the reserve of a disk', () => {
     watch.stop();
   });
 
+  it('that is switched off holds nobody, whatever is still to be written', async () => {
+    const told: boolean[] = [];
+    const watch = await watchFreeSpace({
+      folder: '/data',
+      reserve: { percent: 0, bytes: 0 },
+      logger: silentLogger,
+      changed: (isLow) => void told.push(isLow),
+      owed: () => GIB,
+      spaceOf: async () => ({ size: GIB, free: 0 }),
+    });
+    expect(told).toEqual([]);
+    watch.stop();
+  });
+
   it('is none where both settings are 0, and what is asked for where the percentage is', () => {
     expect(reserveOf(GIB, { percent: 0, bytes: 0 })).toBe(0);
     expect(reserveOf(GIB, { percent: 50, bytes: 0 })).toBe(GIB / 2);

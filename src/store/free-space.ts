@@ -67,7 +67,7 @@ export async function watchFreeSpace(options: FreeSpaceOptions): Promise<FreeSpa
       return;
     }
     const wanted = reserveOf(space.size, options.reserve);
-    const is = space.free - owed() < (isLow ? wanted * ROOM_AGAIN : wanted);
+    const is = wanted > 0 && space.free - owed() < (isLow ? wanted * ROOM_AGAIN : wanted);
     isNear = space.free < wanted * NEAR;
     if (is === isLow) return;
     isLow = is;
