@@ -17,11 +17,12 @@ import type { SessionSink } from '../session/index.ts';
 import type { QueueEntry } from '../store/index.ts';
 import { isAnsweredByConnack, limitBeforeConnack, packetBeforeConnack } from './before-connack.ts';
 import type { Client } from './client.ts';
-import { ConnectionFields } from './connection-fields.ts';
+import { ConnectionHolds } from './connection-holds.ts';
 import { forgetExchange, keepExchange } from './durable/keep.ts';
 import { tellHint } from './hints.ts';
 import { keepUnread, type PacketHandler, readKept, readPackets } from './packet-reader.ts';
 import { ackWithReason, encodeFor, inWords } from './problem-information.ts';
+import { putOff, readSlowly } from './reading-later.ts';
 import { checkReceived } from './receive-maximum.ts';
 import { readShortLength } from './short-length.ts';
 
@@ -33,10 +34,7 @@ const ack = newAckView();
  * One network connection: cuts what comes into packets, gives them to the session's two doors, and holds what is to be
  * sent until the turn's end.
  */
-export class Connection extends ConnectionFields implements SessionSink<QueueEntry>, PacketHandler {
-  /** Reasons why its peer is not read now: receivers that are behind, no room in the store, a sign-in under way. */
-  #holds = 0;
-
+export class Connection extends ConnectionHolds implements SessionSink<QueueEntry>, PacketHandler {
   /** For log lines. */
   get name(): string {
     return this.client?.session.clientId ?? '(not signed in)';
@@ -67,7 +65,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
       (this.tail === null || this.tail.promises(length))
     ) {
       keepUnread(this, chunk, length);
-      this.#putOff();
+      putOff(this);
       return;
     }
     if (this.state === 'authenticating') {
@@ -85,8 +83,8 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
       const before = this.client === null ? 0 : this.client.messagesIn;
       if (readPackets(this, chunk, length)) this.lastPacketMs = Math.trunc(this.core.arrivedMs);
       // Without an answer to it nothing more waits than did before.
-      if (this.dirty) this.#checkUnread();
-      if (this.core.shed === 3 && this.client !== null && this.client.messagesIn > before) this.#readSlowly();
+      if (this.dirty) this.checkUnread();
+      if (this.core.shed === 3 && this.client !== null && this.client.messagesIn > before) readSlowly(this);
       if (this.rate !== null) this.rate.spend(this);
     } catch (error) {
       this.#readFailed(error);
@@ -103,10 +101,11 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
 
   /** The sign-in is done: goes on with what came meanwhile. */
   resumeReading(): void {
-    if (this.state === 'open') this.#readOn();
+    if (this.state === 'open') this.readOn();
   }
 
-  #readOn(): void {
+  /** Goes on with what was kept. */
+  readOn(): void {
     this.#arrived(0);
     this.lastPacketMs = Math.trunc(this.core.arrivedMs);
     try {
@@ -117,50 +116,12 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     }
   }
 
-  /** There is no room for the PUBLISH that is read now: it waits, and nothing is read meanwhile. */
-  park(): void {
-    if (this.parked) return;
-    this.parked = true;
-    this.core.parked.add(this);
-    this.hold();
-  }
-
-  /** There may be room for it now. */
-  goOn(): void {
-    if (!this.parked || this.state === 'closed') return;
-    this.parked = false;
-    this.resumeReading();
-    this.unhold();
-  }
-
   /** What is read now came now. Answers whether the turn has no time left for it. */
   #arrived(length: number): boolean {
     const core = this.core;
     core.arrivedMs = core.clock.monotonicMs();
     core.arrivedUs = core.clock.wallMicros(core.arrivedMs);
     return core.turn.reading(core.arrivedMs, length);
-  }
-
-  /** Memory is short: what publishes is read no more than four times a second. */
-  #readSlowly(): void {
-    if (this.slowed) return;
-    this.slowed = true;
-    this.hold();
-    this.core.soon(() => {
-      this.slowed = false;
-      this.unhold();
-    }, SLOWED_MS);
-  }
-
-  /** The turn has used its time: what is kept is read in one of the next, and nothing more until then. */
-  #putOff(): void {
-    this.putOff = true;
-    this.hold();
-    this.core.turn.later(() => {
-      this.putOff = false;
-      if (this.state === 'new' || this.state === 'open') this.#readOn();
-      this.unhold(); // stays held when it was put off again
-    });
   }
 
   /** Whatever goes wrong with one connection's bytes, also a fault of ours, ends that connection only. */
@@ -205,7 +166,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     if (turn.unlooked >= PACKETS_A_LOOK && this.state === 'open') {
       turn.unlooked = 0;
       if (turn.isLate()) {
-        this.#putOff();
+        putOff(this);
         return 'keep';
       }
     }
@@ -332,7 +293,7 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
   flush(): void {
     if (this.state === 'closed') return;
     if (this.#flushOutput() === 0) return;
-    this.#checkRead();
+    this.checkRead();
     this.core.progressed(this);
   }
 
@@ -356,46 +317,9 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
     const before = this.output.bytes;
     this.output.written();
     this.#countSent(before - this.output.bytes);
-    this.#checkRead();
+    this.checkRead();
     this.core.progressed(this);
     if (this.output.bytes > 0) this.core.turn.touch(this);
-  }
-
-  // --- reading held back
-
-  /** Its peer is not read now, on our account. */
-  get held(): boolean {
-    return this.#holds > 0;
-  }
-
-  hold(): void {
-    this.#holds += 1;
-    if (this.#holds === 1) this.wire.pause();
-  }
-
-  /**
-   * Deliveries to it stop at `maxOutputBytes`; beyond twice that are the answers to its own packets, which would go on
-   * without end.
-   */
-  #checkUnread(): void {
-    if (this.unread || this.state === 'closed') return;
-    if (this.output.bytes <= this.core.limits.maxOutputBytes * 2) return;
-    this.unread = true;
-    this.hold();
-  }
-
-  #checkRead(): void {
-    if (!this.unread || this.output.bytes > this.core.limits.maxOutputBytes) return;
-    this.unread = false;
-    this.unhold();
-  }
-
-  unhold(): void {
-    this.#holds -= 1;
-    if (this.#holds > 0 || this.state === 'closed') return;
-    // It may have sent what we did not read: its keep-alive begins anew.
-    this.lastPacketMs = Math.trunc(this.core.clock.monotonicMs());
-    this.wire.resume();
   }
 
   // --- the end
@@ -468,7 +392,6 @@ export class Connection extends ConnectionFields implements SessionSink<QueueEnt
 
 /** So many packets are read between two looks at the clock. */
 const PACKETS_A_LOOK = 16;
-const SLOWED_MS = 250;
 const CONNECT_BYTE = 0x10;
 const SUBSCRIBE_BYTE = 0x82;
 /** Packet identifier, reason and property length of an acknowledgement without properties. */

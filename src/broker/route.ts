@@ -9,6 +9,7 @@ import { distribute } from './distribute.ts';
 import { expiryTime } from './expiry.ts';
 import { holdForRecorder } from './flow.ts';
 import { sizeFault } from './names.ts';
+import { park } from './reading-later.ts';
 import type { Receivers } from './receivers.ts';
 import { tellRefusal } from './refusals.ts';
 import { mustWait } from './store-pressure.ts';
@@ -30,7 +31,7 @@ export function route(
   view: PublishView,
 ): number {
   if (core.holding && waits(core, connection, client, bytes, view)) {
-    connection.park();
+    park(connection);
     return PARKED;
   }
   count(connection, client, view);

@@ -1,5 +1,6 @@
 import type { TopicEntry } from '../topics/index.ts';
 import type { BrokerCore } from './core.ts';
+import { goOnParked } from './reading-later.ts';
 import { type Receivers, receiversOf } from './receivers.ts';
 import type { World } from './world.ts';
 
@@ -36,7 +37,7 @@ export function setPressure(core: BrokerCore, which: Pressure, is: boolean): voi
   core.holding = core.recorderFull || core.storeBehind || core.diskLow;
   if (is) return;
   // Who waits for something else parks again.
-  for (const connection of core.parked) core.turn.later(() => connection.goOn());
+  for (const connection of core.parked) core.turn.later(() => goOnParked(connection));
   core.parked.clear();
 }
 

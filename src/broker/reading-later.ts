@@ -1,0 +1,43 @@
+import type { Connection } from './connection.ts';
+
+/* What came and is not read at once: its peer is held, what is kept is read on when its time has come. */
+
+const SLOWED_MS = 250;
+
+/** There is no room for the PUBLISH that is read now: it waits, and nothing is read meanwhile. */
+export function park(connection: Connection): void {
+  if (connection.parked) return;
+  connection.parked = true;
+  connection.core.parked.add(connection);
+  connection.hold();
+}
+
+/** There may be room for it now. */
+export function goOnParked(connection: Connection): void {
+  if (!connection.parked || connection.state === 'closed') return;
+  connection.parked = false;
+  connection.resumeReading();
+  connection.unhold();
+}
+
+/** The turn has used its time: what is kept is read in one of the next, and nothing more until then. */
+export function putOff(connection: Connection): void {
+  connection.putOff = true;
+  connection.hold();
+  connection.core.turn.later(() => {
+    connection.putOff = false;
+    if (connection.state === 'new' || connection.state === 'open') connection.readOn();
+    connection.unhold(); // stays held when it was put off again
+  });
+}
+
+/** Memory is short: what publishes is read no more than four times a second. */
+export function readSlowly(connection: Connection): void {
+  if (connection.slowed) return;
+  connection.slowed = true;
+  connection.hold();
+  connection.core.soon(() => {
+    connection.slowed = false;
+    connection.unhold();
+  }, SLOWED_MS);
+}
