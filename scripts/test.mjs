@@ -31,6 +31,8 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
 /** @type {{ title: string, verdict: string, seconds: number, note: string }[]} */
 const summary = [];
 const sums = { passed: 0, failed: 0, skipped: 0 };
+/** What did not pass, by the stage's title. */
+const faults = new Map();
 /** Names of stages that did not succeed. */
 const fallen = new Set();
 
@@ -56,7 +58,10 @@ for (const stage of stages) {
     for (const key of /** @type {const} */ (['passed', 'failed', 'skipped'])) sums[key] += outcome.sums[key];
   const skipsCount = isStrict && (outcome.sums?.skipped ?? 0) > 0;
   const ok = outcome.ok && !skipsCount;
-  if (!ok) fallen.add(stage.name);
+  if (!ok) {
+    fallen.add(stage.name);
+    faults.set(stage.title, outcome.faults ?? []);
+  }
   const notes = [outcome.note, outcome.sums && describe(outcome.sums), skipsCount ? 'a skip is a failure in CI' : ''];
   const entry = {
     title: stage.title,
@@ -85,6 +90,7 @@ for (const entry of summary) {
     `${entry.verdict.padEnd(8)}${entry.seconds.toFixed(1).padStart(7)} s  ${entry.title}${entry.note ? `  (${entry.note})` : ''}`,
   );
 }
+for (const [title, lines] of faults) for (const line of lines) console.log(`${title}: ${line}`);
 console.log(
   left === null
     ? 'Whether a process was left running was not looked at: only Linux lets us.'

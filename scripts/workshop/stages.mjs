@@ -10,7 +10,7 @@ import { runProject } from './vitest.mjs';
 const MINUTE_MS = 60_000;
 
 /** @typedef {import('./vitest.mjs').Sums} Sums */
-/** @typedef {{ ok: boolean, sums?: Sums, note?: string }} Outcome */
+/** @typedef {{ ok: boolean, sums?: Sums, note?: string, faults?: readonly string[] }} Outcome `faults`: what did not pass, a line each */
 /** @typedef {{ fetch: boolean, strict: boolean, env: NodeJS.ProcessEnv }} Setting `strict`: CI, where a skip is a failure */
 
 /**

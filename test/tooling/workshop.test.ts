@@ -8,7 +8,7 @@ import { leftovers, MARK } from '../../scripts/workshop/leftovers.mjs';
 import { root } from '../../scripts/workshop/paths.mjs';
 import { run } from '../../scripts/workshop/run.mjs';
 import { refusal } from '../../scripts/workshop/runtime.mjs';
-import { addUp } from '../../scripts/workshop/vitest.mjs';
+import { addUp, faultsOf } from '../../scripts/workshop/vitest.mjs';
 import { start } from './processes.ts';
 import { waitFor } from './wait.ts';
 
@@ -100,8 +100,9 @@ describe('the fingerprint of sources', () => {
 });
 
 describe('the sums of a run', () => {
+  const tests = (...statuses: string[]) => statuses.map((status, n) => ({ status, fullName: `test ${n}` }));
+
   it('count a file that could not be loaded as a failure', () => {
-    const tests = (...statuses: string[]) => statuses.map((status) => ({ status, fullName: '' }));
     expect(
       addUp([
         { status: 'passed', assertionResults: tests('passed', 'passed', 'skipped') },
@@ -109,6 +110,19 @@ describe('the sums of a run', () => {
         { status: 'failed', assertionResults: [] },
       ]),
     ).toEqual({ passed: 3, failed: 2, skipped: 1 });
+  });
+
+  it('name what did not pass, also in a file whose process died', () => {
+    const file = join(root, 'src/a.test.ts');
+    expect(faultsOf([{ name: file, status: 'failed', assertionResults: tests('passed', 'failed') }])).toEqual([
+      'src/a.test.ts: failed: test 1',
+    ]);
+    expect(faultsOf([{ name: file, status: 'failed', assertionResults: tests('passed', 'pending') }])).toEqual([
+      'src/a.test.ts: it ended before its tests did',
+      'src/a.test.ts: pending: test 1',
+    ]);
+    const many = tests(...Array.from({ length: 30 }, () => 'failed'));
+    expect(faultsOf([{ name: file, status: 'failed', assertionResults: many }]).at(-1)).toBe('and 10 more');
   });
 });
 
