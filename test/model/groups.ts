@@ -126,8 +126,8 @@ export function createGroups(isExpired: (message: Message) => boolean, isQuiet: 
   function take(link: Link, dup: boolean, is: (delivery: Delivery) => boolean): Taken | null {
     const { session } = link;
     for (const { entry, delivery, link: at } of session.hidden) {
-      // What an earlier connection had comes as a duplicate.
-      if (dup === (at !== link) && is(delivery)) return taken(link, entry, delivery);
+      // What an earlier connection had comes as a duplicate, unless it was not sent yet when that ended.
+      if ((!dup || at !== link) && is(delivery)) return taken(link, entry, delivery);
     }
     if (dup) return null; // [MQTT-3.3.1-1]
     const at = once.findIndex((those) => those.has(link) && is(those.get(link) as Delivery));

@@ -205,20 +205,22 @@ export function createModel() {
     if (packet.qos === 0) {
       const isLive = is(link.atMostOnce[0]);
       if (isLive) return link.atMostOnce.shift() !== undefined;
-      return (groups.take(link, false, is) ?? takeRetained(link, packet, nowS)) !== null;
+      return groups.take(link, false, is) !== null || takeRetained(link, packet, nowS).length > 0;
     }
     if (inflight.length - again.length >= link.window) return false; // [MQTT-3.3.4-9]
     const [first] = again;
-    if (first && packet.dup && first.id === packet.packetId && is(first)) return again.shift() !== undefined; // [MQTT-4.4.0-1]
+    const isAgain = first && packet.dup && first.id === packet.packetId && [first, ...first.orElse].some(is);
+    if (isAgain) return again.shift() !== undefined; // [MQTT-4.4.0-1]
     if (first || inflight.some(({ id }) => id === packet.packetId)) return false; // [MQTT-4.6.0-6] [MQTT-2.2.1-4]
     while (queue[0] && isExpired(queue[0].message) && !(queue[0].mayBeAgain && is(queue[0]))) queue.shift();
     const isQueued = is(queue[0]) && packet.dup <= (queue[0]?.mayBeAgain ?? false); // [MQTT-3.3.1-1]
     const own = isQueued ? queue.shift() : undefined;
     const shared = own ? null : groups.take(link, packet.dup, is);
-    const delivery = own ?? shared ?? (packet.dup ? null : takeRetained(link, packet, nowS));
-    if (delivery === null) return false;
+    const sure = own ?? shared;
+    const [delivery, ...orElse] = sure ? [sure] : packet.dup ? [] : takeRetained(link, packet, nowS);
+    if (!delivery) return false;
     const awaits = packet.qos === 1 ? 'puback' : 'pubrec';
-    inflight.push({ ...delivery, id: packet.packetId, entry: shared?.entry ?? null, awaits });
+    inflight.push({ ...delivery, orElse, id: packet.packetId, entry: shared?.entry ?? null, awaits });
     return true;
   }
 

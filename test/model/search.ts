@@ -26,11 +26,11 @@ export function refresh({ found }: Search, retained: ReadonlyMap<string, Message
 }
 
 /**
- * The retained message that a PUBLISH is, once [MQTT-3.3.1-9]. One filter's are sent after another's, so it is of the first
- * filter that still has some to come; QoS 0 goes before QoS 2 that waits for the disk, and QoS 1 behind that. Where it may also be of a later one,
- * both may go on to have it.
+ * The retained message that a PUBLISH is, once [MQTT-3.3.1-9]; none: it is no such message. One filter's are sent after
+ * another's, so it is of the first filter that still has some to come; QoS 0 goes before QoS 2 that waits for the disk, and
+ * QoS 1 behind that. Where it may also be of a later one it is one of several, and all may go on to have it.
  */
-export function takeRetained(link: Link, packet: Published, nowS: number): Delivery | null {
+export function takeRetained(link: Link, packet: Published, nowS: number): Delivery[] {
   const candidates: { readonly search: Search; readonly delivery: Delivery }[] = [];
   for (const search of link.session.searches) {
     const delivery = find(search, link, packet, nowS);
@@ -42,7 +42,7 @@ export function takeRetained(link: Link, packet: Published, nowS: number): Deliv
   const [first, second] = candidates;
   if (first && !second) first.search.found.delete(packet.topic);
   else for (const { search } of candidates) (search.found.get(packet.topic) as Found).must = false;
-  return first?.delivery ?? null;
+  return candidates.map(({ delivery }) => delivery);
 }
 
 function find({ subscription, found }: Search, link: Link, packet: Published, nowS: number): Delivery | null {

@@ -21,9 +21,13 @@ export type Delivery = {
 };
 /** For a queue. `mayBeAgain`: it may have been on its way when the connection was lost, so that it comes as a duplicate. */
 export type Queued = Delivery & { mayBeAgain: boolean };
-/** `entry`: it is a group's. */
+/**
+ * `entry`: it is a group's. `orElse`: what it may be as well, where its connection's version hides in what they differ: before
+ * 5.0 there are no subscription identifiers.
+ */
 export type Flight = Delivery & {
   readonly id: number;
+  readonly orElse: readonly Delivery[];
   readonly entry: Entry | null;
   awaits: 'puback' | 'pubrec' | 'pubcomp';
 };
