@@ -18,6 +18,7 @@ import { type Broker, createBroker } from './broker/index.ts';
 import { type Certificates, createCertificates } from './certificates/index.ts';
 import { bannerLines } from './cli/index.ts';
 import {
+  BALLAST_FILE,
   type ListenerNeeds,
   listenerNeeds,
   openDataFolder,
@@ -30,7 +31,7 @@ import { createLive, type Live } from './live/index.ts';
 import { createLog } from './log.ts';
 import { backUp } from './serve-backup.ts';
 import { healthOf, statusOf } from './serve-health.ts';
-import { openDiskStore, watchFreeSpace } from './store/index.ts';
+import { giveUpBallast, keepBallast, openDiskStore, watchFreeSpace } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
 import { createPacer, createWebSocketTransport, listenTcp, listenTls, listenUnix } from './transport/index.ts';
 
@@ -51,6 +52,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
   const closers: (() => unknown)[] = [];
   const onClose = (close: () => unknown): void => void closers.unshift(close);
   try {
+    giveUpBallast(settings.data, ballastOf(settings), logger);
     const folder = openDataFolder(settings.data);
     onClose(folder.release);
     await open(settings, options, logger, onClose);
@@ -226,6 +228,7 @@ async function open(
     });
     https.push({ ...rules, host, port: listener.port, tls });
   }
+  onClose(keepBallast(ballastOf(settings), settings.data, space.reserve, logger).stop);
   // Clients are told first; then the ports close.
   onClose(api.close);
   onClose(websockets.close);
@@ -238,6 +241,8 @@ async function open(
   const facts = { version, ...places, interfaces: networkInterfaces(), firstToken, needs };
   for (const line of bannerLines({ ...facts, history: settings.history, dataFolder: settings.data })) print(line);
 }
+
+const ballastOf = (settings: Settings): string => join(settings.data, BALLAST_FILE);
 
 function anonymousAt({ listener, needs }: ListenerNeeds) {
   const anonymous = ({ nothing: 'all', local: 'local', token: 'none', certificate: 'none' } as const)[needs];

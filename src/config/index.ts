@@ -1,4 +1,4 @@
-export { HISTORY_FILE, isOfNoBackup, STORE_FOLDER, UNFINISHED } from './data-files.ts';
+export { BALLAST_FILE, HISTORY_FILE, isOfNoBackup, STORE_FOLDER, UNFINISHED } from './data-files.ts';
 export { type DataFolder, DataFolderInUse, ensureDataFolder, lockDataFolder, openDataFolder } from './data-folder.ts';
 export type { Environment, ServeFlags } from './layers.ts';
 export { listenAddressText, parseListenAddress } from './listen-address.ts';

@@ -1,3 +1,4 @@
+export { type Ballast, giveUpBallast, keepBallast } from './ballast.ts';
 export { checkStore, type StoreReport } from './disk/check/check-store.ts';
 export { type Damage, damageText } from './disk/damage.ts';
 export { type DiskStore, openDiskStore } from './disk/disk-store.ts';

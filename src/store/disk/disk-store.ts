@@ -19,7 +19,7 @@ import { LogWriter } from './log/log-writer.ts';
 import { logFolderOf, type ReadLog, readLog } from './log/open-log.ts';
 import { QueueIndex } from './log/queue-index.ts';
 import type { Stamp } from './table/stamp.ts';
-import type { StoredTable, Table } from './table/table.ts';
+import type { Changes, DamagedValue, StoredTable, Table } from './table/table.ts';
 
 export type DiskStoreOptions = {
   readonly folder: string;
@@ -77,10 +77,11 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   }
   const old = oldTable(join(folder, 'table'), stamp, read.files.sequences);
   if (old !== null) damage.add(old);
-  await table.apply(read.replay.changes);
+  const unapplied = await changesThatFail(table, read.replay.changes, logger);
   await tableIsOpen(folder);
   const names = new Map<string, QueueId>();
-  for (const [name, value] of table.entries('queue', (value) => damage.add(damagedValue(folder, value)))) {
+  const damagedQueue = (value: DamagedValue): void => damage.add(damagedValue(folder, value));
+  for (const [name, value] of newest(table.entries('queue', damagedQueue), unapplied.get('queue'))) {
     names.set(name, value.readUInt32LE(0));
   }
   const lastNumber = await numbersOfStart(folder, format, read.replay.lastNumber, logger);
@@ -125,21 +126,41 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     log.dropQueue(queue);
   }
   for (const queue of owned) if (!log.queues.has(queue)) log.queues.set(queue, new QueueIndex());
-  return storeOf(options, format, log, table, { names, lastQueue }, damage, read);
+  return storeOf(options, format, log, table, { names, lastQueue, unapplied }, damage, read);
 }
+
+/** Applies what the log has and the table may lack; what cannot be written now, on a full disk, is left for later. */
+async function changesThatFail(table: Table, changes: Changes, logger: Logger): Promise<Pending> {
+  try {
+    await table.apply(changes);
+    return noChanges();
+  } catch (error) {
+    logger.error({ error: messageOf(error) }, TABLE_FAILS);
+    return new Map([...noChanges()].map(([name, none]) => [name, new Map(changes.get(name) ?? none)]));
+  }
+}
+
+type Opened = {
+  readonly names: Map<string, QueueId>;
+  readonly lastQueue: QueueId;
+  /** What the log has and the table does not. */
+  readonly unapplied: Pending;
+};
 
 function storeOf(
   { folder, logger, durability, tableMs = TABLE_MS }: DiskStoreOptions,
   format: StoreFormat,
   log: DiskLog,
   table: Table,
-  { names, lastQueue: last }: { readonly names: Map<string, QueueId>; readonly lastQueue: QueueId },
+  { names, lastQueue: last, unapplied }: Opened,
   damage: DamageList,
   read: Pick<ReadLog, 'nextSequence' | 'beforeEnd'>,
 ): DiskStore {
   const byId = new Map([...names].map(([name, id]) => [id, name]));
   let lastQueue = last;
-  let pending = noChanges();
+  let pending = unapplied;
+  /** On their way into the table. */
+  let applying = noChanges();
   let following: Promise<void> | null = null;
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
@@ -187,11 +208,13 @@ function storeOf(
   async function follow(): Promise<void> {
     const changes = pending;
     const upTo = log.writer.sequence;
+    applying = changes;
     pending = noChanges();
     try {
       await log.mark().synced;
       const wanted = firstWanted(log, upTo);
       await table.apply(changes, stampAt(upTo, wanted));
+      applying = noChanges();
       if (copies.size > 0) return;
       await freeSegments(log, wanted);
       const oldest = segmentToClean(log);
@@ -203,10 +226,13 @@ function storeOf(
       // What is newer counts.
       for (const [name, entries] of pending) for (const [key, value] of entries) changes.get(name)?.set(key, value);
       pending = changes;
-      logger.error({ error: messageOf(error) }, 'the table of the store cannot be written; the log has what it lacks');
+      applying = noChanges();
+      logger.error({ error: messageOf(error) }, TABLE_FAILS);
       again = true;
     }
   }
+
+  if ([...unapplied.values()].some(({ size }) => size > 0)) later();
 
   return {
     incarnation: format.incarnation,
@@ -254,8 +280,13 @@ function storeOf(
     put: (name, key, value) => change(name, key, value),
     remove: (name, key) => change(name, key, null),
     async *entries(name: TableName) {
-      await catchUp();
-      yield* table.entries(name, (value) => damage.add(damagedValue(folder, value)));
+      // On a full disk the table cannot follow, and a start reads it all the same.
+      await Promise.race([catchUp(), log.writer.failed()]);
+      const changes = new Map([...(applying.get(name) ?? []), ...(pending.get(name) ?? [])]);
+      yield* newest(
+        table.entries(name, (value) => damage.add(damagedValue(folder, value))),
+        changes,
+      );
     },
     tableBytes: () => statSync(join(folder, 'table', 'data.mdb'), { throwIfNoEntry: false })?.size ?? 0,
     unsyncedBytes: () => log.writer.unsyncedBytes,
@@ -306,6 +337,20 @@ function storeOf(
   };
 }
 
-function noChanges(): Map<StoredTable, Map<string, Uint8Array | null>> {
+const TABLE_FAILS = 'the table of the store cannot be written; the log has what it lacks';
+
+/** Changes that the table has not yet. */
+type Pending = Map<StoredTable, Map<string, Uint8Array | null>>;
+
+/** Entries of the table with the changes that it has not yet; they come last. */
+function* newest(
+  entries: Iterable<readonly [string, Buffer]>,
+  changes: ReadonlyMap<string, Uint8Array | null> = new Map(),
+): Iterable<readonly [string, Buffer]> {
+  for (const entry of entries) if (!changes.has(entry[0])) yield entry;
+  for (const [key, value] of changes) if (value !== null) yield [key, Buffer.from(value)];
+}
+
+function noChanges(): Pending {
   return new Map(TABLES.map((table) => [table, new Map()]));
 }
