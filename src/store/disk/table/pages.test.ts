@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -49,4 +49,44 @@ describe('LMDB read without LMDB', () => {
       }
     },
   );
+
+  it('finds every bit that is flipped in what a page says of its kind and its room', async () => {
+    const folder = mkdtempSync(join(base, 'one-'));
+    const table = await Table.open(folder);
+    const values = Array.from(
+      { length: 400 },
+      (_, i) => [`key ${i}`, Buffer.alloc(i % 40 === 7 ? 10_000 : i, i)] as const,
+    );
+    await table.apply(new Map([['retained', new Map(values)]]));
+    await table.apply(new Map([['retained', new Map(values.slice(0, 50).map(([key]) => [key, null]))]]));
+    await table.close();
+    const file = join(folder, 'data.mdb');
+    const whole = readFileSync(file);
+    const faultsOf = (bytes: Buffer): number => {
+      writeFileSync(file, bytes);
+      const pages = openPages(folder);
+      for (const _ of pages.values());
+      pages.close();
+      return pages.faults.length;
+    };
+    expect(faultsOf(whole)).toBe(0);
+    const unseen: string[] = [];
+    const isUsed = (page: number): boolean => {
+      const bytes = Buffer.from(whole);
+      bytes.fill(0, page * 4096, page * 4096 + 24);
+      return faultsOf(bytes) > 0;
+    };
+    const used = Array.from({ length: whole.length / 4096 - 2 }, (_, i) => i + 2).filter(isUsed);
+    expect(used.length).toBeGreaterThan(20);
+    // Of each kind some; all of them take ten seconds.
+    for (const page of used.filter((_, i) => i % 7 === 0)) {
+      for (let bit = 18 * 8; bit < 24 * 8; bit++) {
+        const bytes = Buffer.from(whole);
+        const at = page * 4096 + (bit >> 3);
+        bytes[at] = (bytes[at] as number) ^ (1 << (bit & 7));
+        if (faultsOf(bytes) === 0) unseen.push(`page ${page} byte ${bit >> 3} bit ${bit & 7}`);
+      }
+    }
+    expect(unseen).toEqual([]);
+  });
 });
