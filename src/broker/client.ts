@@ -53,6 +53,8 @@ export class Client {
   unsent = NO_IDS;
   /** What was in flight when an earlier process ended; null: nothing, or it is in the session again. */
   frozen: Frozen | null = null;
+  /** The session that it took the place of may come back after a crash: no CONNACK until it is gone for good. */
+  replaces = false;
   /** Cursors over the retained messages of filters that it subscribed to, one a filter, in the order of the subscriptions. */
   retainedToSend = NO_CURSORS;
   /** Its subscriptions to computed topics, with their identifiers: made anew with each connection of the session. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Decision, isSamePrincipal, type Principal, substitute } from '../access/index.ts';
 import { messageOf } from '../base/index.ts';
-import type { Connect, Properties } from '../codec/index.ts';
+import type { Connack, Connect, Properties } from '../codec/index.ts';
 import { Reason } from '../codec/index.ts';
 import { Session } from '../session/index.ts';
 import type { QueueEntry } from '../store/index.ts';
@@ -19,6 +19,7 @@ import { nameFault } from './names.ts';
 import { OutgoingAliases } from './outgoing-aliases.ts';
 import { inWords } from './problem-information.ts';
 import { beginAgain } from './pump.ts';
+import { putOff } from './reading-later.ts';
 import { encodeForwarded, isAsItSays, isReserved } from './route.ts';
 import { countConnected, moveConnect } from './stats.ts';
 import { admitLater, noteTakeover, type Takeovers, waitToTakeOver } from './takeovers.ts';
@@ -168,7 +169,9 @@ function admit(
   }
   // A session belongs to whom it was made for: somebody else with its client id starts afresh.
   const resumed = client !== undefined && !packet.clean && isSamePrincipal(client.principal, principal); // [MQTT-3.1.2-5]
+  let replaces = false;
   if (client && !resumed) {
+    replaces = client.persistent || client.replaces;
     endSession(core, client, 'a clean start'); // [MQTT-3.1.2-4] [MQTT-3.1.4-4]
     client = undefined;
   }
@@ -180,6 +183,7 @@ function admit(
       return;
     }
     client = newClient(core, world, principal, clientId, packet, expiryS !== 0); // [MQTT-3.1.2-6]
+    client.replaces = replaces;
     world.clients.set(clientId, client);
   }
   if (client.frozen !== null) {
@@ -191,7 +195,7 @@ function admit(
   attach(core, connection, client, packet, principal, expiryS);
   signedIn(core, connection, packet);
 
-  connection.send({
+  accept(core, connection, client, {
     type: 'connack',
     sessionPresent: resumed, // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
     reason: Reason.success, // [MQTT-3.1.4-5]
@@ -210,6 +214,27 @@ function admit(
     resumeComputed(core, connection, client);
   }
   core.windowOpened(client);
+}
+
+/**
+ * Sends CONNACK. Where the session before it may come back after a crash, not until that is gone for good: what the client
+ * knows to be over must not swallow what it sends next. Meanwhile nothing more is read from it.
+ */
+function accept(core: BrokerCore, connection: Connection, client: Client, connack: Connack): void {
+  if (!client.replaces) {
+    connection.send(connack);
+    return;
+  }
+  connection.state = 'authenticating';
+  connection.hold();
+  core.turn.appended();
+  core.turn.sendWhenDurable(connection, connack, () => {
+    client.replaces = false;
+    if (connection.state === 'closed') return;
+    connection.state = 'open';
+    putOff(connection);
+    connection.unhold();
+  });
 }
 
 /** Seconds that the session outlives its connection: 0 not at all, null for ever; cut to the ceiling. */

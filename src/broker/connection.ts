@@ -370,7 +370,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
   }
 
   #sendDisconnect(reason: number, properties: Properties): void {
-    if (this.version === 5) this.send({ type: 'disconnect', reason, properties });
+    if (this.version === 5 && this.state === 'open') this.send({ type: 'disconnect', reason, properties }); // [MQTT-3.14.0-1]
   }
 
   #end(): void {
