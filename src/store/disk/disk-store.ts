@@ -8,7 +8,7 @@ import { copyStore } from './backup.ts';
 import { readCleanMark, removeCleanMark, writeCleanMark } from './check/clean-mark.ts';
 import { type InspectTable, inspectInChild } from './check/inspect-child.ts';
 import { sumTable } from './check/inspect-table.ts';
-import { damagedValue, knownOf, nameOfQueue, oldTable } from './check/known.ts';
+import { damagedValue, knownOf, lostTable, nameOfQueue, oldTable } from './check/known.ts';
 import { openTable, tableIsOpen } from './check/open-table.ts';
 import { createDamageList, type Damage, type DamageList, setAside } from './damage.ts';
 import { numbersOfStart, openFormat, type StoreFormat } from './format.ts';
@@ -75,7 +75,12 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   for (const { from, to, what, ...one } of read.damage) {
     damage.add({ ...one, what: to > from ? `${what} (from ${from} to ${to})` : what });
   }
-  const old = oldTable(join(folder, 'table'), stamp, read.files.sequences);
+  const { sequences } = read.files;
+  const { missing } = opened;
+  const old =
+    missing === null
+      ? oldTable(join(folder, 'table'), stamp, sequences)
+      : lostTable(join(folder, 'table', 'data.mdb'), missing, { clean, numbersAfter: format.numbersAfter, sequences });
   if (old !== null) damage.add(old);
   const unapplied = await changesThatFail(table, read.replay.changes, logger);
   await tableIsOpen(folder);

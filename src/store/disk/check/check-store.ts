@@ -7,8 +7,8 @@ import { findSegments } from '../log/find-segments.ts';
 import { closeFound, logFolderOf, readFound } from '../log/open-log.ts';
 import { decodeStamp, STAMP_KEY, STAMP_TABLE, type Stamp } from '../table/stamp.ts';
 import { readCleanMark } from './clean-mark.ts';
-import { type FileSum, hasTable, inspectPages, sumTable } from './inspect-table.ts';
-import { knownOf, oldTable } from './known.ts';
+import { type FileSum, inspectPages, sumTable, tableGap } from './inspect-table.ts';
+import { knownOf, lostTable, oldTable } from './known.ts';
 
 /** What a look at a whole store has found. */
 export type StoreReport = {
@@ -31,7 +31,7 @@ export async function checkStore(folder: string): Promise<StoreReport | null> {
     void findings.push({ file, what, count, which, kept: null });
   if (format.is === 'damaged') find(join(folder, 'FORMAT'), format.what, 0);
   const clean = await readCleanMark(folder);
-  const { stamp, values } = await checkTable(join(folder, 'table'), clean?.table ?? null, find);
+  const { stamp, values, missing } = await checkTable(join(folder, 'table'), clean?.table ?? null, find);
 
   const incarnation = format.is === 'store' ? format.format.incarnation : await incarnationOfLog(folder);
   const log = logFolderOf(folder);
@@ -48,7 +48,11 @@ export async function checkStore(folder: string): Promise<StoreReport | null> {
     find(file, to > from ? `${what} (from ${from} to ${to})` : what, count, which);
   }
   const sequences = found.segments.map(({ header }) => header.sequence);
-  const old = oldTable(join(folder, 'table'), stamp, sequences);
+  const numbersAfter = format.is === 'store' ? format.format.numbersAfter : 0;
+  const old =
+    missing === null
+      ? oldTable(join(folder, 'table'), stamp, sequences)
+      : lostTable(join(folder, 'table', 'data.mdb'), missing, { clean, numbersAfter, sequences });
   if (old !== null) findings.push(old);
   const messages = [...replay.queues.values()].reduce((sum, { entries }) => sum + entries, 0);
   return { findings, segments: found.segments.length, messages, values };
@@ -60,10 +64,8 @@ async function checkTable(path: string, closed: FileSum | null, find: Find) {
   const file = join(path, 'data.mdb');
   let stamp: Stamp | null = null;
   let values = 0;
-  if (!(await hasTable(path).catch(() => true))) {
-    if (closed !== null) find(file, 'it is gone');
-    return { stamp, values };
-  }
+  const missing = await tableGap(path).catch(() => null);
+  if (missing !== null) return { stamp, values, missing };
   try {
     const { faults, bad } = inspectPages(path, (table, key, value) => {
       if (table === STAMP_TABLE && key === STAMP_KEY) stamp = decodeStamp(value);
@@ -77,5 +79,5 @@ async function checkTable(path: string, closed: FileSum | null, find: Find) {
   } catch (error) {
     find(file, `it cannot be read: ${messageOf(error)}`);
   }
-  return { stamp: stamp as Stamp | null, values };
+  return { stamp: stamp as Stamp | null, values, missing };
 }

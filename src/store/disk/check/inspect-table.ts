@@ -93,12 +93,15 @@ export async function sumTable(folder: string): Promise<FileSum | null> {
   }
 }
 
-/** Whether there is a table at all. */
-export async function hasTable(folder: string): Promise<boolean> {
+/** What there is where a table's file should be; to LMDB both are a new one. */
+export type TableGap = 'gone' | 'empty';
+
+/** Null: there is a file, with something in it. */
+export async function tableGap(folder: string): Promise<TableGap | null> {
   return stat(join(folder, 'data.mdb')).then(
-    ({ size }) => size > 0,
+    ({ size }) => (size > 0 ? null : 'empty'),
     (error: unknown) => {
-      if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return false;
+      if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return 'gone';
       throw error;
     },
   );

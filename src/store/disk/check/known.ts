@@ -5,6 +5,7 @@ import { type KnownOfLog, NOTHING_KNOWN } from '../log/open-log.ts';
 import type { Stamp } from '../table/stamp.ts';
 import type { DamagedValue } from '../table/table.ts';
 import type { CleanMark } from './clean-mark.ts';
+import type { TableGap } from './inspect-table.ts';
 
 /** What the last stop, or else the table, tells of the log. */
 export function knownOf(clean: CleanMark | null, stamp: Stamp | null, tableIsSound: boolean): KnownOfLog {
@@ -17,6 +18,27 @@ export function knownOf(clean: CleanMark | null, stamp: Stamp | null, tableIsSou
     // A table that has lost something gets all that the log still has.
     changesFrom: tableIsSound ? (stamp?.has ?? 0) : 0,
   };
+}
+
+/** What tells that a store had a table, however little of it is left. */
+export type TableTraces = {
+  readonly clean: CleanMark | null;
+  /** Of FORMAT: not zero when the store was started before, or is a copy. */
+  readonly numbersAfter: number;
+  /** Segments of the log that are there. */
+  readonly sequences: readonly number[];
+};
+
+/**
+ * The table's file is gone or empty, and there was one: a table is made, and synced, before anything else of a store. What was
+ * in it is in the log, as far as that still goes back to its beginning. Null: it is a new store.
+ */
+export function lostTable(file: string, missing: TableGap, traces: TableTraces): Damage | null {
+  const { clean, numbersAfter, sequences } = traces;
+  if (clean === null && numbersAfter === 0 && sequences.length === 0) return null;
+  const isInLog = sequences[0] === 1;
+  const rest = isInLog ? 'the log has all that was in it' : 'the log does not go back to its beginning';
+  return { file, what: `it is ${missing}; ${rest}`, count: isInLog ? 0 : null, which: [], kept: null };
 }
 
 /** The log begins behind what the table has: changes between the two are lost. Null: it does not. */

@@ -5,7 +5,15 @@ import { type Damage, damagedFolder, exists, setAside, timeOf } from '../damage.
 import { type RemovedValue, Table } from '../table/table.ts';
 import { beginOpening, diedOpening, endOpening } from './clean-mark.ts';
 import type { Inspection, InspectTable } from './inspect-child.ts';
-import { type FileSum, hasTable, inspectPages, nameOf, removeLockFile, sumTable } from './inspect-table.ts';
+import {
+  type FileSum,
+  inspectPages,
+  nameOf,
+  removeLockFile,
+  sumTable,
+  type TableGap,
+  tableGap,
+} from './inspect-table.ts';
 
 export type OpenTableOptions = {
   /** The store's. */
@@ -24,6 +32,8 @@ export type OpenedTable = {
   readonly isPart: boolean;
   /** The file is as it was left: all that its stamp says is true. */
   readonly isSound: boolean;
+  /** What of its file was found: nothing, or one of no bytes. Null: there was one. */
+  readonly missing: TableGap | null;
 };
 
 /** Values that are put into a table that is begun anew before others have their turn. */
@@ -41,16 +51,21 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
   // A start that died between the two steps of `beginAnew`: the new table is whole.
   if (!(await exists(path)) && (await exists(next))) await rename(next, path);
   await rm(next, { recursive: true, force: true });
-  if (!(await hasTable(path))) {
+  const missing = await tableGap(path);
+  if (missing !== null) {
     await rm(join(path, 'data.mdb'), { force: true });
-    return { table: await openMarked(folder, path), isPart: false, isSound: false };
+    const table = await openMarked(folder, path);
+    // LMDB has synced its file. With the names durable, too, whoever finds no table later knows that there was one.
+    await syncFolder(path);
+    await syncFolder(folder);
+    return { table, isPart: false, isSound: false, missing };
   }
   const trouble = await troubleOf(options, path);
   let isPart = false;
   if (trouble !== null) isPart = await beginAnew(options, path, trouble);
   const table = await openMarked(folder, path);
-  if (trouble === null) return { table, isPart, isSound: true };
-  if (trouble.inspection?.findings?.bad.length === 0) return { table, isPart, isSound: false };
+  if (trouble === null) return { table, isPart, isSound: true, missing };
+  if (trouble.inspection?.findings?.bad.length === 0) return { table, isPart, isSound: false, missing };
   const removed = await table.removeDamaged();
   if (removed.length > 0) {
     const kept = await keepValues(options, removed);
@@ -63,7 +78,7 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
       kept,
     });
   }
-  return { table, isPart: isPart || removed.length > 0, isSound: false };
+  return { table, isPart: isPart || removed.length > 0, isSound: false, missing };
 }
 
 /** `isSound`: LMDB may open the file, its values have to be looked at. `died`: the start before, while it did. */
