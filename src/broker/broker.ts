@@ -21,6 +21,7 @@ import { keepSession } from './durable/keep.ts';
 import { type Restored, restore } from './durable/restore.ts';
 import { authReceived } from './enhanced-auth.ts';
 import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, Traffic, WorldStats } from './facade.ts';
+import { newPromised } from './fan-out.ts';
 import { madeProgress, releaseForRecorder } from './flow.ts';
 import { isOfGroup } from './group.ts';
 import { settleGroup } from './groups.ts';
@@ -144,6 +145,7 @@ export function createBroker(options: BrokerOptions): Broker {
     ),
     connections: new Set(),
     behind: new Set(),
+    promised: newPromised(),
     expiring: new Set(),
     waitingForRecorder: new Set(),
     slowedDown: new Map(),
@@ -156,6 +158,7 @@ export function createBroker(options: BrokerOptions): Broker {
     recorderFull: false,
     storeBehind: false,
     diskLow: false,
+    fanOutBehind: false,
     holding: false,
     parked: new Set(),
     uncheckedBytes: 0,

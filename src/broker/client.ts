@@ -35,7 +35,10 @@ export class Client {
   cursor = 0;
   tail = 0;
   live = true;
+  /** Somebody gives it what waits in its queue; nobody else does meanwhile. */
   pumping = false;
+  /** So many messages that went to many wait for their turn to go to it (see `fan-out.ts`). */
+  promised = 0;
   /** Entries that wait or are in flight. */
   queued = 0;
   queuedBytes = 0;

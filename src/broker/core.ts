@@ -5,6 +5,7 @@ import type { Effect } from '../session/index.ts';
 import type { ExpiryClock, QueueEntry, Store } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
+import type { Promised } from './fan-out.ts';
 import type { ComputedTopics } from './hooks.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { MessageView } from './message-view.ts';
@@ -55,6 +56,8 @@ export type BrokerCore = {
   readonly connections: Set<Connection>;
   /** Receivers that are behind and that somebody waits for. */
   readonly behind: Set<Connection>;
+  /** Messages for more receivers than a turn has time for. */
+  promised: Promised;
   /** Clients and groups whose queue may hold messages that expire. */
   readonly expiring: Set<QueueOwner>;
   /** Publishers that wait for the recorder. */
@@ -74,6 +77,7 @@ export type BrokerCore = {
   recorderFull: boolean;
   storeBehind: boolean;
   diskLow: boolean;
+  fanOutBehind: boolean;
   holding: boolean;
   /** Connections whose PUBLISH waits unread. */
   readonly parked: Set<Connection>;

@@ -7,6 +7,11 @@ import type { OutgoingAliases } from './outgoing-aliases.ts';
 const BY_REFERENCE_BYTES = 16 * 1024;
 /** With this many receivers a frame is encoded once and copied, instead of encoded for each. */
 const ENCODE_ONCE_FROM = 3;
+/** With this many, already packets from here on are not copied for each: thousands of copies would be made in one turn. */
+const MANY = 64;
+const MANY_BY_REFERENCE_BYTES = 2 * 1024;
+/** With this many, any packet of QoS 0 that is the first for its receiver: there are no chunks for all of them. */
+const CROWD = 1024;
 const MESSAGE_EXPIRY_INTERVAL = 0x02;
 const SUBSCRIPTION_IDENTIFIER = 0x0b;
 const TOPIC_ALIAS = 0x23;
@@ -39,6 +44,8 @@ export class Outgoing {
   #shared: Buffer | null = null;
   /** Encoded once: [version 5?][QoS > 0?] */
   readonly #forms: Form[] = [newForm(), newForm(), newForm(), newForm()];
+  /** The whole packet of QoS 0 that many receivers share: [version 5?] */
+  readonly #packets: (Buffer | null)[] = [null, null];
 
   /** Of the message that it stands on. */
   get payloadBytes(): number {
@@ -57,11 +64,31 @@ export class Outgoing {
     this.#frameStart = message.frameStart;
     this.#shared = null;
     this.#expiryAt = -1;
-    if (receivers >= ENCODE_ONCE_FROM) for (const form of this.#forms) form.length = 0;
+    if (receivers >= ENCODE_ONCE_FROM) this.#forget();
+  }
+
+  /**
+   * Whether it stands on a kept message already, as it was begun with `payload`. Who asks again and again sends one message to
+   * many, whatever `begin` was told.
+   */
+  standsOn(payload: Uint8Array): boolean {
+    if (this.#bytes !== payload) return false;
+    if (this.#receivers < MANY) {
+      this.#receivers = MANY;
+      this.#forget();
+    }
+    return true;
+  }
+
+  #forget(): void {
+    for (const form of this.#forms) form.length = 0;
+    this.#packets[0] = null;
+    this.#packets[1] = null;
   }
 
   /** The message has waited: its expiry interval, which is among its properties, is sent as what is left of it. */
   expireIn(seconds: number): void {
+    if (seconds !== this.#expiryS && this.#receivers >= ENCODE_ONCE_FROM) this.#forget();
     this.#expiryS = seconds;
     // Properties are in the order of their identifiers: before it is at most the payload format (two bytes).
     this.#expiryAt = this.#properties?.[0] === MESSAGE_EXPIRY_INTERVAL ? 1 : 3;
@@ -89,7 +116,11 @@ export class Outgoing {
 
     if (!five && firstByte === 0x30 && this.#frameStart >= 0) {
       const size = this.#end - this.#frameStart;
-      if (size <= BY_REFERENCE_BYTES) {
+      const isCopied =
+        size < MANY_BY_REFERENCE_BYTES
+          ? this.#receivers < CROWD || output.bytes > 0
+          : size <= BY_REFERENCE_BYTES && this.#receivers < MANY;
+      if (isCopied) {
         const at = output.reserve(size);
         copyBytes(this.#bytes, this.#frameStart, this.#end, output.buffer, at);
         return size;
@@ -103,7 +134,13 @@ export class Outgoing {
     const size = 1 + varintLength(remaining) + remaining;
     if (size > connection.maxPacketBytes) return 0;
 
-    if (payloadBytes >= BY_REFERENCE_BYTES) {
+    const isLarge = payloadBytes >= MANY_BY_REFERENCE_BYTES;
+    const isShared = isLarge ? this.#receivers >= MANY : this.#receivers >= CROWD && output.bytes === 0;
+    if (isShared && firstByte === 0x30 && own.length === 0 && this.#alias <= 0) {
+      output.appendShared(this.#packet(five, remaining, propertyBytes, size));
+      return size;
+    }
+    if (payloadBytes >= BY_REFERENCE_BYTES || (isLarge && isShared)) {
       const at = output.reserve(size - payloadBytes);
       this.#writeHead(output.buffer, at, firstByte, remaining, packetId, propertyBytes, own);
       output.appendShared(this.#sharedPayload());
@@ -210,6 +247,17 @@ export class Outgoing {
     form.packetIdAt = payloadAt - propertyBytes - 2;
     form.length = size;
     return form;
+  }
+
+  /** One for all receivers of QoS 0 that get it in this form; never changed. */
+  #packet(five: boolean, remaining: number, propertyBytes: number, size: number): Buffer {
+    const known = this.#packets[five ? 1 : 0];
+    if (known) return known;
+    const packet = Buffer.allocUnsafeSlow(size);
+    const payloadAt = this.#writeHead(packet, 0, 0x30, remaining, -1, propertyBytes, NO_IDENTIFIERS);
+    copyBytes(this.#bytes, this.#start, this.#end, packet, payloadAt);
+    this.#packets[five ? 1 : 0] = packet;
+    return packet;
   }
 
   #sharedPayload(): Buffer {

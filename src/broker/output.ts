@@ -101,8 +101,8 @@ export class Output {
       return used;
     }
     this.#seal();
-    // After a sealed piece more is likely to follow.
-    this.#use(takeChunk(this.#sealed === null ? size : Math.max(size, LARGEST_CHUNK)), size);
+    // After a piece that is full more is likely to follow; not after a large payload, which many may get at once.
+    this.#use(takeChunk(used === 0 ? size : Math.max(size, LARGEST_CHUNK)), size);
     return 0;
   }
 

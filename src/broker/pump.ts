@@ -14,15 +14,14 @@ const PAGE_ENTRIES = 256;
 const PAGE_BYTES = 256 * 1024;
 /** Retained messages that are sent before others get their turn. */
 const RETAINED_SLICE = 200;
-/** The same in milliseconds, where many filters find little; looked at each so many steps. */
-const RETAINED_MS = 4;
+/** The clock is looked at each so many steps. */
 const LOOKS_A_CLOCK = 16;
 
 /** Goes on with what a client still has to get, as far as there is room: what was in flight, its queue, retained messages. */
 export function advance(core: BrokerCore, client: Client): void {
   if (client.connection === null) return;
   if (client.again.size > 0) sendAgain(core, client, client.connection);
-  if (client.again.size > 0 || client.pumping) return;
+  if (client.again.size > 0 || client.pumping) return; // also while it is promised a message (see `fan-out.ts`)
   if (!client.live) void pump(core, client);
   else if (client.retainedToSend.size > 0) sendRetained(core, client);
 }
@@ -107,8 +106,7 @@ async function pump(core: BrokerCore, client: Client): Promise<void> {
       if (connection === null || room <= 0) return;
       const { tail } = client;
       const page = await client.store.read(client.queue, client.cursor, Math.min(room, PAGE_ENTRIES), PAGE_BYTES);
-      core.meter.begin('queue');
-      await core.turn.inTime();
+      await core.turn.inTime('queue');
       if (client.connection !== connection) break;
       if (page.length === 0) {
         // What was queued while the page was on its way is not in it: live is only who has read to the end.
@@ -138,7 +136,7 @@ function mayReceive(client: Client, message: StoredMessage): boolean {
   return rules.all || rules.mayReceive(message.topic);
 }
 
-function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry, nowUs: number): void {
+export function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntry, nowUs: number): void {
   const { message, target, number } = entry;
   core.timings.queued.observe(Math.max(0, nowUs - message.arrivedUs) / 1e6); // the wall clock may have been stepped back
   client.cursor = number;
@@ -170,10 +168,9 @@ function sendRetained(core: BrokerCore, client: Client): void {
   let sent = 0;
   let looked = 0;
   core.meter.begin('retained search');
-  const untilMs = core.meter.elapsedMs() + RETAINED_MS;
   for (;;) {
     looked += 1;
-    const isOver = sent >= RETAINED_SLICE || (looked % LOOKS_A_CLOCK === 0 && core.meter.elapsedMs() > untilMs);
+    const isOver = sent >= RETAINED_SLICE || (looked % LOOKS_A_CLOCK === 0 && core.turn.isLate());
     const [cursor] = client.retainedToSend.values();
     if (cursor === undefined || !client.ready) return; // goes on when the window opens or the output has drained
     const next = isOver ? PAUSE : cursor.names.next();
@@ -197,7 +194,7 @@ function sendRetained(core: BrokerCore, client: Client): void {
 }
 
 /** In one of the next turns, so that others get theirs; once, whoever asks for it. */
-function goOn(core: BrokerCore, client: Client): void {
+export function goOn(core: BrokerCore, client: Client): void {
   if (client.goesOn) return;
   client.goesOn = true;
   core.turn.later(() => {
@@ -238,15 +235,17 @@ function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCurso
   core.turn.touch(connection);
 }
 
-/** Makes a kept message the one that is sent. */
+/** Makes a kept message the one that is sent. A thousand clients may get the same one after each other. */
 export function standOn(core: BrokerCore, world: World, message: StoredMessage): void {
-  const topic = world.topics.lookupName(message.topic);
-  const properties = message.properties as Buffer | null;
-  core.outgoing.begin(viewOf(topic, message.payload as Buffer, { ...message, properties }), 1);
+  if (!core.outgoing.standsOn(message.payload)) {
+    const topic = world.topics.lookupName(message.topic);
+    const properties = message.properties as Buffer | null;
+    core.outgoing.begin(viewOf(topic, message.payload as Buffer, { ...message, properties }), 1);
+  }
   if (message.expiresAtMs !== null) core.outgoing.expireIn(secondsLeft(core, message.expiresAtMs)); // [MQTT-3.3.2-6]
 }
 
-function roomOf(client: Client): number {
+export function roomOf(client: Client): number {
   const { inflight } = client.session;
   if (client.connection === null || client.connection.congested || client.again.size > 0) return 0;
   return Math.min(client.window - inflight.count, inflight.free);

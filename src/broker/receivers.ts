@@ -46,19 +46,21 @@ export function receiversOf(world: World, entry: TopicEntry<Receivers>): Receive
 }
 
 function findReceivers(world: World, topic: string): Receivers {
-  const matching = new Map<Client, Subscription[]>();
+  // Mostly a client has one that matches, and there may be ten thousand clients.
+  const matching = new Map<Client, Subscription | Subscription[]>();
   world.subscriptions.match(topic, (client, subscription) => {
     const rules = client.principal.rules;
     if (!rules.all && !rules.mayReceive(topic)) return;
     const known = matching.get(client);
-    if (known) known.push(subscription);
-    else matching.set(client, [subscription]);
+    if (known === undefined) matching.set(client, subscription);
+    else if (Array.isArray(known)) known.push(subscription);
+    else matching.set(client, [known, subscription]);
   });
 
   const list: Receiver[] = [];
   const durable: QueueTarget[] = [];
-  for (const [client, subscriptions] of matching) {
-    const receiver = receiverFor(client, subscriptions);
+  for (const [client, found] of matching) {
+    const receiver = Array.isArray(found) ? receiverFor(client, found) : receiverOfOne(client, found);
     list.push(receiver);
     if (receiver.target && client.persistent) durable.push(receiver.target);
   }
@@ -76,6 +78,23 @@ function groupsOf(world: World, topic: string): SharedReceiver[] | null {
   const found: SharedReceiver[] = [];
   world.groups.trie.match(topic, (group) => found.push({ group, target: group.target }));
   return found.length === 0 ? null : found;
+}
+
+function receiverOfOne(client: Client, subscription: Subscription): Receiver {
+  const { qos, noLocal, retainAsPublished, identifier } = subscription;
+  const subscriptionIdentifiers = identifier === null ? NO_IDENTIFIERS : [identifier];
+  const target =
+    qos > 0 ? { queue: client.queue, maxQos: qos as 1 | 2, retainAsPublished, subscriptionIdentifiers } : null;
+  const receiver: { -readonly [Key in keyof Receiver]: Receiver[Key] } = {
+    client,
+    qos,
+    own: null, // [MQTT-3.8.3-3]
+    retainAsPublished,
+    subscriptionIdentifiers,
+    target,
+  };
+  if (!noLocal) receiver.own = receiver;
+  return receiver;
 }
 
 function receiverFor(client: Client, subscriptions: readonly Subscription[]): Receiver {
@@ -107,4 +126,5 @@ function ownReceiver(client: Client, subscriptions: readonly Subscription[]): Re
   return local.length === 0 ? null : receiverFor(client, local);
 }
 
+const NO_IDENTIFIERS: readonly number[] = [];
 const DOLLAR = 0x24;

@@ -12,7 +12,7 @@ import { sizeFault } from './names.ts';
 import { park } from './reading-later.ts';
 import type { Receivers } from './receivers.ts';
 import { tellRefusal } from './refusals.ts';
-import { mustWait } from './store-pressure.ts';
+import { mustWait, mustWaitForFanOut } from './store-pressure.ts';
 
 /** How many topics of one connection have their rule's answer remembered. */
 const RULE_CACHE = 1000;
@@ -70,7 +70,11 @@ export function route(
 function waits(core: BrokerCore, connection: Connection, client: Client, bytes: Buffer, view: PublishView): boolean {
   const topic = topicOf(core, connection, client, bytes, view, propertiesOf(bytes, view));
   const isRetained = view.retain && view.payloadEnd > view.payloadStart;
-  return mustWait(core, client.world, topic, view.qos, isRetained) && mayPublish(core, connection, client, topic.name);
+  const { world } = client;
+  return (
+    (mustWait(core, world, topic, view.qos, isRetained) || mustWaitForFanOut(core, world, topic, view.qos)) &&
+    mayPublish(core, connection, client, topic.name)
+  );
 }
 
 /**

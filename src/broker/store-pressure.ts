@@ -12,8 +12,9 @@ import type { World } from './world.ts';
  *   recorderFull  the recorder's queue is at its bound
  *   storeBehind   too much waits to be synced
  *   diskLow       the disk's free space is below the reserve
+ *   fanOutBehind  messages for many are on their way to more receivers than some turns have time for
  */
-export type Pressure = 'recorderFull' | 'storeBehind' | 'diskLow';
+export type Pressure = 'recorderFull' | 'storeBehind' | 'diskLow' | 'fanOutBehind';
 
 /** Durable messages of so many bytes are taken before the store is asked again within one turn. */
 export const CHECK_BYTES = 1024 * 1024;
@@ -31,10 +32,17 @@ export function mustWait(
   return (core.storeBehind || core.diskLow) && (isRetained || (qos > 0 && durable.length > 0));
 }
 
+/** A message that goes to many has to wait unread until those before it are there. */
+export function mustWaitForFanOut(core: BrokerCore, world: World, topic: TopicEntry<Receivers>, qos: number): boolean {
+  return core.fanOutBehind && qos > 0 && receiversOf(world, topic).count > FEW;
+}
+
+const FEW = 16;
+
 export function setPressure(core: BrokerCore, which: Pressure, is: boolean): void {
   if (core[which] === is) return;
   core[which] = is;
-  core.holding = core.recorderFull || core.storeBehind || core.diskLow;
+  core.holding = core.recorderFull || core.storeBehind || core.diskLow || core.fanOutBehind;
   if (is) return;
   // Who waits for something else parks again.
   for (const connection of core.parked) core.turn.later(() => goOnParked(connection));

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, messageOf, type Reached, type TurnMeter } from '../base/index.ts';
+import { type Clock, type Logger, messageOf, type Reached, type TurnMeter, type Work } from '../base/index.ts';
 import { type Packet, PacketType } from '../codec/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Connection } from './connection.ts';
@@ -14,6 +14,9 @@ type Held = {
   readonly packets: HeldPacket[];
   readonly waiters: (() => void)[];
   readonly times: AckTimes;
+  /** How far it is released, and how many of `packets` are sent. */
+  released: number;
+  sentPackets: number;
 };
 
 type HeldPacket = { readonly packet: Packet; readonly whenSent: () => void };
@@ -32,6 +35,9 @@ const READING_MS = 8;
 const LIGHT_MS = 20;
 const LIGHT_BYTES = 1024;
 const LATER_MS = 4;
+const AHEAD_MS = 6;
+const RELEASING_MS = 8;
+const RELEASES_A_LOOK = 16;
 const WRITING_MS = 10;
 const WRITES_A_LOOK = 32;
 
@@ -46,7 +52,11 @@ export class Turn {
   readonly #timings: Timings;
   readonly #meter: TurnMeter;
   /** Works that were put off since the turn had used its time, in their order. */
-  readonly #later: (() => void)[] = [];
+  #later: (() => void)[] = [];
+  /** What was begun and goes on before all that. */
+  readonly #ahead: (() => boolean)[] = [];
+  /** What is done now is late beyond this. */
+  #lateMs = READING_MS;
   /** Packets, and many receivers of one, since the last look at the clock. */
   unlooked = 0;
   #dirty: Connection[] = [];
@@ -84,9 +94,9 @@ export class Turn {
     return this.#meter.elapsedMs() > (length <= LIGHT_BYTES ? LIGHT_MS : READING_MS);
   }
 
-  /** This turn has used its time: what can wait is put off. */
+  /** This turn, or what it has for work that was put off, is used up: what can wait is put off. */
   isLate(): boolean {
-    return this.#meter.elapsedMs() > READING_MS;
+    return this.#meter.elapsedMs() > this.#lateMs;
   }
 
   /** Does something in one of the next turns, when those that asked before had theirs. */
@@ -95,9 +105,20 @@ export class Turn {
     if (!this.#scheduled) this.#schedule();
   }
 
-  /** Resolves at once while the turn has time left, else in one of the next turns. */
-  async inTime(): Promise<void> {
-    if (this.isLate()) await new Promise<void>((resolve) => this.later(resolve));
+  /** Goes on with something in the next turns, before what `later` was given: as often as it answers true, until `isLate`. */
+  ahead(work: () => boolean): void {
+    this.#ahead.push(work);
+    if (!this.#scheduled) this.#schedule();
+  }
+
+  /** Resolves when work of a kind may begin: at once while the turn has time left, else in one of the next turns. */
+  async inTime(work: Work): Promise<void> {
+    this.#meter.begin(work);
+    while (this.isLate()) {
+      await new Promise<void>((resolve) => this.later(resolve));
+      // All that were woken together come one after the other, behind the end of the turn that woke them.
+      this.#meter.begin(work);
+    }
   }
 
   /** `listener` is called at the end of each turn in which something was appended. */
@@ -193,6 +214,7 @@ export class Turn {
   readonly #end = (): void => {
     this.#meter.begin('writing'); // before the next line, or it would ask for another turn, without end
     this.#scheduled = false;
+    if (this.#ahead.length > 0) this.#goAhead();
     if (this.#later.length > 0) this.#doLater();
     const held = this.#held;
     if (this.#appended) this.#onAppended();
@@ -203,18 +225,26 @@ export class Turn {
     }
     this.#flush();
     this.#meter.end();
-    if (this.#later.length > 0 && !this.#scheduled) this.#schedule();
+    if ((this.#later.length > 0 || this.#ahead.length > 0) && !this.#scheduled) this.#schedule();
   };
+
+  #goAhead(): void {
+    this.#lateMs = this.#meter.elapsedMs() + AHEAD_MS;
+    while (this.#ahead.length > 0 && !this.isLate()) if (!(this.#ahead[0] as () => boolean)()) this.#ahead.shift();
+    this.#lateMs = READING_MS;
+    this.#meter.begin('writing');
+  }
 
   /** At least one, so that the readings of a busy turn do not keep it from its turn for ever. */
   #doLater(): void {
-    const untilMs = this.#meter.elapsedMs() + LATER_MS;
+    this.#lateMs = this.#meter.elapsedMs() + LATER_MS;
     let done = 0;
     do {
       (this.#later[done] as () => void)();
       done += 1;
-    } while (done < this.#later.length && this.#meter.elapsedMs() < untilMs);
-    this.#later.splice(0, done);
+    } while (done < this.#later.length && !this.isLate());
+    this.#later = done === this.#later.length ? [] : this.#later.slice(done);
+    this.#lateMs = READING_MS;
     this.#meter.begin('writing');
   }
 
@@ -224,17 +254,10 @@ export class Turn {
     if (commit !== null) this.#time(commit);
     this.#appended = false;
     this.#wrote = false;
-    if (commit === null && before === null) {
-      this.#release(held);
-      return;
-    }
+    if (commit === null && before === null && this.#release(held, this.#meter.elapsedMs() + RELEASING_MS)) return;
     // In order: this group's acknowledgements go after those of the commit before.
     const done = Promise.all([before, commit]).then(
-      () => {
-        this.#meter.begin('commit');
-        this.#release(held);
-        this.#flush();
-      },
+      () => this.#releaseInTime(held),
       (error) => {
         this.#logger.error({ error: messageOf(error) }, 'the store could not be written: nothing is acknowledged');
         for (const connection of held.connections) connection.abort('the store could not be written');
@@ -254,10 +277,30 @@ export class Turn {
     );
   }
 
-  #release(held: Held): void {
+  /** A large group in several turns. Resolves when all of it is released. */
+  #releaseInTime(held: Held): Promise<void> | undefined {
+    this.#meter.begin('commit');
+    const isDone = this.#release(held, this.#meter.elapsedMs() + RELEASING_MS);
+    this.#flush();
+    if (isDone) return undefined;
+    return new Promise((resolve) => {
+      this.ahead(() => {
+        if (this.#meter.work !== 'commit') this.#meter.begin('commit');
+        if (!this.#release(held, this.#lateMs)) return true;
+        resolve();
+        return false;
+      });
+    });
+  }
+
+  /** From where it stopped, as long as the turn has time. Answers whether all of it is released. */
+  #release(held: Held, untilMs: number): boolean {
     const { connections, types, ids, reasons } = held;
-    let packets = 0;
-    for (let i = 0; i < connections.length; i++) {
+    const from = held.released;
+    for (let i = from; i < connections.length; i++) {
+      const isLooked = types[i] === PACKET || i % RELEASES_A_LOOK === 0;
+      if (isLooked && i > from && this.#meter.elapsedMs() > untilMs) return false;
+      held.released = i + 1;
       const connection = connections[i] as Connection;
       const type = types[i] as number;
       if (connection.heldAcks === this.#bound.most) connection.unhold();
@@ -265,14 +308,15 @@ export class Turn {
       if (type > PacketType.PUBLISH) connection.writeAck(type, ids[i] as number, reasons[i] as number);
       else if (type === PacketType.PUBLISH) connection.publishHeld(ids[i] as number);
       else {
-        const { packet, whenSent } = held.packets[packets] as HeldPacket;
-        packets += 1;
+        const { packet, whenSent } = held.packets[held.sentPackets] as HeldPacket;
+        held.sentPackets += 1;
         connection.send(packet);
         whenSent();
       }
     }
     this.#written.addAll(held.times);
     for (const resolve of held.waiters) resolve();
+    return true;
   }
 
   #flush(): void {
@@ -296,5 +340,6 @@ export class Turn {
 }
 
 function newHeld(): Held {
-  return { connections: [], types: [], ids: [], reasons: [], packets: [], waiters: [], times: new AckTimes() };
+  const columns = { connections: [], types: [], ids: [], reasons: [], packets: [], waiters: [] };
+  return { ...columns, times: new AckTimes(), released: 0, sentPackets: 0 };
 }
