@@ -132,6 +132,11 @@ export function createMetrics(sources: Sources): Metrics {
     gauge('sonde_history_series', 'Series of all namespaces, as of the last commit.', () => history.status().series);
     gauge('sonde_history_buffered_bytes', 'QoS 0 bytes that wait for history.', () => history.status().bufferedBytes);
     gauge(
+      'sonde_history_behind_seconds',
+      'Age of the oldest QoS 0 message that history has not committed.',
+      () => history.status().behindS,
+    );
+    gauge(
       'sonde_history_last_commit_timestamp_seconds',
       'Time of the last commit; 0 before the first.',
       () => (history.status().lastCommitUs ?? 0) / 1e6,

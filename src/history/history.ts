@@ -48,6 +48,10 @@ export function createHistory(options: HistoryOptions): History {
     onMessage: (message) => hear(message),
     onPiece: (id, bytes, truncated) => calls.piece(id, bytes, truncated),
   });
+  const behindS = (): number => {
+    const oldestUs = recorder.intake.oldestUs();
+    return oldestUs === null ? 0 : Math.max(0, (clock.wallMicros() - oldestUs) / 1e6);
+  };
   const recorder = createRecorder({ limits, run, clock, logger, reached, sink: { send: supervisor.send } });
   const priority = createPriority({ inFlightMs: () => recorder.state().inFlightMs, logger });
   const calls = createCalls(supervisor.send);
@@ -100,6 +104,7 @@ export function createHistory(options: HistoryOptions): History {
         recordedPoints: state.points,
         droppedMessages: dropped,
         bufferedBytes: recorder.intake.held().bytes,
+        behindS: behindS(),
         queuedMessages: state.queueEntries,
         lastCommitUs: state.lastCommitUs,
         series: state.series,

@@ -97,6 +97,8 @@ export type HistoryStatus = {
   /** QoS 0 messages that were lost on their way to history, with the reason in the log. */
   readonly droppedMessages: number;
   readonly bufferedBytes: number;
+  /** Age of the oldest QoS 0 message that is not committed: what a crash now would lose is not older. 0 when there is none. */
+  readonly behindS: number;
   /** QoS 1 and 2 messages that wait in the durable queue. */
   readonly queuedMessages: number;
   readonly lastCommitUs: number | null;

@@ -148,6 +148,7 @@ export function fakeHistory(): FakeHistory {
       recordedPoints: 9,
       droppedMessages: 0,
       bufferedBytes: 12,
+      behindS: 0.25,
       queuedMessages: 13,
       lastCommitUs: START_US,
       series: 2,

@@ -137,3 +137,18 @@ it('is crowded also when it is told that the queue is too deep', () => {
   expect(intake.port.crowded()).toBe(false);
   expect(calls.room).toBe(1);
 });
+
+it('says when the oldest message came that is not committed, also while its batch is on the way', () => {
+  const { intake } = intakeOf();
+  expect(intake.oldestUs()).toBeNull();
+  offer(intake, 'a', bytes('1'), 5);
+  offer(intake, 'a', bytes('1'), 6);
+  expect(intake.oldestUs()).toBe(5);
+  const batch = intake.take()!;
+  offer(intake, 'a', bytes('1'), 7);
+  expect(intake.oldestUs()).toBe(5);
+  intake.release(batch);
+  expect(intake.oldestUs()).toBe(7);
+  intake.release(intake.take()!);
+  expect(intake.oldestUs()).toBeNull();
+});

@@ -13,6 +13,8 @@ export type Intake = {
   readonly release: (arena: Arena) => void;
   /** Messages and bytes that are not released. */
   readonly held: () => { readonly messages: number; readonly bytes: number };
+  /** When the oldest of them came, in microseconds of the wall clock; null: none is held. */
+  readonly oldestUs: () => number | null;
   /** Messages and payload bytes that `take` has not handed out yet. */
   readonly waiting: () => { readonly messages: number; readonly bytes: number };
   /** Crowded for a reason outside of the buffer: the recorder's queue is too deep. */
@@ -43,6 +45,8 @@ export function createIntake(options: IntakeOptions): Intake {
   let dictionary = createDictionary();
   let filling = createArena(dictionary);
   const sealed: Arena[] = [];
+  /** Handed out and not released, oldest first. */
+  const taken: Arena[] = [];
   let sealedMessages = 0;
   let sealedBytes = 0;
   let usedBytes = 0;
@@ -110,14 +114,17 @@ export function createIntake(options: IntakeOptions): Intake {
       if (first !== undefined) {
         sealedMessages -= first.count;
         sealedBytes -= first.payloadBytes;
+        taken.push(first);
         return first;
       }
       if (filling.count === 0) return null;
       const arena = filling;
       filling = nextArena();
+      taken.push(arena);
       return arena;
     },
     release: (arena) => {
+      taken.splice(taken.indexOf(arena), 1);
       usedBytes -= weight(arena);
       usedMessages -= arena.count;
       arena.count = 0;
@@ -126,6 +133,10 @@ export function createIntake(options: IntakeOptions): Intake {
       tellRoom();
     },
     held: () => ({ messages: usedMessages, bytes: usedBytes }),
+    oldestUs: () => {
+      const oldest = taken[0] ?? sealed[0] ?? filling;
+      return oldest.count === 0 ? null : (oldest.arrived[0] as number);
+    },
     waiting: () => ({
       messages: sealedMessages + filling.count,
       bytes: sealedBytes + filling.payloadBytes,

@@ -33,14 +33,18 @@ const SWEEP_STEPS = 60;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function killServer(
-  { server, killer, ended, qos0WindowMs }: Scene,
-  afterUs: number,
-  qos0SinceMs?: number,
-): Promise<void> {
+/** Of QoS 0, what came before this `performance.now()` has to be in history after a kill from now on: so Sonde says. */
+async function committedMs({ server, qos0WindowMs }: Scene): Promise<number> {
+  const askedMs = performance.now();
+  return askedMs - (await server.behindMs()) - qos0WindowMs;
+}
+
+async function killServer(scene: Scene, afterUs: number, qos0SinceMs?: number): Promise<void> {
+  const { server, killer, ended } = scene;
+  const sinceMs = qos0SinceMs ?? (await committedMs(scene));
   const atMs = await killer.killAfter(server.pid(), afterUs);
   await server.exited();
-  ended(atMs, qos0SinceMs ?? atMs - qos0WindowMs);
+  ended(atMs, sinceMs);
 }
 
 async function killHistory({ server, killer }: Scene, afterUs: number): Promise<number | null> {
@@ -64,8 +68,9 @@ export const KILLS: readonly Kill[] = [
     weight: 6,
     async work(scene, cycle) {
       await sleep(200 + scene.run.random.below(200));
+      const sinceMs = await committedMs(scene);
       for (const publisher of scene.load.publishers) publisher.burst(30);
-      await killServer(scene, (cycle % SWEEP_STEPS) * SWEEP_US);
+      await killServer(scene, (cycle % SWEEP_STEPS) * SWEEP_US, sinceMs);
       scene.server.spawn();
     },
   },
@@ -101,9 +106,9 @@ export const KILLS: readonly Kill[] = [
     weight: 2,
     async work(scene) {
       await sleep(scene.run.random.below(400));
-      const beforeMs = performance.now();
+      const sinceMs = await committedMs(scene);
       await killHistory(scene, 0);
-      await killServer(scene, scene.run.random.below(300) * 1000, beforeMs - scene.qos0WindowMs);
+      await killServer(scene, scene.run.random.below(300) * 1000, sinceMs);
       scene.server.spawn();
     },
   },
@@ -112,8 +117,9 @@ export const KILLS: readonly Kill[] = [
     weight: 1,
     async work(scene) {
       await sleep(scene.run.random.below(400));
+      const sinceMs = await committedMs(scene);
       scene.server.signal('SIGTERM');
-      await killServer(scene, scene.run.random.below(200) * 1000);
+      await killServer(scene, scene.run.random.below(200) * 1000, sinceMs);
       scene.server.spawn();
     },
   },
@@ -138,8 +144,9 @@ export const BACKUP_KILL: Kill = {
   weight: 2,
   async work(scene, cycle) {
     const target = join(scene.folder, `backup-${cycle}`);
+    const sinceMs = await committedMs(scene);
     const done = scene.server.command('backup', target, '--data', scene.server.dataDir);
-    await killServer(scene, scene.run.random.below(1500) * 1000);
+    await killServer(scene, scene.run.random.below(1500) * 1000, sinceMs);
     // Without a server it backs up by itself, and holds the folder meanwhile.
     await done;
     scene.server.spawn();

@@ -20,6 +20,8 @@ export type Server = {
   /** The history process, or null. */
   readonly historyPid: () => number | null;
   readonly health: () => Promise<string>;
+  /** Age of the oldest QoS 0 message that a kill now would lose, in milliseconds; Infinity when it does not say. */
+  readonly behindMs: () => Promise<number>;
   /** Runs another command of Sonde. */
   readonly command: (
     ...args: readonly string[]
@@ -52,11 +54,19 @@ export async function createServer(folder: string, flags: readonly string[]): Pr
     return running;
   };
 
+  /** The gauge alone is read: the kill waits for it. */
+  async function behindMs(): Promise<number> {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const said = /^sonde_history_behind_seconds (\S+)$/m.exec(text);
+    return said === null ? Number.POSITIVE_INFINITY : Number(said[1]) * 1000;
+  }
+
   return {
     mqttPort,
     url,
     dataDir,
     health,
+    behindMs,
     spawn() {
       const child = start(process.execPath, [entry, 'serve', '--data', dataDir, ...listen, ...flags], { cwd: folder });
       running = child;
