@@ -28,7 +28,7 @@ export type Ballast = { readonly stop: () => Promise<void> };
  * are missing when that does not help.
  */
 export function giveUpBallast(folder: string, file: string, logger: Logger): void {
-  const held = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  const held = bytesOf(file);
   if (held > 0 && freeIn(folder) < held) {
     rmSync(file, { force: true });
     logger.warn({ file, bytes: held }, 'the disk is full: Sonde starts with the room that it had set aside');
@@ -39,6 +39,15 @@ export function giveUpBallast(folder: string, file: string, logger: Logger): voi
     `the disk of the data folder ${folder} is full: ${missing} bytes more must be free for a start`,
     'Free them, better more: nothing is acknowledged below the reserve.',
   );
+}
+
+/** 0: it is not there, or cannot be. */
+function bytesOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
+  }
 }
 
 /** Makes the ballast when there is plenty of room, now or later. `reserve`: the bytes that are to stay free beside it; null: nobody knows. */
