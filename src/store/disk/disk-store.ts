@@ -12,6 +12,7 @@ import { damagedValue, knownOf, lostTable, nameOfQueue, oldTable } from './check
 import { openTable, tableIsOpen } from './check/open-table.ts';
 import { createDamageList, type Damage, type DamageList, setAside } from './damage.ts';
 import { numbersOfStart, openFormat, type StoreFormat } from './format.ts';
+import { keepOrigins, wantedOrigins, withKeptOrigins } from './kept-origins.ts';
 import { cleanSegment, firstWanted, freeSegments, segmentToClean } from './log/cleaner.ts';
 import { DiskLog } from './log/disk-log.ts';
 import { FIRST_RECORD, type Place, TABLES } from './log/layout.ts';
@@ -59,8 +60,8 @@ const CLOSE_MS = 2000;
 export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
   const { folder, clock, logger } = options;
   const damage = createDamageList(folder, clock, logger);
-  const format = await openFormat(folder, clock, damage.add);
-  const { incarnation } = format;
+  const found = await openFormat(folder, clock, damage.add);
+  const { incarnation } = found;
   const logFolder = logFolderOf(folder);
   await mkdir(logFolder, { recursive: true, mode: 0o700 });
   const clean = await readCleanMark(folder);
@@ -80,7 +81,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   const old =
     missing === null
       ? oldTable(join(folder, 'table'), stamp, sequences)
-      : lostTable(join(folder, 'table', 'data.mdb'), missing, { clean, numbersAfter: format.numbersAfter, sequences });
+      : lostTable(join(folder, 'table', 'data.mdb'), missing, { clean, numbersAfter: found.numbersAfter, sequences });
   if (old !== null) damage.add(old);
   const unapplied = await changesThatFail(table, read.replay.changes, logger);
   await tableIsOpen(folder);
@@ -89,6 +90,9 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   for (const [name, value] of newest(table.entries('queue', damagedQueue), unapplied.get('queue'))) {
     names.set(name, value.readUInt32LE(0));
   }
+  const { origins: all } = withKeptOrigins(found, table);
+  const format = { ...found, origins: wantedOrigins(all, read.replay.queues) };
+  await keepOrigins(table, format, logger);
   const lastNumber = await numbersOfStart(folder, format, read.replay.lastNumber, logger);
   let log: DiskLog | null = null;
   const writer = new LogWriter({

@@ -33,6 +33,9 @@ export type FoundFormat =
   /** There is a store, but its FORMAT is not there or cannot be believed. */
   | { readonly is: 'damaged'; readonly what: string };
 
+/** What a store is opened with. `remade`: FORMAT was lost, and is not written yet. */
+export type OpenedFormat = StoreFormat & { readonly is: 'found' | 'new' | 'remade' };
+
 /** Makes a store of the version that it is for into one of the next. Version 1 is the first: there is none yet. */
 type Migration = (folder: string) => Promise<void>;
 const MIGRATIONS: Readonly<Record<number, Migration>> = {};
@@ -45,14 +48,14 @@ export async function openFormat(
   folder: string,
   clock: Clock,
   damaged: (damage: Damage) => void,
-): Promise<StoreFormat & { readonly isNew: boolean }> {
+): Promise<OpenedFormat> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const found = await lookAtFormat(folder);
   if (found.is === 'store') {
     const { format, version } = found;
     for (let from = version; from < VERSION; from++) await MIGRATIONS[from]?.(folder);
     if (version < VERSION) await writeFormat(folder, format);
-    return { ...(format.copiedAt === null ? format : await beginLife(folder, format)), isNew: false };
+    return { ...(format.copiedAt === null ? format : await beginLife(folder, format)), is: 'found' };
   }
   // Which numbers were given nobody knows now: `numbersOfStart` and the log's own leap are far beyond them.
   const known = found.is === 'damaged' ? await incarnationOfLog(folder) : null;
@@ -61,9 +64,11 @@ export async function openFormat(
     const file = join(folder, NAME);
     const kept = (await exists(file)) ? await setAside(folder, file, clock) : null;
     damaged({ file, what: found.what, count: 0, which: [], kept });
+    // Written when the table has been asked, too: one that says less than there was would be believed.
+    return { ...format, is: 'remade' };
   }
   await writeFormat(folder, format);
-  return { ...format, isNew: found.is === 'nothing' };
+  return { ...format, is: 'new' };
 }
 
 /** Null: there is none. Throws an OperatorError for one that is damaged. */
@@ -117,9 +122,9 @@ export async function incarnationOfLog(folder: string): Promise<string | null> {
 }
 
 export async function writeFormat(folder: string, format: StoreFormat): Promise<void> {
-  const { copiedAt, ...rest } = format;
-  const said = { format: FORMAT, version: VERSION, ...rest, ...(copiedAt === null ? {} : { copiedAt }) };
-  await writeDurably(folder, NAME, sealLine(said));
+  const { incarnation, origins, numbersAfter, copiedAt } = format;
+  const said = { format: FORMAT, version: VERSION, incarnation, origins, numbersAfter };
+  await writeDurably(folder, NAME, sealLine(copiedAt === null ? said : { ...said, copiedAt }));
 }
 
 /**
@@ -128,11 +133,11 @@ export async function writeFormat(folder: string, format: StoreFormat): Promise<
  */
 export async function numbersOfStart(
   folder: string,
-  format: StoreFormat & { readonly isNew: boolean },
+  format: OpenedFormat,
   lastNumber: number,
   logger: Logger,
 ): Promise<number> {
-  if (format.isNew) return lastNumber;
+  if (format.is === 'new') return lastNumber;
   const numbersAfter = Math.max(format.numbersAfter, lastNumber) + NUMBERS_A_START;
   try {
     await writeFormat(folder, { ...format, numbersAfter });
@@ -202,7 +207,7 @@ function parse(said: Readonly<Record<string, unknown>>, path: string): FoundForm
   return { is: 'store', format: { incarnation, origins, numbersAfter, copiedAt }, version };
 }
 
-function isOrigin(value: unknown): value is Origin {
+export function isOrigin(value: unknown): value is Origin {
   const { incarnation, upTo } = (value ?? {}) as Partial<Origin>;
   return typeof incarnation === 'string' && isNumber(upTo);
 }

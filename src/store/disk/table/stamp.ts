@@ -18,6 +18,8 @@ export type Stamp = {
 /** Its name in LMDB, and its key. */
 export const STAMP_TABLE = 'stamp';
 export const STAMP_KEY = 'log';
+/** The other key: what FORMAT says of the store's origins, once more. */
+export const ORIGINS_KEY = 'origins';
 
 export function encodeStamp({ has, needs, synced, nextNumber }: Stamp): Buffer {
   const bytes = Buffer.alloc(24);

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
 import type { TableName } from '../../port.ts';
 import { TABLES } from '../log/layout.ts';
-import { decodeStamp, encodeStamp, STAMP_KEY, STAMP_TABLE, type Stamp } from './stamp.ts';
+import { decodeStamp, encodeStamp, ORIGINS_KEY, STAMP_KEY, STAMP_TABLE, type Stamp } from './stamp.ts';
 import { decodeValue, encodeValue, storedKey } from './value.ts';
 
 export type StoredTable = TableName | 'queue';
@@ -86,11 +86,25 @@ export class Table {
 
   /** What it says of the log; null when it has never been said, or cannot be believed. */
   stamp(): Stamp | null {
+    const value = this.#noted(STAMP_KEY);
+    return value === null ? null : decodeStamp(value);
+  }
+
+  /** What `noteOrigins` was given last; null: nothing, or it cannot be believed. */
+  origins(): string | null {
+    return this.#noted(ORIGINS_KEY)?.toString() ?? null;
+  }
+
+  /** Resolves when it is synced. */
+  async noteOrigins(text: string): Promise<void> {
+    await settled([this.#stamp.put(storedKey(ORIGINS_KEY), encodeValue(ORIGINS_KEY, Buffer.from(text)))]);
+  }
+
+  #noted(name: string): Buffer | null {
     this.#root.resetReadTxn();
-    const key = storedKey(STAMP_KEY);
+    const key = storedKey(name);
     const value = this.#stamp.get(key);
-    const decoded = value === undefined ? null : decodeValue(key, value);
-    return decoded === null ? null : decodeStamp(decoded.value);
+    return value === undefined ? null : (decodeValue(key, value)?.value ?? null);
   }
 
   /** Removes the values that cannot be believed, in all tables; answers what they were. */
