@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { startProgram, stopProcess, temporaryFolder } from '../processes.ts';
-import { freePorts, waitUntil } from './peer.ts';
+import { accepts, freePorts, waitUntil } from './peer.ts';
 
 /** A broker that keeps sessions on disk, or says that it does. */
 export type DurablePeer = {
@@ -91,15 +90,4 @@ async function start(name: string, known: string | undefined, program: Program):
     },
     stop: () => stopProcess(child, 20_000),
   };
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

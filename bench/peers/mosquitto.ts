@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { removeFolder, startProgram, stopProcess, temporaryFolder } from '../processes.ts';
-import { freePorts, type Peer, type RunningPeer, waitUntil } from './peer.ts';
+import { accepts, freePorts, type Peer, type RunningPeer, waitUntil } from './peer.ts';
 
 const PLACES = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'];
 
@@ -72,15 +71,4 @@ async function start(command: string, options: MosquittoOptions): Promise<Runnin
 function versionOf(command: string): string {
   const { stdout } = spawnSync(command, ['-h'], { encoding: 'utf8' });
   return /version (\S+)/.exec(stdout)?.[1] ?? 'of unknown version';
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
