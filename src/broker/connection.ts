@@ -335,7 +335,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
   /** Ends the connection on our own account, with a DISCONNECT where the version has one; before 5.0 by closing it. */
   disconnect(reason: number, why: string, more: Properties = EMPTY_PROPERTIES): void {
     if (this.state === 'closed') return;
-    this.core.logger.info({ client: this.name, reason: reasonText(reason) }, `disconnected: ${why}`);
+    this.core.doorLog.info({ client: this.name, reason: reasonText(reason) }, `disconnected: ${why}`);
     this.#sendDisconnect(reason, { ...inWords(why), ...more });
     this.#end();
   }
