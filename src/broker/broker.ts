@@ -23,6 +23,7 @@ import { authReceived } from './enhanced-auth.ts';
 import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, Traffic, WorldStats } from './facade.ts';
 import { newPromised } from './fan-out.ts';
 import { madeProgress, releaseForRecorder } from './flow.ts';
+import { heedGoodbye } from './goodbye.ts';
 import { isOfGroup } from './group.ts';
 import { settleGroup } from './groups.ts';
 import type { ComputedTopics, Tap } from './hooks.ts';
@@ -161,6 +162,8 @@ export function createBroker(options: BrokerOptions): Broker {
     fanOutBehind: false,
     holding: false,
     parked: new Set(),
+    keptUnreadBytes: 0,
+    heldWillBytes: 0,
     uncheckedBytes: 0,
     message: noMessage(),
     arrivedMs: 0,
@@ -299,7 +302,7 @@ function perform(core: BrokerCore, connection: Connection, client: Client, effec
       authReceived(core, connection, effect.packet);
       break;
     case 'disconnect':
-      sayGoodbye(core, connection, client, effect);
+      sayGoodbye(connection, client, effect);
       break;
     case 'fault':
       connection.fault(effect.reason, effect.text);
@@ -307,21 +310,9 @@ function perform(core: BrokerCore, connection: Connection, client: Client, effec
   }
 }
 
-function sayGoodbye(
-  core: BrokerCore,
-  connection: Connection,
-  client: Client,
-  effect: Extract<Effect, { do: 'disconnect' }>,
-): void {
-  if (effect.expiryS !== null) {
-    if (effect.expiryS > 0 && !connection.askedToStay) {
-      connection.fault(Reason.protocolError, 'DISCONNECT sets a session expiry that CONNECT had not [MQTT-3.14.2-2]');
-      return;
-    }
-    client.expiryS = Math.min(effect.expiryS, core.limits.maxSessionExpiryS);
-  }
-  if (!effect.publishWill) client.will = null; // [MQTT-3.14.4-3]
-  connection.finish();
+function sayGoodbye(connection: Connection, client: Client, effect: Extract<Effect, { do: 'disconnect' }>): void {
+  if (heedGoodbye(connection, client, effect)) connection.finish();
+  else connection.fault(Reason.protocolError, 'DISCONNECT sets a session expiry that CONNECT had not [MQTT-3.14.2-2]');
 }
 
 /** At shutdown: 0x8B, or where there is another server its name. */

@@ -11,6 +11,7 @@ import type { PublishRate } from './rates.ts';
 import type { Receivers } from './receivers.ts';
 import type { Counters } from './stats.ts';
 import type { Tail } from './tail.ts';
+import type { Waiting } from './waiting-unread.ts';
 import type { Wire } from './wire.ts';
 
 /**
@@ -56,6 +57,8 @@ export class ConnectionFields {
   waiting = NOBODY;
   /** A PUBLISH of it waits unread, and all behind it: there is no room for it. */
   parked = false;
+  /** It waits for room, with a PUBLISH or behind one; null: it does not. */
+  roomWaiting: Waiting | null = null;
   /** Null: its publishes have no limit. */
   rate: PublishRate | null = null;
   /** Largest packet that the client takes. */
@@ -100,6 +103,8 @@ export class ConnectionFields {
   shortConnect = false;
   /** A CONNECT came, whole: its sender understands a CONNACK. */
   sawConnect = false;
+  /** Its peer sends nothing more; called when what came before has been read. */
+  onEnd: (() => void) | null = null;
 
   constructor(core: BrokerCore, wire: Wire) {
     this.core = core;

@@ -25,11 +25,21 @@ export class ConnectionHolds extends ConnectionFields {
     this.wire.resume();
   }
 
+  /** Its peer sends nothing more. When ten thousand say so at once, most of them have to wait for a turn. */
+  ended(goOn: () => void): void {
+    const { turn, meter } = this.core;
+    if (meter.work !== 'closing') meter.begin('closing');
+    if (this.roomWaiting !== null)
+      this.onEnd = goOn; // what it sent before waits
+    else if (turn.isLate()) turn.later(goOn);
+    else goOn();
+  }
+
   /**
    * Deliveries to it stop at `maxOutputBytes`; beyond twice that are the answers to its own packets, which would go on
    * without end.
    */
-  protected checkUnread(): void {
+  checkUnread(): void {
     if (this.unread || this.state === 'closed') return;
     if (this.output.bytes <= this.core.limits.maxOutputBytes * 2) return;
     this.unread = true;

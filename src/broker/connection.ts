@@ -25,6 +25,7 @@ import { ackWithReason, encodeFor, inWords } from './problem-information.ts';
 import { putOff, readSlowly } from './reading-later.ts';
 import { checkReceived } from './receive-maximum.ts';
 import { readShortLength } from './short-length.ts';
+import { endWaiting, listen } from './waiting-unread.ts';
 
 // One thread, and no packet is read within the reading of another: these are made once.
 const publish = newPublishView();
@@ -54,8 +55,9 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
     if (this.client) this.client.bytesIn += length;
     this.counters.bytesIn += length;
     const isLate = this.#arrived(length);
-    if (this.putOff || this.parked) {
+    if (this.putOff || this.roomWaiting !== null) {
       keepUnread(this, chunk, length); // behind what is kept already
+      listen(this);
       return;
     }
     // The rest of a large packet may as well be added to it.
@@ -86,17 +88,10 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
       if (this.dirty) this.checkUnread();
       if (this.core.shed === 3 && this.client !== null && this.client.messagesIn > before) readSlowly(this);
       if (this.rate !== null) this.rate.spend(this);
+      if (this.roomWaiting !== null) listen(this);
     } catch (error) {
       this.#readFailed(error);
     }
-  }
-
-  /** Its peer sends nothing more. When ten thousand say so at once, most of them have to wait for a turn. */
-  ended(goOn: () => void): void {
-    const { turn, meter } = this.core;
-    if (meter.work !== 'closing') meter.begin('closing');
-    if (turn.isLate()) turn.later(goOn);
-    else goOn();
   }
 
   /** The sign-in is done: goes on with what came meanwhile. */
@@ -111,9 +106,11 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
     try {
       readKept(this);
       if (this.rate !== null) this.rate.spend(this);
+      if (this.roomWaiting !== null) listen(this);
     } catch (error) {
       this.#readFailed(error);
     }
+    if (this.onEnd !== null && this.roomWaiting === null && !this.putOff) this.onEnd();
   }
 
   /** What is read now came now. Answers whether the turn has no time left for it. */
@@ -160,7 +157,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
   }
 
   next(): 'read' | 'keep' | 'again' | 'stop' {
-    if (this.parked) return 'again';
+    if (this.roomWaiting !== null) return this.parked ? 'again' : 'keep';
     const { turn } = this.core;
     turn.unlooked += 1;
     if (turn.unlooked >= PACKETS_A_LOOK && this.state === 'open') {
@@ -382,6 +379,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
 
   #close(): void {
     if (this.state === 'closed') return;
+    if (this.roomWaiting !== null) endWaiting(this);
     this.state = 'closed';
     this.auth = null;
     this.tail = null;

@@ -81,6 +81,10 @@ export type BrokerCore = {
   holding: boolean;
   /** Connections whose PUBLISH waits unread. */
   readonly parked: Set<Connection>;
+  /** What is kept of connections that wait for room. */
+  keptUnreadBytes: number;
+  /** What was kept of wills since there is no room. */
+  heldWillBytes: number;
   /** Bytes of durable messages since the store was looked at. */
   uncheckedBytes: number;
   /** The message that is worked on: one object for all. */

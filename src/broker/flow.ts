@@ -1,6 +1,7 @@
 import type { Connection } from './connection.ts';
 import { NOBODY } from './connection-fields.ts';
 import type { BrokerCore } from './core.ts';
+import { goOnWaiting, wait } from './waiting-unread.ts';
 import type { World } from './world.ts';
 
 /**
@@ -67,11 +68,11 @@ export function holdForRecorder(core: BrokerCore, connection: Connection, world:
   if (!world.recorder?.qos0.crowded()) return;
   if (core.waitingForRecorder.has(connection)) return;
   core.waitingForRecorder.add(connection);
-  connection.hold();
+  wait(connection);
 }
 
 /** The recorder has room again. */
 export function releaseForRecorder(core: BrokerCore): void {
-  for (const connection of core.waitingForRecorder) connection.unhold();
+  for (const connection of core.waitingForRecorder) core.turn.later(() => goOnWaiting(connection));
   core.waitingForRecorder.clear();
 }

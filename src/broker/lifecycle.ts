@@ -14,7 +14,7 @@ import { viewOf } from './message-view.ts';
 import { countEnded } from './queue-bounds.ts';
 import { giveBack } from './share-out.ts';
 import { countConnected } from './stats.ts';
-import { checkLog } from './store-pressure.ts';
+import { checkLog, hasRoomForWill } from './store-pressure.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
 
@@ -81,9 +81,10 @@ function publishWill(core: BrokerCore, client: Client): void {
 
 function publishFor(core: BrokerCore, world: World, source: Client, will: Will): void {
   if (!source.principal.rules.all && !source.principal.rules.mayPublish(will.topic)) return;
+  const topic = world.topics.lookupName(will.topic);
+  if (core.holding && !hasRoomForWill(core, world, topic, will)) return;
   world.counters.messagesIn += 1;
   world.counters.payloadBytesIn += will.payload.length;
-  const topic = world.topics.lookupName(will.topic);
   const arrivedUs = core.clock.wallMicros();
   const expiresAtMs = expiryTime(core.clock.monotonicMs(), will.expiryS ?? undefined);
   // Retained or not as the CONNECT said [MQTT-3.1.2-14] [MQTT-3.1.2-15].
@@ -129,7 +130,7 @@ export function tick(core: BrokerCore): void {
 
 /** Nothing comes from it since we do not read it, and not for its own fault. */
 function isWaiting(connection: Connection): boolean {
-  return connection.held && !connection.unread;
+  return (connection.held && !connection.unread) || connection.roomWaiting !== null;
 }
 
 function checkConnection(core: BrokerCore, connection: Connection, nowMs: number): void {

@@ -1,23 +1,23 @@
 import type { Connection } from './connection.ts';
+import { goOnWaiting, wait } from './waiting-unread.ts';
 
 /* What came and is not read at once: its peer is held, what is kept is read on when its time has come. */
 
 const SLOWED_MS = 250;
 
-/** There is no room for the PUBLISH that is read now: it waits, and nothing is read meanwhile. */
+/** There is no room for the PUBLISH that is read now: it waits, and all behind it. */
 export function park(connection: Connection): void {
   if (connection.parked) return;
   connection.parked = true;
   connection.core.parked.add(connection);
-  connection.hold();
+  wait(connection);
 }
 
 /** There may be room for it now. */
 export function goOnParked(connection: Connection): void {
   if (!connection.parked || connection.state === 'closed') return;
   connection.parked = false;
-  connection.resumeReading();
-  connection.unhold();
+  goOnWaiting(connection);
 }
 
 /** The turn has used its time: what is kept is read in one of the next, and nothing more until then. */

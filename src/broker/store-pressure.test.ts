@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { nothingReached } from '../base/index.ts';
 import { EMPTY_PROPERTIES, encodePacket, Reason } from '../codec/index.ts';
 import { createMemoryStore, type Store, type StoredMessage, storedBytes } from '../store/index.ts';
+import { WILL_BYTES } from './store-pressure.ts';
 import { fakeBroker, principalOf } from './testing/fake-broker.ts';
 import { FakeDevice, settled } from './testing/fake-device.ts';
 
@@ -59,6 +60,8 @@ async function away({ broker }: ReturnType<typeof made>, clientId = 'away', filt
 const writer = ({ broker }: ReturnType<typeof made>, clientId = 'w') =>
   FakeDevice.connected(broker, { version: 5, clientId });
 
+const isWaiting = ({ connection }: FakeDevice): boolean => connection.roomWaiting !== null;
+
 const acked = (device: FakeDevice): number[] => device.of('puback').map(({ packetId }) => packetId);
 
 function publishBytes(topic: string, payload: string, qos: 0 | 1 | 2, packetId: number): Buffer {
@@ -74,11 +77,11 @@ describe('while the disk is below its reserve', () => {
     all.broker.diskIsLow(true);
     device.sendBytes(Buffer.concat([1, 2, 3].map((id) => publishBytes('t', `m${id}`, 1, id))));
     await settled();
-    expect([acked(device), device.paused]).toEqual([[], true]);
+    expect(acked(device)).toEqual([]);
     expect(all.broker.stats()).toMatchObject({ queued: 0, messagesIn: 0, publishersWaiting: 1 });
     all.broker.diskIsLow(false);
     await settled();
-    expect([acked(device), device.paused]).toEqual([[1, 2, 3], false]);
+    expect(acked(device)).toEqual([1, 2, 3]);
     expect(all.broker.stats()).toMatchObject({ queued: 3, messagesIn: 3, publishersWaiting: 0 });
     const back = await FakeDevice.connected(all.broker, { ...kept, clientId: 'away' });
     await settled();
@@ -114,14 +117,15 @@ describe('while the disk is below its reserve', () => {
     retaining.publish('t', 'kept', 0, 1, true);
     await settled();
     expect(reader.payloads).toEqual(['live', 'live 1']);
-    expect([acked(free), free.paused, retaining.paused]).toEqual([[1], false, true]);
+    expect(acked(free)).toEqual([1]);
+    expect([isWaiting(free), isWaiting(retaining)]).toEqual([false, true]);
     retaining.drop();
 
     all.broker.record(qos0);
     const recorded = await writer(all, 'recorded');
     recorded.publish('t', 'x', 0);
     await settled();
-    expect(recorded.paused).toBe(true);
+    expect(isWaiting(recorded)).toBe(true);
     expect(reader.payloads).toHaveLength(2);
   });
 
@@ -135,6 +139,29 @@ describe('while the disk is below its reserve', () => {
     expect(await publish('x', false)).toMatchObject({ ok: false, reason: 'full' });
     expect(await publish('', true, 'r')).toEqual({ ok: true });
     expect(all.broker.stats().retained).toBe(0);
+  });
+
+  it('wills go out, and are bounded where they have to be kept [MQTT-3.1.2-8]', async () => {
+    const all = made();
+    await away(all, 'away', 'will/#');
+    all.broker.diskIsLow(true);
+    const payload = Buffer.alloc(64_000);
+    const leave = async (topic: string, n: number): Promise<void> => {
+      const will = { topic, qos: 1, retain: false, payload, properties: EMPTY_PROPERTIES } as const;
+      (await FakeDevice.connected(all.broker, { version: 5, clientId: `w${n}`, will })).drop();
+      await settled();
+    };
+    const most = Math.floor(WILL_BYTES / (payload.length + 2 * 'will/a'.length));
+    for (let n = 0; n < most + 3; n++) await leave('will/a', n);
+    expect(all.broker.stats()).toMatchObject({ queued: most, dropped: 3 });
+    const reader = await FakeDevice.connected(all.broker, { version: 5, clientId: 'r' });
+    reader.subscribe('free', 0);
+    await leave('free', 99);
+    expect(reader.payloads).toHaveLength(1); // it has not to be kept
+    all.broker.diskIsLow(false);
+    all.broker.diskIsLow(true);
+    await leave('will/a', 100);
+    expect(all.broker.stats().queued).toBe(most + 1);
   });
 
   it('a publisher that goes away while it waits is forgotten, with what it sent', async () => {
@@ -205,17 +232,17 @@ describe('a disk that is behind', () => {
       await settled();
     }
     expect(disk.unsynced()).toBe(1200);
-    expect([acked(device), device.paused]).toEqual([[], true]);
+    expect([acked(device), isWaiting(device)]).toEqual([[], true]);
     expect(all.reached.maxUnsyncedBytes).toBe(1);
     free.publish('nobody', 'x', 0);
     free.publish('nobody', 'x', 1, 1);
     await settled();
-    expect([acked(free), free.paused]).toEqual([[1], false]);
+    expect([acked(free), isWaiting(free)]).toEqual([[1], false]);
     await disk.sync(600);
-    expect(device.paused).toBe(true);
+    expect(isWaiting(device)).toBe(true);
     for (let i = 0; i < 5; i++) await disk.sync();
     expect(acked(device)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
-    expect(device.paused).toBe(false);
+    expect(isWaiting(device)).toBe(false);
   });
 
   it('within one turn takes little more than its bound', async () => {

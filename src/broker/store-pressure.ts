@@ -2,6 +2,7 @@ import type { TopicEntry } from '../topics/index.ts';
 import type { BrokerCore } from './core.ts';
 import { goOnParked } from './reading-later.ts';
 import { type Receivers, receiversOf } from './receivers.ts';
+import type { Will } from './will.ts';
 import type { World } from './world.ts';
 
 /*
@@ -39,10 +40,31 @@ export function mustWaitForFanOut(core: BrokerCore, world: World, topic: TopicEn
 
 const FEW = 16;
 
+/** So much of wills is kept while there is no room, until there was room again. */
+export const WILL_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Whether a will may go out. It tells others that a device is gone, so it waits for nobody; but each connection may bring one,
+ * so those that have to be kept are bounded while there is no room.
+ */
+export function hasRoomForWill(core: BrokerCore, world: World, topic: TopicEntry<Receivers>, will: Will): boolean {
+  if (!mustWait(core, world, topic, will.qos, will.retain && will.payload.length > 0)) return true;
+  const bytes = will.topic.length * 2 + will.payload.length;
+  if (core.heldWillBytes + bytes <= WILL_BYTES) {
+    core.heldWillBytes += bytes;
+    return true;
+  }
+  world.counters.dropped += 1;
+  core.doorLog.warn({ topic: will.topic }, 'a will is not published: there is no room for more of them');
+  return false;
+}
+
 export function setPressure(core: BrokerCore, which: Pressure, is: boolean): void {
   if (core[which] === is) return;
   core[which] = is;
-  core.holding = core.recorderFull || core.storeBehind || core.diskLow || core.fanOutBehind;
+  const isRoom = !core.recorderFull && !core.storeBehind && !core.diskLow;
+  core.holding = !isRoom || core.fanOutBehind;
+  if (isRoom) core.heldWillBytes = 0;
   if (is) return;
   // Who waits for something else parks again.
   for (const connection of core.parked) core.turn.later(() => goOnParked(connection));

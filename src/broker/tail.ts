@@ -35,6 +35,12 @@ export class Tail {
     return true;
   }
 
+  /** Takes bytes to..from out of it. */
+  closeGap(to: number, from: number): void {
+    if (to < from) this.buffer.copyWithin(to, from, this.length);
+    this.length -= from - to;
+  }
+
   append(from: Buffer, start: number, end: number): void {
     const size = this.length + end - start;
     if (size > this.buffer.length) {
