@@ -224,6 +224,27 @@ describe('retained messages', () => {
     expect(reader.of('publish').map(({ retain }) => retain)).toEqual([true, false]);
   });
 
+  it('are sent once to a new subscription, also where one is replaced while the client has no room', async () => {
+    const { broker } = fakeBroker();
+    const writer = await FakeDevice.connected(broker, { clientId: 'writer' });
+    for (const topic of ['a', 'b', 'c']) writer.publish(topic, 'old', 1, 1, true);
+    const properties = { receiveMaximum: 1 };
+    const reader = await FakeDevice.connected(broker, { version: 5, clientId: 'reader', properties });
+    reader.subscribe('+', 1);
+    await settled();
+    for (const topic of ['a', 'b', 'c']) writer.publish(topic, 'new', 0, 1, true);
+    for (let n = 0; n < 4; n++) {
+      await settled();
+      const last = reader.of('publish').findLast(({ qos }) => qos === 1);
+      if (last) reader.puback(last.packetId);
+    }
+    await settled();
+    const came = (retained: boolean) =>
+      reader.of('publish').flatMap(({ topic, retain, payload }) => (retain === retained ? `${topic} ${payload}` : []));
+    expect(came(false)).toEqual(['a new', 'b new', 'c new']);
+    expect(came(true)).toEqual(['a old', 'b new', 'c new']); // [MQTT-3.3.1-9]
+  });
+
   it('follow the retain handling of MQTT 5', async () => {
     const { broker } = fakeBroker();
     const device = await FakeDevice.connected(broker, { ...five, clientId: 'd' });

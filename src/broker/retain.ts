@@ -36,13 +36,16 @@ export function retain(core: BrokerCore, world: World, message: StoredMessage): 
   return true;
 }
 
-/** The message is the one of its topic from now on. */
+/**
+ * The message is the one of its topic from now on. It takes its place, so that a search that has passed it does not come to
+ * it again.
+ */
 export function addRetained(world: World, message: StoredMessage): void {
-  const known = world.retained.get(message.topic);
-  if (known) removeRetained(world, known);
-  world.retained.set(message.topic, message);
+  const known = world.retained.set(message.topic, message);
+  if (known) world.retainedBytes -= retainedCost(known);
   world.retainedBytes += retainedCost(message);
   if (message.expiresAtMs !== null) world.retainedExpiring.set(message.topic, message);
+  else if (known && world.retainedExpiring.size > 0) world.retainedExpiring.delete(message.topic);
 }
 
 function removeRetained(world: World, message: StoredMessage): void {

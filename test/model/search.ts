@@ -11,7 +11,7 @@ export function newSearch(filter: Filtered['filter'], subscription: Subscription
 /** A retained message was set, or removed. */
 export function changed({ filter, found }: Search, message: Message): void {
   const known = found.get(message.topic);
-  if (known && message.payload === '') known.must = false;
+  if (known && message.payload === '') Object.assign(known, { must: false, wasRemoved: true });
   else if (known) known.versions.push(message);
   else if (matches(filter, message.topic)) found.set(message.topic, { versions: [message], must: false });
 }
@@ -40,7 +40,8 @@ export function takeRetained(link: Link, packet: Published, nowS: number): Deliv
     if ([...search.found.values()].some(isOvertaken)) break;
   }
   const [first, second] = candidates;
-  if (first && !second) first.search.found.delete(packet.topic);
+  const isOver = first && !second && !first.search.found.get(packet.topic)?.wasRemoved;
+  if (isOver) first.search.found.delete(packet.topic);
   else for (const { search } of candidates) (search.found.get(packet.topic) as Found).must = false;
   return candidates.map(({ delivery }) => delivery);
 }

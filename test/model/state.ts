@@ -39,7 +39,8 @@ export type Search = {
   readonly subscription: Subscription;
   readonly found: Map<string, Found>;
 };
-export type Found = { readonly versions: Message[]; must: boolean };
+/** Set anew after it was removed, the search may come to it a second time. */
+export type Found = { readonly versions: Message[]; must: boolean; wasRemoved?: boolean };
 
 export type Connecting = {
   readonly version: 4 | 5;
