@@ -27,13 +27,14 @@ export function createModel() {
     if (session?.link) close(session.link, 0x8e); // [MQTT-3.1.4-3]
     session = sessions.get(who);
     const resumed = session !== undefined && !connecting.clean;
+    const endedOne = session !== undefined && !resumed;
     if (session && !resumed) end(session); // [MQTT-3.1.4-4]
     if (!session || !resumed) session = newSession(who);
     sessions.set(who, session);
     isQuiet = false;
     const { expiryS, will } = connecting;
     const fresh = { isOpen: true, goodbye: null, heardS: nowS, answers: [`connack ${resumed} 0`], atMostOnce: [] };
-    const link: Link = { ...connecting, ...fresh, session };
+    const link: Link = { ...connecting, ...fresh, session, endedOne };
     links.add(link);
     // The client is back: a will that waits is not sent [MQTT-3.1.3-9].
     Object.assign(session, { link, expiryS, will, willAtS: Infinity, endsAtS: Infinity, again: [...session.inflight] });

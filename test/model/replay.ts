@@ -63,6 +63,9 @@ export async function replay(actions: readonly Action[]): Promise<void> {
       devices.set(connect(model, device, action, `${++serial}`), device);
       return;
     }
+    // What it sends behind such a CONNECT has its effect when others have done what they do in the same turn.
+    const isUnread = before?.endedOne && before.answers.some((answer) => answer.startsWith('connack'));
+    if (isUnread && action.do !== 'drop') await settle();
     const link = model.linkOf(action.who);
     const device = link && devices.get(link);
     if (link && device) actWith(model, link, device, action, `${++serial}`);

@@ -55,6 +55,8 @@ export type Connecting = {
 /** One network connection: the answers and the QoS 0 messages that it has yet to get. */
 export type Link = Connecting & {
   readonly session: Session;
+  /** It ended a session: until its CONNACK has come, which waits for the disk, nothing that it sends is read. */
+  readonly endedOne: boolean;
   isOpen: boolean;
   /** The reason with which the broker ends it. */
   goodbye: number | null;
