@@ -3,48 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { silentLogger, systemClock } from '../../base/index.ts';
 import { createMemoryStore } from '../memory/memory-store.ts';
 import { originOf } from '../origins.ts';
-import type { QueueEntry, Store, StoredMessage } from '../port.ts';
-import { type DiskStore, openDiskStore } from './disk-store.ts';
+import type { QueueEntry, Store } from '../port.ts';
 import { Table } from './table/table.ts';
-import { inspectHere } from './testing/inspect-here.ts';
+import { openSmall, storedMessage, targetOf } from './testing/small-store.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'sonde-backup-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 const newFolder = (): string => mkdtempSync(join(base, 'store-'));
 
-const open = (folder: string): Promise<DiskStore> =>
-  openDiskStore({
-    folder,
-    clock: systemClock(),
-    logger: silentLogger,
-    durability: 'sync',
-    segmentBytes: 16 * 1024,
-    tableMs: 0,
-    inspect: inspectHere,
-  });
-
-function message(bytes: number): StoredMessage {
-  return {
-    world: 1,
-    topic: `t/${bytes}`,
-    payload: Buffer.alloc(bytes, bytes),
-    qos: 1,
-    retain: false,
-    properties: null,
-    arrivedUs: 1_700_000_000_000_000,
-    expiresAtMs: null,
-  };
-}
-
-const target = (queue: number) => ({
-  queue,
-  maxQos: 1 as const,
-  retainAsPublished: false,
-  subscriptionIdentifiers: [],
-});
+const message = (bytes: number) => storedMessage(`t/${bytes}`, Buffer.alloc(bytes, bytes));
 
 type Step =
   | { readonly do: 'append'; readonly queues: readonly number[]; readonly bytes: number }
@@ -87,7 +56,7 @@ async function perform(store: Store, each: Step, steps: number): Promise<void> {
   const entries = 'nth' in each ? await store.read(of(each.queue), 0, each.nth + 1, 1e9) : [];
   const entry = entries.at(-1);
   store.put('session', 'steps', Buffer.from(String(steps)));
-  if (each.do === 'append') store.append(message(each.bytes), each.queues.map(of).map(target));
+  if (each.do === 'append') store.append(message(each.bytes), each.queues.map(of).map(targetOf));
   else if (each.do === 'put' && each.value === null) store.remove('retained', each.key);
   else if (each.do === 'put') store.put('retained', each.key, Buffer.from(each.value ?? ''));
   else if (each.do === 'drop') store.dropQueue(of(each.queue));
@@ -127,7 +96,7 @@ describe('a backup of the store on disk', () => {
         async (steps, backupAt, commitEach) => {
           const folder = newFolder();
           const copied = newFolder();
-          const store = await open(folder);
+          const store = await openSmall(folder);
           let backup: Promise<void> | null = null;
           let before = 0;
           for (const [i, each] of steps.entries()) {
@@ -140,7 +109,7 @@ describe('a backup of the store on disk', () => {
           }
           await backup;
           await store.close();
-          const copy = await open(copied);
+          const copy = await openSmall(copied);
           expect(copy.damage).toEqual([]);
           const [said = 'steps=0'] = await tableOf(copy, 'session');
           const done = Number(said.slice('steps='.length));
@@ -149,7 +118,7 @@ describe('a backup of the store on disk', () => {
           expect(await stateOf(copy)).toEqual(await expected(steps.slice(0, done)));
           await copy.close();
           // What was opened again and went on is a store like any other.
-          const again = await open(copied);
+          const again = await openSmall(copied);
           expect(await stateOf(again)).toEqual(await expected(steps.slice(0, done)));
           await again.close();
           rmSync(folder, { recursive: true });
@@ -165,15 +134,7 @@ describe('a backup of the store on disk', () => {
   it('has a change that the table had not yet when it was copied, however many segments could go meanwhile', async () => {
     const folder = newFolder();
     const copied = newFolder();
-    const store = await openDiskStore({
-      folder,
-      clock: systemClock(),
-      logger: silentLogger,
-      durability: 'sync',
-      segmentBytes: 16 * 1024,
-      tableMs: 1e9,
-      inspect: inspectHere,
-    });
+    const store = await openSmall(folder, { tableMs: 1e9 });
     const id = store.openQueue('q');
     store.put('retained', 'late', Buffer.from('yes'));
     await store.commit();
@@ -181,7 +142,7 @@ describe('a backup of the store on disk', () => {
     const slow = vi.spyOn(Table.prototype, 'backup').mockImplementation(async function (this: Table, to: string) {
       await copyTable.call(this, to);
       for (let round = 0; round < 6; round++) {
-        for (let i = 0; i < 10; i++) store.ackThrough(id, store.append(message(2000), [target(id)]));
+        for (let i = 0; i < 10; i++) store.ackThrough(id, store.append(message(2000), [targetOf(id)]));
         await store.commit();
         // The table follows now, and segments would become free.
         for await (const _ of store.entries('session')) void 0;
@@ -190,7 +151,7 @@ describe('a backup of the store on disk', () => {
     await store.backup(copied);
     slow.mockRestore();
     await store.close();
-    const copy = await open(copied);
+    const copy = await openSmall(copied);
     expect(await tableOf(copy, 'retained')).toContain('late=yes');
     await copy.close();
   });
@@ -198,9 +159,9 @@ describe('a backup of the store on disk', () => {
   it('can be read by its owner only, and lets the store free its segments again', async () => {
     const folder = newFolder();
     const copied = newFolder();
-    const store = await open(folder);
+    const store = await openSmall(folder);
     const id = store.openQueue('q');
-    for (let i = 0; i < 100; i++) store.append(message(2000), [target(id)]);
+    for (let i = 0; i < 100; i++) store.append(message(2000), [targetOf(id)]);
     await store.commit();
     const backup = store.backup(copied);
     store.ackThrough(id, 100);
@@ -210,7 +171,7 @@ describe('a backup of the store on disk', () => {
       expect([name, statSync(join(copied, name)).mode & 0o777]).toEqual([name, 0o600]);
     }
     for (let i = 0; i < 40; i++) {
-      const number = store.append(message(2000), [target(id)]);
+      const number = store.append(message(2000), [targetOf(id)]);
       store.ackThrough(id, number);
       await store.commit();
       for await (const _ of store.entries('session')) void 0;
@@ -222,16 +183,16 @@ describe('a backup of the store on disk', () => {
   it('is a store of its own: a new incarnation that knows whose messages it has, in each copy another', async () => {
     const folder = newFolder();
     const copied = newFolder();
-    const store = await open(folder);
+    const store = await openSmall(folder);
     const id = store.openQueue('q');
-    const last = store.append(message(1), [target(id)]);
+    const last = store.append(message(1), [targetOf(id)]);
     await store.backup(copied);
-    const after = store.append(message(2), [target(id)]);
+    const after = store.append(message(2), [targetOf(id)]);
     await store.close();
 
     const twin = newFolder();
     cpSync(copied, twin, { recursive: true });
-    const [one, other] = [await open(copied), await open(twin)];
+    const [one, other] = [await openSmall(copied), await openSmall(twin)];
     expect(one.incarnation).not.toBe(store.incarnation);
     expect(one.incarnation).not.toBe(other.incarnation);
     for (const copy of [one, other]) {
@@ -239,17 +200,17 @@ describe('a backup of the store on disk', () => {
       const queue = copy.openQueue('q');
       expect((await copy.read(queue, 0, 10, 1e6)).map((entry: QueueEntry) => entry.number)).toEqual([last]);
       expect(originOf(copy, last).incarnation).toBe(store.incarnation);
-      const own = copy.append(message(3), [target(queue)]);
+      const own = copy.append(message(3), [targetOf(queue)]);
       expect(own).toBeGreaterThanOrEqual(after);
       expect(originOf(copy, own).incarnation).toBe(copy.incarnation);
     }
 
     // And a copy of a copy.
     const third = newFolder();
-    const upTo = one.append(message(4), [target(one.openQueue('q'))]);
+    const upTo = one.append(message(4), [targetOf(one.openQueue('q'))]);
     await one.backup(third);
     await Promise.all([one.close(), other.close()]);
-    const grandchild = await open(third);
+    const grandchild = await openSmall(third);
     expect(grandchild.origins).toEqual([
       { incarnation: store.incarnation, upTo: last },
       { incarnation: one.incarnation, upTo },
@@ -259,25 +220,25 @@ describe('a backup of the store on disk', () => {
 
   it('never gives a number again that a process before had given, written or not', async () => {
     const folder = newFolder();
-    const first = await open(folder);
+    const first = await openSmall(folder);
     const id = first.openQueue('q');
-    const written = first.append(message(1), [target(id)]);
+    const written = first.append(message(1), [targetOf(id)]);
     await first.commit();
     const found = newFolder();
-    const unwritten = first.append(message(2), [target(id)]);
+    const unwritten = first.append(message(2), [targetOf(id)]);
     cpSync(folder, found, { recursive: true });
     await first.close();
 
-    let crashed = await open(found);
-    const next = crashed.append(message(3), [target(id)]);
+    let crashed = await openSmall(found);
+    const next = crashed.append(message(3), [targetOf(id)]);
     expect(next).toBeGreaterThan(unwritten);
     expect((await crashed.read(id, 0, 10, 1e6)).map(({ number }) => number)).toEqual([written, next]);
     // Nothing of this process came to the disk but that it was started.
     const again = newFolder();
     cpSync(found, again, { recursive: true });
     await crashed.close();
-    crashed = await open(again);
-    expect(crashed.append(message(4), [target(id)])).toBeGreaterThan(next);
+    crashed = await openSmall(again);
+    expect(crashed.append(message(4), [targetOf(id)])).toBeGreaterThan(next);
     await crashed.close();
     expect(JSON.parse(readFileSync(join(again, 'FORMAT'), 'utf8'))).toMatchObject({
       format: 'sonde-store',

@@ -2,47 +2,25 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { silentLogger, systemClock } from '../../base/index.ts';
-import { type DiskStore, openDiskStore } from './disk-store.ts';
-import { inspectHere } from './testing/inspect-here.ts';
+import type { DiskStore } from './disk-store.ts';
+import { openSmall, storedMessage, targetOf } from './testing/small-store.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'sonde-origins-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
-const open = (folder: string): Promise<DiskStore> =>
-  openDiskStore({
-    folder,
-    clock: systemClock(),
-    logger: silentLogger,
-    durability: 'sync',
-    segmentBytes: 16 * 1024,
-    tableMs: 0,
-    inspect: inspectHere,
-  });
-
 function append(store: DiskStore): number {
   const queue = store.openQueue('q');
-  const message = {
-    world: 0,
-    topic: 't',
-    payload: Buffer.alloc(9),
-    qos: 1 as const,
-    retain: false,
-    properties: null,
-    arrivedUs: 1,
-    expiresAtMs: null,
-  };
-  return store.append(message, [{ queue, maxQos: 1, retainAsPublished: false, subscriptionIdentifiers: [] }]);
+  return store.append(storedMessage('t', Buffer.alloc(9)), [targetOf(queue)]);
 }
 
 /** A store that is a copy of one with a message, opened and closed. */
 async function copied(): Promise<{ readonly folder: string; readonly origins: DiskStore['origins'] }> {
   const folder = mkdtempSync(join(base, 'copy-'));
-  const first = await open(mkdtempSync(join(base, 'first-')));
+  const first = await openSmall(mkdtempSync(join(base, 'first-')));
   append(first);
   await first.backup(folder);
   await first.close();
-  const copy = await open(folder);
+  const copy = await openSmall(folder);
   const { origins } = copy;
   expect(origins).toHaveLength(1);
   await copy.close();
@@ -66,7 +44,7 @@ it.each(LOSSES)('%s: the store still knows whose copy it is, each time', async (
   const { folder, origins } = await copied();
   for (let round = 0; round < 2; round++) {
     lose(folder);
-    const store = await open(folder);
+    const store = await openSmall(folder);
     expect(store.damage).toHaveLength(1);
     expect(store.origins).toEqual(origins);
     await store.close();
@@ -74,7 +52,7 @@ it.each(LOSSES)('%s: the store still knows whose copy it is, each time', async (
   // What was lost is written again: now the other one may go.
   for (const [, other] of LOSSES.slice(2)) {
     other(folder);
-    const store = await open(folder);
+    const store = await openSmall(folder);
     expect(store.origins).toEqual(origins);
     await store.close();
   }
@@ -84,9 +62,9 @@ it('a start that dies before FORMAT is written again has not lost them', async (
   const { folder, origins } = await copied();
   rmSync(join(folder, 'FORMAT'));
   mkdirSync(join(folder, 'FORMAT.new')); // it cannot be written
-  await (await open(folder)).close();
+  await (await openSmall(folder)).close();
   rmSync(join(folder, 'FORMAT.new'), { recursive: true });
-  const store = await open(folder);
+  const store = await openSmall(folder);
   expect(store.origins).toEqual(origins);
   await store.close();
 });
@@ -95,7 +73,7 @@ it('origins of which nothing is left are forgotten, however often a copy is copi
   let folder = mkdtempSync(join(base, 'generation-'));
   const wanted: DiskStore['origins'][number][] = [];
   for (let generation = 0; generation < 6; generation++) {
-    const store = await open(folder);
+    const store = await openSmall(folder);
     expect(store.origins).toEqual(wanted);
     const number = append(store);
     // Of two generations a message stays.
@@ -112,7 +90,7 @@ it('FORMAT says what docs/storage.md says, and no more', async () => {
   const folder = mkdtempSync(join(base, 'format-'));
   const members = (): string[] => Object.keys(JSON.parse(readFileSync(join(folder, 'FORMAT'), 'utf8')) as object);
   for (let start = 0; start < 2; start++) {
-    await (await open(folder)).close();
+    await (await openSmall(folder)).close();
     expect(members()).toEqual(['format', 'version', 'incarnation', 'origins', 'numbersAfter', 'sum']);
   }
 });

@@ -3,25 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { silentLogger, systemClock } from '../../base/index.ts';
 import { createMemoryStore } from '../memory/memory-store.ts';
 import type { Store, StoredMessage } from '../port.ts';
-import { type DiskStore, openDiskStore } from './disk-store.ts';
-import { inspectHere } from './testing/inspect-here.ts';
+import { openSmall } from './testing/small-store.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'sonde-reopening-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
-
-const open = (folder: string): Promise<DiskStore> =>
-  openDiskStore({
-    folder,
-    clock: systemClock(),
-    logger: silentLogger,
-    durability: 'sync',
-    segmentBytes: 16 * 1024,
-    tableMs: 0,
-    inspect: inspectHere,
-  });
 
 type Step =
   | { readonly do: 'append'; readonly queues: readonly number[]; readonly bytes: number }
@@ -122,7 +109,7 @@ describe('the store on disk, opened again', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(step, { maxLength: 12 }), { maxLength: 6 }), async (rounds) => {
         const folder = mkdtempSync(join(base, 'one-'));
-        let disk = await open(folder);
+        let disk = await openSmall(folder);
         const memory = createMemoryStore();
         for (const [i, steps] of rounds.entries()) {
           await perform(disk, steps);
@@ -131,14 +118,14 @@ describe('the store on disk, opened again', () => {
           const expected = await stateOf(memory);
           const found = mkdtempSync(join(base, 'crash-'));
           cpSync(folder, found, { recursive: true });
-          const crashed = await open(found);
+          const crashed = await openSmall(found);
           expect(crashed.damage).toEqual([]);
           expect(await stateOf(crashed)).toEqual(expected);
           await crashed.close();
           rmSync(found, { recursive: true });
           if (i % 2 === 0) {
             await disk.close();
-            disk = await open(folder);
+            disk = await openSmall(folder);
           }
           expect(await stateOf(disk)).toEqual(expected);
         }

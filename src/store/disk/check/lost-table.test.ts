@@ -2,9 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, unlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { silentLogger, systemClock } from '../../../base/index.ts';
-import { type DiskStore, openDiskStore } from '../disk-store.ts';
-import { inspectHere } from '../testing/inspect-here.ts';
+import type { DiskStore } from '../disk-store.ts';
+import { openSmall } from '../testing/small-store.ts';
 import { checkStore } from './check-store.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'sonde-lost-table-'));
@@ -17,16 +16,7 @@ beforeEach(() => {
   file = join(folder, 'table', 'data.mdb');
 });
 
-const open = (): Promise<DiskStore> =>
-  openDiskStore({
-    folder,
-    clock: systemClock(),
-    logger: silentLogger,
-    durability: 'sync',
-    segmentBytes: 16 * 1024,
-    tableMs: 0,
-    inspect: inspectHere,
-  });
+const open = (): Promise<DiskStore> => openSmall(folder);
 
 /** Values of a store whose table has all of them: `count` of 1,000 bytes. */
 async function fill(count: number): Promise<void> {

@@ -2,9 +2,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { silentLogger, systemClock } from '../../../base/index.ts';
-import { type DiskStore, openDiskStore } from '../disk-store.ts';
-import { inspectHere } from '../testing/inspect-here.ts';
+import type { DiskStore } from '../disk-store.ts';
+import { openSmall, storedMessage, targetOf } from '../testing/small-store.ts';
 import { FIRST_RECORD, RECORD_HEADER, recordBytes } from './layout.ts';
 import { decodeHeader, encodeHeader, type SegmentHeader, sealHeader } from './segment-header.ts';
 
@@ -16,36 +15,14 @@ beforeEach(() => {
   folder = mkdtempSync(join(base, 'one-'));
 });
 
-const SEGMENT = 16 * 1024;
-const open = (): Promise<DiskStore> =>
-  openDiskStore({
-    folder,
-    clock: systemClock(),
-    logger: silentLogger,
-    durability: 'sync',
-    segmentBytes: SEGMENT,
-    tableMs: 60_000,
-    inspect: inspectHere,
-  });
+const open = (): Promise<DiskStore> => openSmall(folder, { tableMs: 60_000 });
 
 /** Messages `0` to `count - 1` of 400 bytes in the queue `q`, each its own commit. */
 async function fill(count: number, end: 'closed' | 'killed' = 'closed'): Promise<void> {
   const store = await open();
   const queue = store.openQueue('q');
   for (let n = 0; n < count; n++) {
-    store.append(
-      {
-        world: 0,
-        topic: String(n),
-        payload: Buffer.alloc(400, n),
-        qos: 1,
-        retain: false,
-        properties: null,
-        arrivedUs: n,
-        expiresAtMs: null,
-      },
-      [{ queue, maxQos: 1, retainAsPublished: false, subscriptionIdentifiers: [] }],
-    );
+    store.append(storedMessage(String(n), Buffer.alloc(400, n)), [targetOf(queue)]);
     await store.commit();
   }
   const killed = mkdtempSync(join(base, 'killed-'));
