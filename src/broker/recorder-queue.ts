@@ -15,6 +15,8 @@ export type RecorderQueue = {
   readonly origins: readonly Origin[];
   readonly read: (after: number, limit: number, maxBytes: number) => Promise<readonly QueueEntry[]>;
   readonly ackThrough: (number: number) => void;
+  /** All up to this number was taken by the history of then, before this broker; 0: nobody knows. */
+  readonly takenBefore: number;
   readonly depth: () => { readonly entries: number; readonly bytes: number };
   readonly onEntries: (wake: () => void) => void;
 };
@@ -65,6 +67,7 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
       core.turn.wrote();
       check();
     },
+    takenBefore: store.ackedThrough(queue),
     depth: () => store.depth(queue),
     onEntries(listener) {
       wake = listener;

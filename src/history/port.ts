@@ -10,6 +10,8 @@ export type RecorderSource = {
   readonly read: (after: number, limit: number, maxBytes: number) => Promise<readonly RecorderEntry[]>;
   /** Everything up to and with `number` is in the history database. */
   readonly ackThrough: (number: number) => void;
+  /** All up to this number was taken by the history of then, before this broker; 0: nobody knows. */
+  readonly takenBefore: number;
   /** Entries and payload bytes that wait. */
   readonly depth: () => { readonly entries: number; readonly bytes: number };
   /** `wake` is called (cheaply, at most once until the next read) when entries have come to an idle queue. */

@@ -79,6 +79,8 @@ export type Store = {
   readonly ack: (queue: QueueId, number: number) => void;
   /** Takes all entries up to and with `number` off a queue. */
   readonly ackThrough: (queue: QueueId, number: number) => void;
+  /** The greatest number that `ackThrough` was given, also in lives before this one; 0: nobody knows. */
+  readonly ackedThrough: (queue: QueueId) => number;
   /** Notes that an entry is in flight, until it is taken off (joins the open batch). An unknown number is ignored. */
   readonly sent: (queue: QueueId, entry: InFlight) => void;
   /** The entries of a queue that are in flight, oldest first. */

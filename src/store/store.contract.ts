@@ -78,6 +78,8 @@ export function storeContract(name: string, open: () => Promise<Store> | Store):
       expect(await payloads(queue)).toEqual(['2998', '2999']);
       store.append(message('new'), [target(queue)]);
       expect(await payloads(queue, numbers[2998])).toEqual(['2999', 'new']);
+      expect(store.ackedThrough(queue)).toBe(numbers[2997]);
+      expect(store.ackedThrough(store.openQueue('b'))).toBe(0);
     });
 
     it('remembers what is in flight until it is taken off', async () => {

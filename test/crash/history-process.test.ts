@@ -64,6 +64,7 @@ it('after kill -9 at any moment of a commit, every message of the queue and of t
     ackThrough: (number) => {
       queue = queue.filter((entry) => entry.number > number);
     },
+    takenBefore: 0,
     depth: () => ({ entries: queue.length, bytes: queue.length * 8 }),
     onEntries: (given) => {
       wake = given;

@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { makeBackup, restoreBackup } from '../../src/backup/index.ts';
 import { silentLogger, systemClock } from '../../src/base/index.ts';
@@ -50,6 +51,7 @@ async function live(name: string): Promise<Life> {
       store.ackThrough(queue, number);
       void store.commit();
     },
+    takenBefore: store.ackedThrough(queue),
     depth: () => store.depth(queue),
     onEntries: (given) => {
       wake = given;
@@ -272,4 +274,46 @@ it('a broker killed with a batch that history has and its log has not: nothing e
   await again.publish(...range(21, 30));
   await again.record();
   expect(await again.recorded()).toEqual(range(1, 30));
+});
+
+/** Stretches of numbers that a history has of queues. */
+async function stretches(name: string): Promise<number> {
+  const instance = await DuckDBInstance.create(at(`${name}/history.duckdb`), { access_mode: 'READ_ONLY' });
+  const connection = await instance.connect();
+  const rows = await connection.runAndReadAll("SELECT count(*)::DOUBLE FROM position WHERE source LIKE 'queue:%'");
+  connection.closeSync();
+  instance.closeSync();
+  return Number(rows.getRows()[0]?.[0]);
+}
+
+it('starts do not make the positions grow: a stretch goes on where the same history had all before it', async () => {
+  for (let start = 0; start < 6; start++) {
+    const a = await live('a');
+    // Not each life has something to record.
+    if (start % 3 !== 1) {
+      await a.publish(start * 10, start * 10 + 1);
+      await a.record();
+    }
+    // The table follows, and segments that say how far the queue was taken become free.
+    for await (const _ of a.store.entries('session')) break;
+    await a.end();
+  }
+  expect(await stretches('a')).toBe(1);
+  // Another one does not have what is before: it is not said of it.
+  cpSync(at('a/history.duckdb'), at('first.duckdb'));
+  remove('a/history.duckdb');
+  for (const value of [100, 110]) {
+    const a = await live('a');
+    await a.publish(value);
+    await a.record();
+    await a.end();
+  }
+  expect(await stretches('a')).toBe(1);
+  cpSync(at('first.duckdb'), at('a/history.duckdb'));
+  const back = await live('a');
+  await back.publish(120);
+  await back.record();
+  expect(await back.recorded()).toEqual([0, 1, 20, 21, 30, 31, 50, 51, 120]);
+  await back.end();
+  expect(await stretches('a')).toBe(2);
 });

@@ -257,6 +257,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
     intake,
     attach: (given) => {
       source = given;
+      // A history that has that goes on with its stretch; another one begins a new one.
+      readThrough = given.takenBefore;
       queueMayHave = true;
       given.onEntries(() => {
         queueMayHave = true;

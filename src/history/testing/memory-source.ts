@@ -8,9 +8,13 @@ export type MemorySource = RecorderSource & {
 
 const encoder = new TextEncoder();
 
-export function createMemorySource(incarnation = 'test-1', origins: RecorderSource['origins'] = []): MemorySource {
+export function createMemorySource(
+  incarnation = 'test-1',
+  origins: RecorderSource['origins'] = [],
+  takenBefore = 0,
+): MemorySource {
   let entries: RecorderEntry[] = [];
-  let last = 0;
+  let last = takenBefore;
   let acknowledged = 0;
   let wake: (() => void) | null = null;
   let awake = false;
@@ -18,6 +22,7 @@ export function createMemorySource(incarnation = 'test-1', origins: RecorderSour
   return {
     incarnation,
     origins,
+    takenBefore,
     add: (world, topic, payload, arrivedUs) => {
       last += 1;
       const bytes = typeof payload === 'string' ? encoder.encode(payload) : payload;

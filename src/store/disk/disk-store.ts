@@ -134,6 +134,8 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     }
     log.dropQueue(queue);
   }
+  // Of what was lost nobody knows whether it had been taken off.
+  if (damage.all.length > 0) for (const index of log.queues.values()) index.ackedThrough = 0;
   for (const queue of owned) if (!log.queues.has(queue)) log.queues.set(queue, new QueueIndex());
   return storeOf(options, format, log, table, { names, lastQueue, unapplied }, damage, read);
 }
@@ -220,6 +222,7 @@ function storeOf(
     applying = changes;
     pending = noChanges();
     try {
+      if ((log.files.sequences[0] ?? upTo) < upTo) log.repeatAckedThrough();
       await log.mark().synced;
       const wanted = firstWanted(log, upTo);
       await table.apply(changes, stampAt(upTo, wanted));
@@ -278,6 +281,7 @@ function storeOf(
       log.ackThrough(queue, number);
       later();
     },
+    ackedThrough: (queue) => log.queues.get(queue)?.ackedThrough ?? 0,
     sent: (queue, entry) => log.sent(queue, entry),
     inFlight: (queue) => log.queues.get(queue)?.inFlight.list() ?? [],
     read: (queue, after, limit, maxBytes) => log.read(queue, after, limit, maxBytes),

@@ -16,6 +16,8 @@ export class MemoryQueue {
   readonly inFlight = new InFlightEntries();
   entries = 0;
   bytes = 0;
+  /** The greatest number that `ackThrough` was given. */
+  ackedThrough = 0;
 
   append(number: number, message: StoredMessage, target: QueueTarget): void {
     this.#numbers.push(number);
@@ -32,6 +34,7 @@ export class MemoryQueue {
   }
 
   ackThrough(number: number): void {
+    this.ackedThrough = Math.max(this.ackedThrough, number);
     const end = this.#firstAfter(number);
     for (let at = this.#head; at < end; at++) this.#take(at);
     this.#advance();

@@ -44,6 +44,7 @@ export function createMemoryStore(): Store {
     },
     ack: (queue, number) => queues.get(queue)?.ack(number),
     ackThrough: (queue, number) => queues.get(queue)?.ackThrough(number),
+    ackedThrough: (queue) => queues.get(queue)?.ackedThrough ?? 0,
     sent(queue, { number, holder, packetId, qos }) {
       const found = queues.get(queue);
       if (found?.has(number)) found.inFlight.set(number, holder, packetId, qos);

@@ -107,6 +107,11 @@ export class DiskLog {
     batch.close(at, ACK_BYTES);
   }
 
+  /** Says once more how far queues were acknowledged: the segments that say so may become free. */
+  repeatAckedThrough(): void {
+    for (const [queue, { ackedThrough }] of this.queues) if (ackedThrough > 0) this.ackThrough(queue, ackedThrough);
+  }
+
   /** A queue ends with all that it holds; that it is gone is in the table. */
   dropQueue(queue: QueueId): void {
     this.queues.get(queue)?.forEachSequence((sequence, bytes) => this.segments.done(sequence, bytes));

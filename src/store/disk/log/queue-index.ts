@@ -23,6 +23,8 @@ export class QueueIndex {
   bytes = 0;
   /** What the entry counted for that was taken off last. */
   takenBytes = 0;
+  /** The greatest number that `ackThrough` was given. */
+  ackedThrough = 0;
 
   /** `bytes`: what the entry counts for. Numbers only grow, but while the log is read at start. */
   append(number: number, sequence: number, offset: number, bytes: number): void {
@@ -51,6 +53,7 @@ export class QueueIndex {
 
   /** Takes off all up to and with `number`; `taken` is told the segment of each, and what it counted for. */
   ackThrough(number: number, taken: (sequence: number, bytes: number) => void): void {
+    this.ackedThrough = Math.max(this.ackedThrough, number);
     const end = this.#firstAfter(number);
     for (let at = this.#head; at < end; at++) if (this.#sequences[at] !== 0) taken(this.#take(at), this.takenBytes);
     for (const [late, at] of this.#late) if (late <= number) taken(this.#take(at), this.takenBytes);
