@@ -56,7 +56,7 @@ export function statusOf(watched: Watched, world: number): WorldStatus {
     status: detail === '' ? 'ok' : 'degraded',
     detail,
     namespace,
-    clients: broker.clients(namespace).filter(({ connected }) => connected).length,
+    clients: broker.worldStats(world)?.connected ?? 0,
     history: status
       ? { state: status.state, detail: status.detail, lastCommitUs: status.lastCommitUs }
       : { state: 'off', detail: 'started with --history off', lastCommitUs: null },

@@ -30,7 +30,7 @@ export type Health = { readonly status: 'ok' | 'starting' | 'degraded'; readonly
 export type ApiBroker = {
   /** Resolves once the message is as safe as its QoS asks for. */
   readonly publish: (world: string, request: PublishRequest, principal: Principal) => Promise<PublishResult>;
-  readonly clients: (world: string) => readonly ClientInfo[];
+  readonly clients: (world: string, most: number) => readonly ClientInfo[];
   /** Topics that `filter` matches, at most `limit`. */
   readonly topics: (world: string, filter: string, limit: number) => readonly TopicInfo[];
   readonly stats: () => BrokerStats;

@@ -1,4 +1,4 @@
-import { type Access, isOfToken, type Principal } from '../access/index.ts';
+import type { Access, Principal } from '../access/index.ts';
 import {
   type Clock,
   type Logger,
@@ -17,9 +17,9 @@ import { Connection } from './connection.ts';
 import type { BrokerCore, Sharing } from './core.ts';
 import { settle } from './deliver.ts';
 import { distribute } from './distribute.ts';
-import { keepSession } from './durable/keep.ts';
 import { type Restored, restore } from './durable/restore.ts';
 import { authReceived } from './enhanced-auth.ts';
+import { expel } from './expel.ts';
 import type { BrokerStats, ClientInfo, PublishOutcome, PublishRequest, Traffic, WorldStats } from './facade.ts';
 import { newPromised } from './fan-out.ts';
 import { madeProgress, releaseForRecorder } from './flow.ts';
@@ -27,8 +27,8 @@ import { heedGoodbye } from './goodbye.ts';
 import { isOfGroup } from './group.ts';
 import { settleGroup } from './groups.ts';
 import type { ComputedTopics, Tap } from './hooks.ts';
-import { clientInfo } from './inspect.ts';
-import { connectionClosed, endSession, tick } from './lifecycle.ts';
+import { clientInfos } from './inspect.ts';
+import { connectionClosed, newTickPasses, tick } from './lifecycle.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
 import { noMessage, viewOf } from './message-view.ts';
 import { DEFAULT_MQTT5, type Mqtt5Settings } from './mqtt5.ts';
@@ -84,7 +84,8 @@ export type Broker = {
   readonly open: (wire: Wire) => Connection | null;
   /** Publishes from inside the process. Resolves when it is as durable as an acknowledged message. */
   readonly publish: (world: string, request: PublishRequest, principal: Principal) => Promise<PublishOutcome>;
-  readonly clients: (world: string) => readonly ClientInfo[];
+  /** No more than `most`, in the order in which their sessions began. */
+  readonly clients: (world: string, most?: number) => readonly ClientInfo[];
   readonly stats: () => BrokerStats;
   /** The counters of one world, or of the whole server (null): cheap, however many sessions there are. */
   readonly traffic: (world: number | null) => Traffic;
@@ -207,8 +208,9 @@ export function createBroker(options: BrokerOptions): Broker {
   store.onSynced(() => checkStore(core));
   access.onRevoked((key, isOver) => expel(core, key, isOver));
   let restoring = false;
+  const passes = newTickPasses(core);
   const timer = setInterval(() => {
-    if (!restoring) tick(core);
+    if (!restoring) tick(core, passes);
   }, TICK_MS);
   timer.unref();
 
@@ -237,10 +239,7 @@ export function createBroker(options: BrokerOptions): Broker {
       return connection;
     },
     publish: (world, request, principal) => publishInside(core, world, request, principal),
-    clients(name) {
-      const nowMs = clock.monotonicMs();
-      return [...(core.worlds.get(name)?.clients.values() ?? [])].map((client) => clientInfo(client, nowMs));
-    },
+    clients: (name, most) => clientInfos(core, name, most),
     stats: () => statsOfServer(core),
     traffic: (number) => trafficOf(core, number),
     timings,
@@ -266,7 +265,7 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     expel: (key) => expel(core, key, true),
     diskIsLow: (isLow) => setPressure(core, 'diskLow', isLow),
-    tick: () => tick(core),
+    tick: () => tick(core, passes),
     async close() {
       clearInterval(timer);
       for (const connection of core.connections) {
@@ -362,20 +361,4 @@ async function publishInside(
   }
   await core.turn.whenDurable();
   return { ok: true };
-}
-
-/** The right of a token has ended or changed. `isOver`: nobody may go on with its sessions any more. */
-function expel(core: BrokerCore, key: string, isOver: boolean): void {
-  const why = `the right of ${key} has ended`;
-  for (const [connection, { principal }] of core.slowedDown) {
-    if (isOfToken(principal, key)) connection.refuse(Reason.notAuthorized, why);
-  }
-  const clients = [...core.worlds.values()].flatMap((world) => [...world.clients.values()]);
-  for (const client of clients.filter(({ principal }) => isOfToken(principal, key))) {
-    client.will = null; // its last word neither, whether it is here or its will waits
-    if (isOver) client.expiryS = 0; // ends with its connection
-    client.connection?.disconnect(Reason.administrativeAction, why);
-    if (isOver && client.connection === null) endSession(core, client, why);
-    else if (client.connection === null) keepSession(core, client);
-  }
 }

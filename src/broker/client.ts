@@ -77,6 +77,8 @@ export class Client {
   endsAtMs: number | null = null;
   /** Monotonic time at which its delayed will is sent, or null. */
   willAtMs: number | null = null;
+  /** Nobody may go on with it: the right of who it was made for has ended. */
+  over = false;
   connectedAtUs = 0;
   disconnectedAtUs: number | null = null;
   /** What its connections took from each other; null as long as none did. */

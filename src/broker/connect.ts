@@ -168,7 +168,7 @@ function admit(
     client = world.clients.get(clientId);
   }
   // A session belongs to whom it was made for: somebody else with its client id starts afresh.
-  const resumed = client !== undefined && !packet.clean && isSamePrincipal(client.principal, principal); // [MQTT-3.1.2-5]
+  const resumed = client !== undefined && !client.over && !packet.clean && isSamePrincipal(client.principal, principal); // [MQTT-3.1.2-5]
   let replaces = false;
   if (client && !resumed) {
     replaces = client.persistent || client.replaces;

@@ -31,7 +31,7 @@ export class ConnectionHolds extends ConnectionFields {
     if (meter.work !== 'closing') meter.begin('closing');
     if (this.roomWaiting !== null)
       this.onEnd = goOn; // what it sent before waits
-    else if (turn.isLate()) turn.later(goOn);
+    else if (turn.isLate()) turn.fewATurn(goOn);
     else goOn();
   }
 

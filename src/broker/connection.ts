@@ -350,9 +350,16 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
     this.#end();
   }
 
-  /** The wire is closed, whoever did it. */
+  /**
+   * The wire is closed, whoever did it. When ten thousand are at once most of them have to wait for a turn; until then what
+   * is sent to them is lost on the way, as with a network that says nothing yet.
+   */
   onClosed(): void {
-    this.#close();
+    if (this.state === 'closed') return;
+    const { turn, meter } = this.core;
+    if (meter.work !== 'closing') meter.begin('closing');
+    if (!turn.isLate()) this.#close();
+    else turn.later(() => this.#close());
   }
 
   /** The peer broke the protocol. One log line, the right packet, and the connection is over. */

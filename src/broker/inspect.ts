@@ -1,10 +1,22 @@
 import type { Client } from './client.ts';
+import type { BrokerCore } from './core.ts';
 import type { ClientInfo } from './facade.ts';
 import { isOfGroup } from './group.ts';
 import { sharedBy } from './takeovers.ts';
 
+/** The first sessions of a world: of a hundred thousand nobody reads all. */
+export function clientInfos(core: BrokerCore, name: string, most = Number.POSITIVE_INFINITY): readonly ClientInfo[] {
+  const nowMs = core.clock.monotonicMs();
+  const infos: ClientInfo[] = [];
+  for (const client of core.worlds.get(name)?.clients.values() ?? []) {
+    if (infos.length >= most) break;
+    infos.push(clientInfo(client, nowMs));
+  }
+  return infos;
+}
+
 /** A session as people see it, at a monotonic time. */
-export function clientInfo(client: Client, nowMs: number): ClientInfo {
+function clientInfo(client: Client, nowMs: number): ClientInfo {
   const { session, connection } = client;
   const remote = connection?.wire.remote;
   return {

@@ -11,6 +11,7 @@ import { findStalled, releaseWaiting } from './flow.ts';
 import { detach, presenceChanged } from './groups.ts';
 import { tellHint } from './hints.ts';
 import { viewOf } from './message-view.ts';
+import { newPass } from './pass.ts';
 import { countEnded } from './queue-bounds.ts';
 import { giveBack } from './share-out.ts';
 import { countConnected } from './stats.ts';
@@ -98,8 +99,29 @@ function lookAtMemory(core: BrokerCore): void {
   if (core.shed >= 2 && before < 2) for (const world of core.worlds.values()) world.topics.forget();
 }
 
+/** What the tick goes through, where there may be ten thousand that are due together. */
+export type TickPasses = { readonly connections: () => void; readonly sessions: () => void };
+
+export function newTickPasses(core: BrokerCore): TickPasses {
+  const connections = newPass(
+    core.turn,
+    () => core.connections,
+    (connection) => checkConnection(core, connection, core.clock.monotonicMs()),
+  );
+  const sessions = newPass(
+    core.turn,
+    () => sessionsOf(core),
+    (client) => checkSession(core, client, core.clock.monotonicMs()),
+  );
+  return { connections, sessions };
+}
+
+function* sessionsOf(core: BrokerCore): Generator<Client> {
+  for (const world of core.worlds.values()) yield* world.clients.values();
+}
+
 /** Called twice a second: everything that depends on time. All of it by the monotonic clock. */
-export function tick(core: BrokerCore): void {
+export function tick(core: BrokerCore, passes: TickPasses): void {
   core.meter.begin('tick');
   const nowMs = core.clock.monotonicMs();
   lookAtMemory(core);
@@ -112,19 +134,20 @@ export function tick(core: BrokerCore): void {
   }
   sweepExpired(core, nowMs);
   checkLog(core);
-  for (const connection of core.connections) checkConnection(core, connection, nowMs);
-  for (const world of core.worlds.values()) {
-    for (const client of world.clients.values()) {
-      if (client.connection !== null) continue; // [MQTT-4.1.0-1]
-      if (client.willAtMs !== null && client.willAtMs <= nowMs) {
-        publishWill(core, client);
-        keepSession(core, client);
-      }
-      if (client.endsAtMs !== null && client.endsAtMs <= nowMs) {
-        world.counters.sessionsExpired += 1;
-        endSession(core, client, 'it expired'); // [MQTT-4.1.0-2]
-      }
-    }
+  passes.connections();
+  passes.sessions();
+}
+
+/** Of a client that is away: its delayed will, and its end. */
+function checkSession(core: BrokerCore, client: Client, nowMs: number): void {
+  if (client.connection !== null) return; // [MQTT-4.1.0-1]
+  if (client.willAtMs !== null && client.willAtMs <= nowMs) {
+    publishWill(core, client);
+    keepSession(core, client);
+  }
+  if (client.endsAtMs !== null && client.endsAtMs <= nowMs) {
+    client.world.counters.sessionsExpired += 1;
+    endSession(core, client, 'it expired'); // [MQTT-4.1.0-2]
   }
 }
 

@@ -36,6 +36,7 @@ const LIGHT_MS = 20;
 const LIGHT_BYTES = 1024;
 const LATER_MS = 4;
 const AHEAD_MS = 6;
+const FEW_A_TURN = 64;
 const RELEASING_MS = 8;
 const RELEASES_A_LOOK = 16;
 const WRITING_MS = 10;
@@ -53,6 +54,8 @@ export class Turn {
   readonly #meter: TurnMeter;
   /** Works that were put off since the turn had used its time, in their order. */
   #later: (() => void)[] = [];
+  /** Works that make more work behind the turn's end: so many a turn. */
+  #few: (() => void)[] = [];
   /** What was begun and goes on before all that. */
   readonly #ahead: (() => boolean)[] = [];
   /** What is done now is late beyond this. */
@@ -102,6 +105,12 @@ export class Turn {
   /** Does something in one of the next turns, when those that asked before had theirs. */
   later(work: () => void): void {
     this.#later.push(work);
+    if (!this.#scheduled) this.#schedule();
+  }
+
+  /** The same for what costs little itself and much behind it, where nobody looks at the clock: the end of a socket. */
+  fewATurn(work: () => void): void {
+    this.#few.push(work);
     if (!this.#scheduled) this.#schedule();
   }
 
@@ -216,6 +225,7 @@ export class Turn {
     this.#scheduled = false;
     if (this.#ahead.length > 0) this.#goAhead();
     if (this.#later.length > 0) this.#doLater();
+    if (this.#few.length > 0) for (const work of this.#few.splice(0, FEW_A_TURN)) work();
     const held = this.#held;
     if (this.#appended) this.#onAppended();
     if (this.#appended || this.#wrote) this.#onWrote();
@@ -225,7 +235,7 @@ export class Turn {
     }
     this.#flush();
     this.#meter.end();
-    if ((this.#later.length > 0 || this.#ahead.length > 0) && !this.#scheduled) this.#schedule();
+    if (this.#later.length + this.#ahead.length + this.#few.length > 0 && !this.#scheduled) this.#schedule();
   };
 
   #goAhead(): void {

@@ -77,7 +77,7 @@ export function addClientsRoute(app: App, { broker, limits }: ApiContext): void 
         throw new Problem('not-authorized', 'The list of clients is for credentials without topic rules.');
       }
       const { limit } = request.query;
-      const clients = broker.clients(principal.world);
+      const clients = broker.clients(principal.world, limit + 1); // one more tells that there are more
       markTruncated(reply, clients.length > limit);
       return sendRows(reply, 'clients', clients.slice(0, limit), (row) => JSON.stringify(renderClient(row)));
     },
