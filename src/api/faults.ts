@@ -22,6 +22,7 @@ const HISTORY_FAULTS: Readonly<Record<HistoryError['code'], ProblemCode>> = {
   'unknown-series': 'unknown-series',
   busy: 'busy',
   timeout: 'history-timeout',
+  'no-memory': 'history-memory',
   unavailable: 'history-unavailable',
   failed: 'history-failed',
 };

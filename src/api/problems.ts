@@ -114,6 +114,11 @@ export const PROBLEMS = {
     title: 'History cannot answer now',
     help: 'The history process is starting or restarting. Try again after `Retry-After` seconds.',
   },
+  'history-memory': {
+    status: 503,
+    title: 'History has too little memory for that',
+    help: 'Ask for a shorter span or fewer points, or give history more: `historyMemoryBytes`.',
+  },
   'history-timeout': { status: 504, title: 'History took too long', help: 'Ask for a shorter span or fewer points.' },
 } as const satisfies Record<string, { status: number; title: string; help: string }>;
 

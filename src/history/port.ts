@@ -136,7 +136,7 @@ export type History = {
 
 /** A query that could not be answered, with why. */
 export class HistoryError extends Error {
-  readonly code: 'unknown-series' | 'busy' | 'timeout' | 'unavailable' | 'failed';
+  readonly code: 'unknown-series' | 'busy' | 'timeout' | 'no-memory' | 'unavailable' | 'failed';
 
   constructor(code: HistoryError['code'], text: string) {
     super(text);

@@ -2,10 +2,9 @@ import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import { messageOf, OperatorError } from '../base/index.ts';
 import { leaveIdleClass } from './child/priority.ts';
-import { plainMessage } from './duckdb/rows.ts';
+import { asHistoryError, plainMessage } from './duckdb/rows.ts';
 import { type Engine, openEngine, WriterLost } from './engine.ts';
 import { PIPE_FD } from './frames.ts';
-import { HistoryError } from './port.ts';
 import type { FromProcess, ToProcess } from './protocol.ts';
 
 /** The history process. It lives as long as the IPC channel to the broker; see `protocol.ts` for what crosses. */
@@ -28,10 +27,10 @@ const say = (message: FromProcess): void => {
   if (process.connected) process.send?.(message, () => {});
 };
 
-const failure = (id: number, error: unknown): FromProcess =>
-  error instanceof HistoryError
-    ? { kind: 'failure', id, code: error.code, text: error.message }
-    : { kind: 'failure', id, code: 'failed', text: messageOf(error) };
+const failure = (id: number, error: unknown): FromProcess => {
+  const { code, message } = asHistoryError(error);
+  return { kind: 'failure', id, code, text: message };
+};
 
 const open = async (message: Extract<ToProcess, { kind: 'open' }>): Promise<void> => {
   try {

@@ -223,6 +223,7 @@ describe('history that cannot answer', () => {
     ['unknown-series', 404, 'unknown-series'],
     ['busy', 503, 'busy'],
     ['timeout', 504, 'history-timeout'],
+    ['no-memory', 503, 'history-memory'],
     ['unavailable', 503, 'history-unavailable'],
     ['failed', 500, 'history-failed'],
   ] as const)('with %s gives %i', async (code, status, problem) => {

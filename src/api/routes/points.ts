@@ -39,6 +39,7 @@ export function addPointsRoute(app: App, context: ApiContext): void {
             'busy',
             'history-unavailable',
             'history-failed',
+            'history-memory',
             'history-timeout',
           ),
         },

@@ -51,6 +51,7 @@ export function addSeriesRoute(app: App, context: ApiContext): void {
             'busy',
             'history-unavailable',
             'history-failed',
+            'history-memory',
             'history-timeout',
           ),
         },

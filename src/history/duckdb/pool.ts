@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HistoryError } from '../port.ts';
 import type { Database } from './database.ts';
-import { plainMessage } from './rows.ts';
+import { asHistoryError } from './rows.ts';
 
 /** Connections for queries: at most `max` run at once, `maxWaiting` wait for their turn. */
 export type QueryPool = {
@@ -72,7 +72,7 @@ export function createQueryPool(database: Database, limits: PoolLimits): QueryPo
           throw new HistoryError('timeout', `the query took longer than ${limits.timeoutMs} ms and was stopped`);
         }
         if (stopped) throw stopping();
-        throw error instanceof HistoryError ? error : new HistoryError('failed', plainMessage(error));
+        throw asHistoryError(error);
       } finally {
         leave();
       }

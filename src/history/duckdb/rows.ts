@@ -1,5 +1,6 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBValue } from '@duckdb/node-api';
 import { messageOf } from '../../base/index.ts';
+import { HistoryError } from '../port.ts';
 
 /** All rows of a small result. */
 export async function rowsOf(connection: DuckDBConnection, sql: string): Promise<DuckDBValue[][]> {
@@ -28,6 +29,14 @@ export function doubles(chunk: DuckDBDataChunk, column: number): Float64Array {
 /** The INTEGER column of a result chunk as it lies in memory. */
 export function integers(chunk: DuckDBDataChunk, column: number): Int32Array {
   return (chunk.getColumnVector(column) as unknown as { readonly items: Int32Array }).items;
+}
+
+/** What a question's answer failed with. */
+export function asHistoryError(error: unknown): HistoryError {
+  if (error instanceof HistoryError) return error;
+  const text = plainMessage(error);
+  if (!text.startsWith('Out of Memory')) return new HistoryError('failed', text);
+  return new HistoryError('no-memory', 'the answer needs more memory than historyMemoryBytes leaves to it');
 }
 
 /** The first line of an error: DuckDB adds advice for somebody who types SQL. */

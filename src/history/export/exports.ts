@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Catalog } from '../duckdb/catalog.ts';
 import type { Database } from '../duckdb/database.ts';
-import { plainMessage } from '../duckdb/rows.ts';
+import { asHistoryError } from '../duckdb/rows.ts';
 import type { HistoryLimits } from '../options.ts';
 import { type ExportQuery, HistoryError } from '../port.ts';
 import type { FromProcess } from '../protocol.ts';
@@ -94,8 +94,8 @@ export function createExports(options: Options): Exports {
       const ended = work(id, job, plan)
         .catch((error: unknown) => {
           if (job.stream.signal.aborted) return;
-          const code = error instanceof HistoryError ? error.code : 'failed';
-          say({ kind: 'failure', id, code, text: plainMessage(error) });
+          const { code, message } = asHistoryError(error);
+          say({ kind: 'failure', id, code, text: message });
           streams.cancel(id);
         })
         .finally(() => {
