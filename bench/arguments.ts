@@ -23,11 +23,20 @@ export type BenchArguments = {
   readonly profile: string | null;
 };
 
-export type Mode = 'compare' | 'publishes' | 'queries' | 'soak' | 'durable' | 'overload' | 'restart';
+export type Mode = 'compare' | 'publishes' | 'queries' | 'soak' | 'durable' | 'overload' | 'restart' | 'retained';
 
-const MODES: readonly Mode[] = ['compare', 'publishes', 'queries', 'soak', 'durable', 'overload', 'restart'];
+const MODES: readonly Mode[] = [
+  'compare',
+  'publishes',
+  'queries',
+  'soak',
+  'durable',
+  'overload',
+  'restart',
+  'retained',
+];
 
-export const USAGE = `npm run bench -- [compare|publishes|queries|soak|durable|overload|restart] [options]
+export const USAGE = `npm run bench -- [compare|publishes|queries|soak|durable|overload|restart|retained] [options]
 
   compare     Sonde beside Mosquitto, load by load (the default)
   publishes   100,000 messages at QoS 1 and at QoS 0, then all read back from history
@@ -36,6 +45,7 @@ export const USAGE = `npm run bench -- [compare|publishes|queries|soak|durable|o
   durable     QoS 1 for a session that is away, kill -9 in the middle of it, start, and all of it delivered
   overload    floods, connect storms and clients that do not read: memory, and what others feel, beside Mosquitto
   restart     1,000,000 queued and 100,000 retained messages: time to start, to read them and to stop, longest turn
+  retained    a wildcard over 1,000,000 retained messages: longest turn, memory, and what is published meanwhile
 
   --loads a,b      only these loads (compare, overload)
   --peers a,b      of mosquitto, mosquitto-nodelay, sonde, sonde-recording (compare), or of those that durable names
@@ -44,7 +54,8 @@ export const USAGE = `npm run bench -- [compare|publishes|queries|soak|durable|o
   --workers N      generator processes, default 2 (compare)
   --minutes N      length of the soak, default 10
   --count N        messages of each QoS (publishes, default 100000); points of the year (queries, default 2000000);
-                   queued messages (restart, default 1000000; a tenth as many are retained)
+                   queued messages (restart, default 1000000; a tenth as many are retained); retained ones
+                   (retained, default 1000000)
   --quick          a smoke run of about 30 s; writes no result
   --out DIR        folder for the results, default bench/results
   --sonde DIR      run the Sonde built in DIR/dist instead of this repository's

@@ -5,6 +5,7 @@ import { runOverload } from './modes/run-overload.ts';
 import { runPublishes } from './modes/run-publishes.ts';
 import { runQueries } from './modes/run-queries.ts';
 import { runRestart } from './modes/run-restart.ts';
+import { runRetained } from './modes/run-retained.ts';
 import { runSoak } from './modes/run-soak.ts';
 import { cleanUp, cleanUpOnExit } from './processes.ts';
 
@@ -18,6 +19,7 @@ const RUNS: Readonly<Record<Mode, Run>> = {
   durable: runDurable,
   overload: runOverload,
   restart: runRestart,
+  retained: runRetained,
 };
 
 /** The bench as a command; returns its exit code. `root` is the repository's folder. */
