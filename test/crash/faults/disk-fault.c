@@ -8,6 +8,9 @@
  *                         sync fail 5        it fails with this errno, after it has NOT been done
  *                         write fail 28      writes fail, new zeroes and larger files too
  *                         open fail 30       files opened for writing, created, renamed or removed
+ *                         read fail 5        reads fail; not those through a mapping
+ *                         read from 8192     only those that reach beyond this offset
+ *                         read inode 77      only those of this file, whatever its name becomes
  *   DISK_FAULT_LOG      a file that gets a line for each sync, and for each write that holds marks "<<n>>":
  *                         <begin ns> <end ns> <pid> sync|write <result> <inode> <marks, joined by commas, or -> <path>
  *                       times of CLOCK_MONOTONIC, as process.hrtime has them
@@ -28,8 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum what { SYNC, WRITE, OPEN };
-static const char *const NAMES[] = {"sync", "write", "open"};
+enum what { SYNC, WRITE, OPEN, READ };
+static const char *const NAMES[] = {"sync", "write", "open", "read"};
 #define MARKS 8192
 
 static long long now(void) {
@@ -53,8 +56,8 @@ static int concerns(int fd, char *path) {
   return below(path);
 }
 
-/* What the control file says of `what`: the errno to fail with or 0, and the delay. System calls only: not ours again. */
-static int wished(enum what what, long *slow_ms) {
+/* What the control file says of `what`: the errno to fail with or 0, and the delay or offset. System calls only: not ours again. */
+static int wished_of(enum what what, long *slow_ms, unsigned long long inode) {
   const char *control = getenv("DISK_FAULT_CONTROL");
   char text[512];
   *slow_ms = 0;
@@ -71,11 +74,15 @@ static int wished(enum what what, long *slow_ms) {
     char name[16], how[16];
     long value;
     if (sscanf(line, "%15s %15s %ld", name, how, &value) != 3 || strcmp(name, NAMES[what]) != 0) continue;
-    if (strcmp(how, "slow") == 0) *slow_ms = value;
+    if (strcmp(how, "inode") == 0) {
+      if ((unsigned long long)value != inode) return 0;
+    } else if (strcmp(how, "slow") == 0 || strcmp(how, "from") == 0) *slow_ms = value;
     else fails = (int)value;
   }
   return fails;
 }
+
+static int wished(enum what what, long *slow_ms) { return wished_of(what, slow_ms, 0); }
 
 static void pause_ms(long ms) {
   struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
@@ -193,6 +200,29 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
 }
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) {
   WRITING(fd, REAL(pwritev64)(fd, parts, count, offset), gather_all(parts, count, marks));
+}
+
+/* One call that reads, up to `end`. */
+#define READING(fd, end, call)                                        \
+  do {                                                                \
+    char path[PATH_MAX];                                              \
+    long from;                                                        \
+    struct stat s;                                                    \
+    if (!concerns(fd, path) || fstat(fd, &s) != 0) return call;       \
+    int fails = wished_of(READ, &from, s.st_ino);                     \
+    if (!fails || (long)(end) <= from) return call;                   \
+    errno = fails;                                                    \
+    return -1;                                                        \
+  } while (0)
+
+static off64_t here(int fd) { return lseek(fd, 0, SEEK_CUR); }
+
+ssize_t read(int fd, void *bytes, size_t count) { READING(fd, here(fd) + count, REAL(read)(fd, bytes, count)); }
+ssize_t pread(int fd, void *bytes, size_t count, off_t offset) {
+  READING(fd, offset + count, REAL(pread)(fd, bytes, count, offset));
+}
+ssize_t pread64(int fd, void *bytes, size_t count, off64_t offset) {
+  READING(fd, offset + count, REAL(pread64)(fd, bytes, count, offset));
 }
 
 #define GROWING(fd, call)                                             \
