@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { messageOf, OperatorError, systemCode, takeLock } from '../../base/index.ts';
 import { SCRAM_MECHANISMS, scramMechanism } from '../scram/mechanism.ts';
@@ -72,7 +73,18 @@ const fileSchema = z.strictObject({
       createdAt: z.string().max(40),
     }),
   ),
+  sum: z.string().optional(),
 });
+
+/** CRC-32 of what the file says without it, however it is laid out. */
+function sumOf(content: object): string {
+  return crc32(JSON.stringify(content)).toString(16).padStart(8, '0');
+}
+
+/** Of one that carries no checksum, since it is older or was edited by hand, nothing is known. */
+function isAsWritten({ sum, ...content }: { readonly sum?: unknown }): boolean {
+  return sum === undefined || sum === sumOf(content);
+}
 
 /** Reads the file; no file is no tokens. A file that cannot be read or trusted is an OperatorError, never "no tokens". */
 export function readTokenFile(file: string): TokenFile {
@@ -99,6 +111,12 @@ function parseTokens(file: string, text: string): TokenFile {
     throw new OperatorError(
       `the token file ${file} has version ${version}, this Sonde reads up to ${VERSION}`,
       'Start the newer Sonde that wrote it.',
+    );
+  }
+  if (typeof value === 'object' && value !== null && !isAsWritten(value)) {
+    throw new OperatorError(
+      `the token file ${file} cannot be used: it is not what was written (its checksum)`,
+      'Restore it from a backup. If somebody edited it by hand, remove its "sum".',
     );
   }
   const checked = fileSchema.safeParse(value);
@@ -179,7 +197,7 @@ function serialize(tokens: Tokens, decoySecret: string | null): string {
     decoySecret: decoySecret ?? randomBytes(DECOY_SECRET_BYTES).toString('base64'),
     tokens: [...tokens.values()],
   };
-  return `${JSON.stringify(content, null, 2)}\n`;
+  return `${JSON.stringify({ ...content, sum: sumOf(content) }, null, 2)}\n`;
 }
 
 /** Old or new content after a crash at any point, never half of it; readable by nobody else. */

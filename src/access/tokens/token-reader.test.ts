@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLogger } from '../../base/index.ts';
+import { OperatorError, silentLogger } from '../../base/index.ts';
 import { createToken } from './manage.ts';
 import { readTokenFile } from './token-file.ts';
 import { openTokenReader } from './token-reader.ts';
@@ -68,4 +68,38 @@ describe('the tokens of a running server', () => {
     expect(reader.get('otherSensors')).toBeDefined();
     expect(reader.refresh()).toBe(false);
   });
+});
+
+it('of a file in which a bit was flipped or that was cut off nothing is believed, and it is named', async () => {
+  await createToken(file, { key: 'tempSensors', description: 'on the roof' });
+  const whole = fs.readFileSync(file);
+  const before = JSON.stringify([...readTokenFile(file).tokens]);
+  const refused = (bytes: Buffer): boolean => {
+    fs.writeFileSync(file, bytes);
+    try {
+      // A flip in white space changes nothing.
+      expect(JSON.stringify([...readTokenFile(file).tokens])).toBe(before);
+      return false;
+    } catch (error) {
+      expect(error).toBeInstanceOf(OperatorError);
+      expect((error as Error).message).toContain(file);
+      return true;
+    }
+  };
+  let flips = 0;
+  for (let at = 0; at < whole.length; at += 3) {
+    const bytes = Buffer.from(whole);
+    bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << (at % 7)), at);
+    if (refused(bytes)) flips += 1;
+  }
+  expect(flips).toBeGreaterThan(whole.length / 6);
+  for (const length of [0, 1, 100, whole.length - 20]) expect(refused(whole.subarray(0, length))).toBe(true);
+  // Edited by hand: without its checksum it is taken as it is.
+  const { sum, ...content } = JSON.parse(whole.toString()) as { sum: string; tokens: { description: string }[] };
+  expect(sum).toMatch(/^[0-9a-f]{8}$/);
+  (content.tokens[0] as { description: string }).description = 'in the cellar';
+  fs.writeFileSync(file, JSON.stringify(content));
+  expect(readTokenFile(file).tokens.get('tempSensors')?.description).toBe('in the cellar');
+  fs.writeFileSync(file, JSON.stringify({ ...content, sum }));
+  expect(() => readTokenFile(file)).toThrow(/checksum/);
 });
