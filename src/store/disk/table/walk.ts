@@ -61,6 +61,8 @@ function isPacked(page: Buffer, nodes: readonly Span[]): boolean {
   return at === page.length;
 }
 
+const compareBytes = (a: Buffer, b: Buffer): number => Buffer.compare(a, b);
+
 function compareNumbers(a: Buffer, b: Buffer): number {
   if (a.length !== 8 || b.length !== 8) return 1;
   const [first, second] = [a.readBigUInt64LE(0), b.readBigUInt64LE(0)];
@@ -93,7 +95,7 @@ export class Walk {
     this.#pages = 0;
     this.#atLeast = null;
     this.#before = null;
-    const compare = flags === NUMBERS ? compareNumbers : Buffer.compare;
+    const compare = flags === NUMBERS ? compareNumbers : compareBytes;
     let entries = 0;
     if (tree.flags !== flags) this.#fault(0, `${name} is of another kind`);
     if (tree.root !== NO_PAGE) {
