@@ -47,7 +47,12 @@ export function durableSonde(name: string, root: string, options: readonly strin
   };
 }
 
-const RAISED = ['maxQueuedMessages=100000000', 'maxQueuedBytes=100000000000'];
+const RAISED = [
+  'maxQueuedMessages=100000000',
+  'maxQueuedBytes=100000000000',
+  'maxQueuedMessagesInAll=100000000',
+  'maxQueuedBytesInAll=100000000000',
+];
 
 /** Mosquitto with its persistence on; `lines` are further ones of its configuration. */
 export function durableMosquitto(command: string, name: string, lines: readonly string[]): DurablePeer {

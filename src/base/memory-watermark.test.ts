@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createMemoryWatermark, defaultWatermark, nothingReached, silentLogger } from './index.ts';
 
 const MIB = 1024 * 1024;
@@ -12,7 +12,13 @@ it('levels begin at 85, 92 and 100 percent, and are left five percent below', ()
     warn: (_: object, text: string) => void lines.push(text),
     info: (_: object, text: string) => void lines.push(text),
   };
-  const watermark = createMemoryWatermark({ bytes: 100 * MIB, logger, reached, read: () => rss });
+  const watermark = createMemoryWatermark({
+    bytes: 100 * MIB,
+    logger,
+    reached,
+    read: () => ({ residentBytes: rss, usedBytes: rss }),
+    collect: () => {},
+  });
   const seen = [84, 85, 91, 92, 99, 100, 96, 95, 94, 88, 86, 81, 79].map((percent) => {
     rss = percent * MIB;
     return [percent, watermark.look()];
@@ -41,4 +47,46 @@ it('the watermark is six tenths of the machine, or of a control group that has l
   expect(defaultWatermark(1000, 0)).toBe(600);
   expect(defaultWatermark(1000, 500)).toBe(300);
   expect(defaultWatermark(1000, 2 ** 60)).toBe(600);
+});
+
+describe('memory that was freed and that the system did not get back', () => {
+  function rig() {
+    let reading = { residentBytes: 50, usedBytes: 20 };
+    let collections = 0;
+    const collect = (): void => {
+      collections += 1;
+    };
+    const options = { bytes: 100, logger: silentLogger, reached: nothingReached(), read: () => reading, collect };
+    const watermark = createMemoryWatermark(options);
+    const look = (residentBytes: number, usedBytes: number) => {
+      reading = { residentBytes, usedBytes };
+      return watermark.look();
+    };
+    return { look, collections: () => collections };
+  }
+
+  it('does not count, beside what the process has without it', () => {
+    const { look } = rig();
+    expect(look(50, 20)).toBe(0); // 30 beside what is used
+    expect(look(105, 72)).toBe(3);
+    expect(look(99, 20)).toBe(0);
+    expect(look(99, 64)).toBe(2);
+  });
+
+  it('counts where it is more than a quarter above the watermark', () => {
+    const { look } = rig();
+    look(50, 20);
+    expect([look(105, 20), look(110, 20), look(125, 20), look(118, 20), look(95, 20)]).toEqual([0, 1, 3, 2, 0]);
+  });
+
+  it('is looked for as soon as anything is shed, and now and then while it is', () => {
+    const { look, collections } = rig();
+    const after = (looks: number, percent: number): number => {
+      for (let n = 0; n < looks; n++) look(percent, percent);
+      return collections();
+    };
+    expect([after(30, 84), after(1, 85), after(9, 100), after(1, 100), after(30, 50), after(1, 90)]).toEqual([
+      0, 1, 1, 2, 2, 3,
+    ]);
+  });
 });

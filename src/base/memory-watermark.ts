@@ -1,4 +1,6 @@
 import { totalmem } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Logger } from './logger.ts';
 import type { Reached } from './reached.ts';
 
@@ -17,19 +19,28 @@ export type MemoryWatermark = {
   readonly bytes: number;
 };
 
+/** Of the process. `usedBytes`: JavaScript's heap, and the buffers that it refers to. */
+export type MemoryReading = { readonly residentBytes: number; readonly usedBytes: number };
+
 export type MemoryWatermarkOptions = {
   /** Where level 3 begins; 0: `defaultWatermark`. */
   readonly bytes: number;
   readonly logger: Logger;
   readonly reached: Reached;
-  /** Resident memory of the process; a test gives its own. */
-  readonly read?: () => number;
+  /** A test gives its own, as the next one. */
+  readonly read?: () => MemoryReading;
+  /** Frees what nobody refers to. */
+  readonly collect?: () => void;
 };
 
 /** Shares of the watermark at which each level begins. */
 const BEGINS = [0, 0.85, 0.92, 1] as const;
 /** A level is left this far below, so that it does not come and go with each look. */
 const LEFT_BELOW = 0.05;
+/** Memory that was freed within the process and not given back to the system does not count until there is so much of it. */
+const MOST_KEPT = 1.25;
+/** While anything is shed, what nobody refers to is freed at one look of so many, the first one too. */
+const LOOKS_A_COLLECTION = 10;
 const WORDS = [
   'memory is below its watermark again: nothing is shed',
   'memory is near its watermark: new connections wait',
@@ -37,24 +48,47 @@ const WORDS = [
   'memory is at its watermark: publishers are read more slowly',
 ] as const;
 
+/**
+ * What counts is what is in use: the heap, its buffers, and what else the process had when it used least. An allocator keeps
+ * much of what was freed, and gives it out again before it asks the system for more.
+ */
 export function createMemoryWatermark({ logger, reached, ...options }: MemoryWatermarkOptions): MemoryWatermark {
-  const { read = () => process.memoryUsage.rss() } = options;
+  const { read = readMemory, collect = collectGarbage } = options;
   const bytes = options.bytes > 0 ? options.bytes : defaultWatermark(totalmem(), process.constrainedMemory() ?? 0);
   let level: ShedLevel = 0;
+  let looks = 0;
+  let besideBytes = Number.POSITIVE_INFINITY;
   return {
     bytes,
     level: () => level,
     look() {
-      const rssBytes = read();
-      const next = levelAt(rssBytes / bytes, level);
+      const { residentBytes, usedBytes } = read();
+      besideBytes = Math.min(besideBytes, Math.max(0, residentBytes - usedBytes));
+      const inUseBytes = Math.min(residentBytes, usedBytes + besideBytes);
+      const next = levelAt(Math.max(inUseBytes, residentBytes / MOST_KEPT) / bytes, level);
       if (next !== level) {
-        logger[next > level ? 'warn' : 'info']({ rssBytes, watermark: bytes, level: next }, WORDS[next]);
+        const fields = { residentBytes, inUseBytes, watermark: bytes, level: next };
+        logger[next > level ? 'warn' : 'info'](fields, WORDS[next]);
         if (next > level) reached.memoryWatermarkBytes += 1;
         level = next;
       }
+      // Who does little, since its load is shed, makes no garbage and so would never collect what it has.
+      looks = level === 0 ? 0 : looks + 1;
+      if (looks % LOOKS_A_COLLECTION === 1) collect();
       return level;
     },
   };
+}
+
+function readMemory(): MemoryReading {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { residentBytes: rss, usedBytes: heapUsed + external };
+}
+
+/** Node lets a program do so by this flag only, which may be set while it runs. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }
 
 /** Six tenths of what the machine, or its control group, has: the rest is for history, the kernel's buffers and others. */

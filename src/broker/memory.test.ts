@@ -15,7 +15,8 @@ function shortBroker(limits = {}) {
     bytes: 100,
     logger: silentLogger,
     reached: nothingReached(),
-    read: () => percent,
+    read: () => ({ residentBytes: percent, usedBytes: percent }),
+    collect: () => {},
   });
   const fake = fakeBroker({ memory, limits, later: (work) => void timers.push(work) });
   broker = fake.broker;
