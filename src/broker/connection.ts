@@ -24,7 +24,7 @@ import { keepUnread, type PacketHandler, readKept, readPackets } from './packet-
 import { ackWithReason, encodeFor, inWords } from './problem-information.ts';
 import { putOff, readSlowly } from './reading-later.ts';
 import { checkReceived } from './receive-maximum.ts';
-import { readShortLength } from './short-length.ts';
+import { readShortOf } from './short-length.ts';
 import { endWaiting, listen } from './waiting-unread.ts';
 
 // One thread, and no packet is read within the reading of another: these are made once.
@@ -146,14 +146,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
   }
 
   malformedLength(buffer: Buffer, at: number, limit: number, frame: Frame): 1 | 0 | -1 {
-    const firstByte = buffer[at] as number;
-    const isConnect = this.state === 'new' && firstByte === CONNECT_BYTE;
-    const isSubscribe = this.state === 'open' && this.version < 5 && firstByte === SUBSCRIBE_BYTE;
-    if (!isConnect && !isSubscribe) return -1;
-    const found = readShortLength(buffer, at, limit, frame);
-    if (isConnect) this.shortConnect = found === 1;
-    else if (found === 1) tellHint(this.core, this, 'shortSubscribe');
-    return found;
+    return readShortOf(this, buffer, at, limit, frame);
   }
 
   next(): 'read' | 'keep' | 'again' | 'stop' {
@@ -397,7 +390,5 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
 
 /** So many packets are read between two looks at the clock. */
 const PACKETS_A_LOOK = 16;
-const CONNECT_BYTE = 0x10;
-const SUBSCRIBE_BYTE = 0x82;
 /** Packet identifier, reason and property length of an acknowledgement without properties. */
 const SHORT_ACK_BYTES = 4;

@@ -1,11 +1,34 @@
 import type { Frame } from '../codec/index.ts';
 import { PacketType } from '../codec/index.ts';
+import type { Connection } from './connection.ts';
+import { tellHint } from './hints.ts';
+
+const CONNECT_BYTE = 0x10;
+const SUBSCRIBE_BYTE = 0x82;
 
 /** `10`, the length, then the length and the name of the protocol: what old clients of MicroPython begin with. */
 const MQTT_3_1_1 = Buffer.from('\0\x04MQTT\x04', 'latin1');
 const MQTT_3_1 = Buffer.from('\0\x06MQIsdp\x03', 'latin1');
 /** Packet identifier, length of the filter, QoS: what a SUBSCRIBE of one filter has beside the filter. */
 const SUBSCRIBE_BESIDE_FILTER = 5;
+
+/** Such a packet of a connection that may send it now: its first one, or a SUBSCRIBE before 5.0. Answers as `readFrame` does. */
+export function readShortOf(
+  connection: Connection,
+  buffer: Buffer,
+  at: number,
+  limit: number,
+  frame: Frame,
+): 1 | 0 | -1 {
+  const firstByte = buffer[at] as number;
+  const isConnect = connection.state === 'new' && firstByte === CONNECT_BYTE;
+  const isSubscribe = connection.state === 'open' && connection.version < 5 && firstByte === SUBSCRIBE_BYTE;
+  if (!isConnect && !isSubscribe) return -1;
+  const found = readShortLength(buffer, at, limit, frame);
+  if (isConnect) connection.shortConnect = found === 1;
+  else if (found === 1) tellHint(connection.core, connection, 'shortSubscribe');
+  return found;
+}
 
 /**
  * Finds a packet of 128 to 255 bytes whose sender wrote its remaining length into one byte, as pycom's and old umqtt's
