@@ -150,6 +150,7 @@ export function createBroker(options: BrokerOptions): Broker {
     promised: newPromised(),
     expiring: new Set(),
     waitingForRecorder: new Set(),
+    crowd: 0,
     slowedDown: new Map(),
     hintsTold: new Map(),
     computed: [],

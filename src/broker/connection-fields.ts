@@ -59,6 +59,9 @@ export class ConnectionFields {
   parked = false;
   /** It waits for room, with a PUBLISH or behind one; null: it does not. */
   roomWaiting: Waiting | null = null;
+  /** Bytes that it has published since the recorder's buffer got crowded for the `crowd`th time. */
+  crowd = 0;
+  crowdBytes = 0;
   /** Null: its publishes have no limit. */
   rate: PublishRate | null = null;
   /** Largest packet that the client takes. */

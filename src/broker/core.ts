@@ -62,6 +62,8 @@ export type BrokerCore = {
   readonly expiring: Set<QueueOwner>;
   /** Publishers that wait for the recorder. */
   readonly waitingForRecorder: Set<Connection>;
+  /** How often it was crowded and had room again. */
+  crowd: number;
   /** CONNECTs that wait before they may take a disputed client id over. */
   readonly slowedDown: Map<Connection, SlowedDown>;
   /** Hints about devices, and when (monotonic) they were given last. */

@@ -63,9 +63,22 @@ function patienceFor(core: BrokerCore, receiver: Connection, nowMs: number): num
 
 const FORGIVEN_AFTER_MS = 60_000;
 
-/** Reads a publisher of recorded topics more slowly while too much of QoS 0 waits for the recorder. */
-export function holdForRecorder(core: BrokerCore, connection: Connection, world: World): void {
-  if (!world.recorder?.qos0.crowded()) return;
+/** Who has published no more than this since it got crowded is not why it did. */
+const LIGHT_BYTES = 8 * 1024;
+
+/**
+ * Reads a publisher of recorded topics more slowly while too much of QoS 0 waits for the recorder. `bytes`: of the message
+ * that it published now. Those who publish little go on until the room for them is used too.
+ */
+export function holdForRecorder(core: BrokerCore, connection: Connection, world: World, bytes: number): void {
+  const qos0 = world.recorder?.qos0;
+  if (!qos0?.crowded()) return;
+  if (connection.crowd !== core.crowd) {
+    connection.crowd = core.crowd;
+    connection.crowdBytes = 0;
+  }
+  connection.crowdBytes += bytes;
+  if (connection.crowdBytes <= LIGHT_BYTES && !qos0.nearlyFull()) return;
   if (core.waitingForRecorder.has(connection)) return;
   core.waitingForRecorder.add(connection);
   wait(connection);
@@ -73,6 +86,7 @@ export function holdForRecorder(core: BrokerCore, connection: Connection, world:
 
 /** The recorder has room again. */
 export function releaseForRecorder(core: BrokerCore): void {
+  core.crowd += 1;
   for (const connection of core.waitingForRecorder) core.turn.later(() => goOnWaiting(connection));
   core.waitingForRecorder.clear();
 }

@@ -20,6 +20,8 @@ export type Qos0Recorder = {
   ) => boolean;
   /** It is filling up: publishers are to be read more slowly. */
   readonly crowded: () => boolean;
+  /** So much that also those who publish little are. */
+  readonly nearlyFull: () => boolean;
   /** Called each time there is plenty of room again. */
   readonly onRoom: (listener: () => void) => void;
 };

@@ -62,7 +62,7 @@ export function route(
   // A QoS 0 packet of 3.x goes on to 3.x receivers byte for byte.
   message.frameStart = view.qos === 0 && !view.retain && connection.version !== 5 ? core.frameStart : -1;
   const reason = distribute(core, client, client.world, message);
-  if (topic.receivers?.recorded) holdForRecorder(core, connection, client.world);
+  if (topic.receivers?.recorded) holdForRecorder(core, connection, client.world, view.payloadEnd - view.topicStart);
   return reason;
 }
 

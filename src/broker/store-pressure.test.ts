@@ -9,7 +9,7 @@ import { FakeDevice, settled } from './testing/fake-device.ts';
 type Options = Parameters<typeof fakeBroker>[0];
 
 const kept = { version: 5, clean: false, properties: { sessionExpiryInterval: 1000 } } as const;
-const qos0 = { offer: () => true, crowded: () => false, onRoom: () => {} };
+const qos0 = { offer: () => true, crowded: () => false, nearlyFull: () => false, onRoom: () => {} };
 
 function made(options: Options = {}) {
   const reached = nothingReached();

@@ -182,7 +182,7 @@ describe('who waits for room', () => {
     const onRoom = (listener: () => void): void => {
       room = listener;
     };
-    broker.record({ offer: () => true, crowded: () => crowded, onRoom });
+    broker.record({ offer: () => true, crowded: () => crowded, nearlyFull: () => true, onRoom });
     const device = await FakeDevice.connected(broker, { clientId: 'w' });
     for (const payload of ['a', 'b']) device.publish('t', payload, 0);
     device.sendBytes(PING);
@@ -192,5 +192,35 @@ describe('who waits for room', () => {
     room();
     await settled();
     expect(broker.stats()).toMatchObject({ messagesIn: 2, publishersWaiting: 0 });
+  });
+
+  it('for the recorder is not done by who publishes little, until the room for those is used too', async () => {
+    const { broker } = fakeBroker();
+    let [crowded, full] = [true, false];
+    let room = (): void => {};
+    const onRoom = (listener: () => void): void => {
+      room = listener;
+    };
+    broker.record({ offer: () => true, crowded: () => crowded, nearlyFull: () => full, onRoom });
+    const light = await FakeDevice.connected(broker, { clientId: 'light' });
+    const heavy = await FakeDevice.connected(broker, { clientId: 'heavy' });
+    const waiting = (): number => broker.stats().publishersWaiting;
+    for (let n = 0; n < 50; n++) light.publish('t', '22.5', 0);
+    for (let n = 0; n < 9; n++) heavy.publish('t', 'x'.repeat(1000), 0);
+    await settled();
+    expect([waiting(), broker.stats().messagesIn]).toEqual([1, 59]);
+    full = true;
+    light.publish('t', '22.5', 0);
+    await settled();
+    expect(waiting()).toBe(2);
+    [crowded, full] = [false, false];
+    room();
+    await settled();
+    expect(waiting()).toBe(0);
+    // What was published before does not count the next time.
+    crowded = true;
+    for (let n = 0; n < 8; n++) heavy.publish('t', 'x'.repeat(1000), 0);
+    await settled();
+    expect(waiting()).toBe(0);
   });
 });

@@ -139,7 +139,7 @@ export function fakeHistory(): FakeHistory {
     exportStream: () => Readable.from([Buffer.from('time,value\n'), Buffer.from('x,1\n')]),
     start: async () => {},
     stop: async () => {},
-    intake: { offer: () => true, crowded: () => false, onRoom: () => {} },
+    intake: { offer: () => true, crowded: () => false, nearlyFull: () => false, onRoom: () => {} },
     drain: () => {},
     status: () => ({
       state: 'ok' as const,

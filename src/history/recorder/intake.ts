@@ -33,6 +33,7 @@ type IntakeOptions = {
 
 const HIGH = 0.5;
 const LOW = 0.25;
+const NEARLY_FULL = 0.75;
 /** Arenas that wait to be used again: one filling, one in flight, and a spare. */
 const SPARE_ARENAS = 3;
 
@@ -103,6 +104,7 @@ export function createIntake(options: IntakeOptions): Intake {
     port: {
       offer,
       crowded,
+      nearlyFull: () => usedBytes > limitBytes * NEARLY_FULL,
       onRoom: (listener) => {
         listeners.push(listener);
       },
