@@ -57,7 +57,7 @@ describe('a message of QoS 1 for more receivers than a turn has time for', () =>
     slowBroker();
     const receivers = await manyReceivers(700, 1, clean);
     const sender = await FakeDevice.connected(broker, { clientId: 'sender' });
-    stepMs = 5;
+    stepMs = 2;
     sender.publish('many', 'one', 1, 1);
     const got = (): number => receivers.filter((receiver) => payloads(receiver).length === 1).length;
     await turn();
@@ -71,7 +71,7 @@ describe('a message of QoS 1 for more receivers than a turn has time for', () =>
     const receivers = await manyReceivers(600, 1, false);
     const senders: FakeDevice[] = [];
     for (let n = 0; n < 3; n++) senders.push(await FakeDevice.connected(broker, { clientId: `sender${n}` }));
-    stepMs = 5;
+    stepMs = 2;
     const expected: string[] = [];
     for (let round = 0; round < 5; round++) {
       for (const [n, sender] of senders.entries()) {
@@ -113,7 +113,7 @@ describe('a message of QoS 1 for more receivers than a turn has time for', () =>
     narrow.subscribe('many', 1);
     await turn();
     const sender = await FakeDevice.connected(broker, { clientId: 'sender' });
-    stepMs = 5;
+    stepMs = 2;
     for (let n = 0; n < 6; n++) sender.publish('many', `${n}`, 1, n + 1);
     let done = 0;
     await turnsUntil(() => {
@@ -128,7 +128,7 @@ describe('a message of QoS 1 for more receivers than a turn has time for', () =>
     slowBroker();
     const receivers = await manyReceivers(600, 1, false);
     const sender = await FakeDevice.connected(broker, { clientId: 'sender' });
-    stepMs = 5;
+    stepMs = 2;
     sender.publish('many', 'one', 1, 1);
     for (let turns = 0; turns < 4; turns++) await turn();
     for (const receiver of receivers) receiver.drop();
@@ -150,7 +150,7 @@ describe('a message of QoS 1 for more receivers than a turn has time for', () =>
     slowBroker();
     const receivers = await manyReceivers(600, 1, false);
     const sender = await FakeDevice.connected(broker, { clientId: 'sender' });
-    stepMs = 5;
+    stepMs = 2;
     sender.publish('many', 'one', 1, 1);
     const last = receivers[599] as FakeDevice;
     expect(payloads(last)).toEqual([]);

@@ -30,16 +30,16 @@ type AckBound = { readonly most: number; readonly reached: Reached };
  * What a turn may spend on each of its parts, in milliseconds, before the rest is put off to the next one; all together with
  * what cannot be divided stays below 50.
  */
-const READING_MS = 8;
+const READING_MS = 3;
 /** The little that others send beside a flood is read beyond that, up to here. */
-const LIGHT_MS = 20;
+const LIGHT_MS = 8;
 const LIGHT_BYTES = 1024;
-const LATER_MS = 4;
-const AHEAD_MS = 6;
+const LATER_MS = 2;
+const AHEAD_MS = 2;
 const FEW_A_TURN = 64;
-const RELEASING_MS = 8;
+const RELEASING_MS = 3;
 const RELEASES_A_LOOK = 16;
-const WRITING_MS = 10;
+const WRITING_MS = 4;
 const WRITES_A_LOOK = 32;
 
 /**
@@ -238,9 +238,12 @@ export class Turn {
     if (this.#later.length + this.#ahead.length + this.#few.length > 0 && !this.#scheduled) this.#schedule();
   };
 
+  /** At least one, as below. */
   #goAhead(): void {
     this.#lateMs = this.#meter.elapsedMs() + AHEAD_MS;
-    while (this.#ahead.length > 0 && !this.isLate()) if (!(this.#ahead[0] as () => boolean)()) this.#ahead.shift();
+    do {
+      if (!(this.#ahead[0] as () => boolean)()) this.#ahead.shift();
+    } while (this.#ahead.length > 0 && !this.isLate());
     this.#lateMs = READING_MS;
     this.#meter.begin('writing');
   }

@@ -20,7 +20,7 @@ import { LogWriter } from './log/log-writer.ts';
 import { logFolderOf, type ReadLog, readLog } from './log/open-log.ts';
 import { QueueIndex } from './log/queue-index.ts';
 import type { Stamp } from './table/stamp.ts';
-import type { Changes, DamagedValue, StoredTable, Table } from './table/table.ts';
+import { type Changes, type DamagedValue, STEP_AT_START, type StoredTable, type Table } from './table/table.ts';
 
 export type DiskStoreOptions = {
   readonly folder: string;
@@ -143,7 +143,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
 /** Applies what the log has and the table may lack; what cannot be written now, on a full disk, is left for later. */
 async function changesThatFail(table: Table, changes: Changes, logger: Logger): Promise<Pending> {
   try {
-    await table.apply(changes);
+    await table.apply(changes, null, STEP_AT_START);
     return noChanges();
   } catch (error) {
     logger.error({ error: messageOf(error) }, TABLE_FAILS);

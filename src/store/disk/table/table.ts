@@ -19,8 +19,9 @@ type Values = Database<Buffer, Buffer>;
 /** The files' mode is missing in the library's types. */
 type OwnerOnly = RootDatabaseOptionsWithPath & { readonly permissionsMode: number };
 
-/** Changes that are made before others have their turn. */
-const STEP = 5000;
+/** Changes that are made before others have their turn: some milliseconds of them, and while nobody is served yet more. */
+const STEP = 250;
+export const STEP_AT_START = 5000;
 
 /**
  * What stays, in LMDB. It follows the log: changes come in groups, after the log has them. Values are copied out; keys and
@@ -56,14 +57,14 @@ export class Table {
   }
 
   /** Puts and removes all of it, in some transactions; the stamp comes with the last. Resolves when it is synced. */
-  async apply(changes: Changes, stamp: Stamp | null = null): Promise<void> {
+  async apply(changes: Changes, stamp: Stamp | null = null, step = STEP): Promise<void> {
     let writes: Promise<unknown>[] = [];
     for (const [name, entries] of changes) {
       const values = this.#values.get(name) as Values;
       for (const [key, value] of entries) {
         const stored = storedKey(key);
         writes.push(value === null ? values.remove(stored) : values.put(stored, encodeValue(key, value)));
-        if (writes.length < STEP) continue;
+        if (writes.length < step) continue;
         await settled(writes);
         writes = [];
       }
