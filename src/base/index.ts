@@ -8,6 +8,7 @@ export { silentLogger } from './logger.ts';
 export {
   createMemoryWatermark,
   defaultWatermark,
+  leastMemory,
   type MemoryWatermark,
   type MemoryWatermarkOptions,
   type ShedLevel,

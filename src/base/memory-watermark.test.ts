@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createMemoryWatermark, defaultWatermark, nothingReached, silentLogger } from './index.ts';
+import { createMemoryWatermark, defaultWatermark, leastMemory, nothingReached, silentLogger } from './index.ts';
 
 const MIB = 1024 * 1024;
 
@@ -44,9 +44,9 @@ it('levels begin at 85, 92 and 100 percent, and are left five percent below', ()
 });
 
 it('the watermark is six tenths of the machine, or of a control group that has less', () => {
-  expect(defaultWatermark(1000, 0)).toBe(600);
-  expect(defaultWatermark(1000, 500)).toBe(300);
-  expect(defaultWatermark(1000, 2 ** 60)).toBe(600);
+  expect(defaultWatermark(leastMemory(1000, 0))).toBe(600);
+  expect(defaultWatermark(leastMemory(1000, 500))).toBe(300);
+  expect(defaultWatermark(leastMemory(1000, 2 ** 60))).toBe(600);
 });
 
 describe('memory that was freed and that the system did not get back', () => {
@@ -56,7 +56,14 @@ describe('memory that was freed and that the system did not get back', () => {
     const collect = (): void => {
       collections += 1;
     };
-    const options = { bytes: 100, logger: silentLogger, reached: nothingReached(), read: () => reading, collect };
+    const options = {
+      bytes: 100,
+      machineBytes: 200,
+      logger: silentLogger,
+      reached: nothingReached(),
+      read: () => reading,
+      collect,
+    };
     const watermark = createMemoryWatermark(options);
     const look = (residentBytes: number, usedBytes: number) => {
       reading = { residentBytes, usedBytes };
@@ -69,14 +76,14 @@ describe('memory that was freed and that the system did not get back', () => {
     const { look } = rig();
     expect(look(50, 20)).toBe(0); // 30 beside what is used
     expect(look(105, 72)).toBe(3);
-    expect(look(99, 20)).toBe(0);
-    expect(look(99, 64)).toBe(2);
+    expect(look(140, 20)).toBe(0);
+    expect(look(140, 64)).toBe(2);
   });
 
-  it('counts where it is more than a quarter above the watermark', () => {
+  it('counts where the process has nearly all that the machine has', () => {
     const { look } = rig();
     look(50, 20);
-    expect([look(105, 20), look(110, 20), look(125, 20), look(118, 20), look(95, 20)]).toEqual([0, 1, 3, 2, 0]);
+    expect([look(150, 20), look(153, 20), look(180, 20), look(166, 20), look(140, 20)]).toEqual([0, 1, 3, 2, 0]);
   });
 
   it('is looked for as soon as anything is shed, and now and then while it is', () => {

@@ -27,7 +27,8 @@ export type MemoryWatermarkOptions = {
   readonly bytes: number;
   readonly logger: Logger;
   readonly reached: Reached;
-  /** A test gives its own, as the next one. */
+  /** What the machine, or its control group, has; a test gives its own, as of the next two. */
+  readonly machineBytes?: number;
   readonly read?: () => MemoryReading;
   /** Frees what nobody refers to. */
   readonly collect?: () => void;
@@ -37,8 +38,8 @@ export type MemoryWatermarkOptions = {
 const BEGINS = [0, 0.85, 0.92, 1] as const;
 /** A level is left this far below, so that it does not come and go with each look. */
 const LEFT_BELOW = 0.05;
-/** Memory that was freed within the process and not given back to the system does not count until there is so much of it. */
-const MOST_KEPT = 1.25;
+/** Memory that was freed within the process and not given back to the system counts where all of it is so much of the machine's. */
+const DANGER = 0.9;
 /** While anything is shed, what nobody refers to is freed at one look of so many, the first one too. */
 const LOOKS_A_COLLECTION = 10;
 const WORDS = [
@@ -53,8 +54,8 @@ const WORDS = [
  * much of what was freed, and gives it out again before it asks the system for more.
  */
 export function createMemoryWatermark({ logger, reached, ...options }: MemoryWatermarkOptions): MemoryWatermark {
-  const { read = readMemory, collect = collectGarbage } = options;
-  const bytes = options.bytes > 0 ? options.bytes : defaultWatermark(totalmem(), process.constrainedMemory() ?? 0);
+  const { read = readMemory, collect = collectGarbage, machineBytes = memoryOfMachine() } = options;
+  const bytes = options.bytes > 0 ? options.bytes : defaultWatermark(machineBytes);
   let level: ShedLevel = 0;
   let looks = 0;
   let besideBytes = Number.POSITIVE_INFINITY;
@@ -65,7 +66,7 @@ export function createMemoryWatermark({ logger, reached, ...options }: MemoryWat
       const { residentBytes, usedBytes } = read();
       besideBytes = Math.min(besideBytes, Math.max(0, residentBytes - usedBytes));
       const inUseBytes = Math.min(residentBytes, usedBytes + besideBytes);
-      const next = levelAt(Math.max(inUseBytes, residentBytes / MOST_KEPT) / bytes, level);
+      const next = levelAt(Math.max(inUseBytes / bytes, residentBytes / (machineBytes * DANGER)), level);
       if (next !== level) {
         const fields = { residentBytes, inUseBytes, watermark: bytes, level: next };
         logger[next > level ? 'warn' : 'info'](fields, WORDS[next]);
@@ -91,10 +92,18 @@ function collectGarbage(): void {
   (runInNewContext('gc') as () => void)();
 }
 
-/** Six tenths of what the machine, or its control group, has: the rest is for history, the kernel's buffers and others. */
-export function defaultWatermark(machineBytes: number, groupBytes: number): number {
-  const most = groupBytes > 0 ? Math.min(machineBytes, groupBytes) : machineBytes;
-  return Math.trunc(most * 0.6);
+function memoryOfMachine(): number {
+  return leastMemory(totalmem(), process.constrainedMemory() ?? 0);
+}
+
+/** `groupBytes`: 0 or beyond all memory where there is no control group with a limit. */
+export function leastMemory(machineBytes: number, groupBytes: number): number {
+  return groupBytes > 0 ? Math.min(machineBytes, groupBytes) : machineBytes;
+}
+
+/** Six tenths of what there is: the rest is for history, the kernel's buffers and others. */
+export function defaultWatermark(machineBytes: number): number {
+  return Math.trunc(machineBytes * 0.6);
 }
 
 function levelAt(share: number, now: ShedLevel): ShedLevel {

@@ -50,7 +50,8 @@ describe.skipIf(process.platform !== 'linux')('a broker whose memory is really s
     );
     expect(await health(sonde)).toBe('degraded');
     const said = [...sonde.log().matchAll(/memory is \w+ its watermark: (.+?) {2}/g)].map(([, what]) => what);
-    expect(said).toEqual(SHED.slice(-said.length)); // one look may find it beyond two of them
+    // One look may find it beyond two of them.
+    expect([said, said.at(-1)]).toEqual([SHED.filter((what) => said.includes(what)), SHED.at(-1)]);
     const late = clients.connect({ level: 4, id: 'late' });
     const early = await Promise.race([late, new Promise((resolve) => setTimeout(resolve, 700, 'waits'))]);
     expect(early).toBe('waits');
