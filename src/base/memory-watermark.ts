@@ -41,7 +41,7 @@ const LEFT_BELOW = 0.05;
 /** Memory that was freed within the process and not given back to the system counts where all of it is so much of the machine's. */
 const DANGER = 0.9;
 /** While anything is shed, what nobody refers to is freed at one look of so many, the first one too. */
-const LOOKS_A_COLLECTION = 10;
+const LOOKS_A_COLLECTION = 4;
 const WORDS = [
   'memory is below its watermark again: nothing is shed',
   'memory is near its watermark: new connections wait',
