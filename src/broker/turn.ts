@@ -33,7 +33,7 @@ type AckBound = { readonly most: number; readonly reached: Reached };
 const READING_MS = 3;
 /** The little that others send beside a flood is read beyond that, up to here. */
 const LIGHT_MS = 8;
-const LIGHT_BYTES = 1024;
+const LIGHT_BYTES = 4096;
 const LATER_MS = 2;
 const AHEAD_MS = 2;
 const FEW_A_TURN = 64;
