@@ -96,13 +96,17 @@ export async function exists(path: string): Promise<boolean> {
 export function damageText(damage: readonly Damage[]): string {
   if (damage.length === 0) return '';
   const known = damage.reduce((sum, { count }) => sum + (count ?? 0), 0);
-  const unknown = damage.some(({ count }) => count === null);
-  const lost = unknown
-    ? `at least ${known} records are lost`
-    : known === 1
-      ? '1 record is lost'
-      : `${known} records are lost`;
   const files = [...new Set(damage.map(({ file }) => basename(file)))];
   const named = files.length > 3 ? `${files.slice(0, 3).join(', ')} and ${files.length - 3} more` : files.join(', ');
-  return `Damage was found in ${named}: ${lost}; the log and store/damaged/found.jsonl name them.`;
+  const lost = lostText(
+    known,
+    damage.some(({ count }) => count === null),
+  );
+  return `Damage was found in ${named}: ${lost}; the log and store/damaged/found.jsonl tell more.`;
+}
+
+function lostText(known: number, unknown: boolean): string {
+  if (unknown && known === 0) return 'how many records are lost, nobody can say';
+  if (known === 1 && !unknown) return '1 record is lost';
+  return `${unknown ? 'at least ' : ''}${known === 0 ? 'no' : known} records are lost`;
 }
