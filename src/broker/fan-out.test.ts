@@ -150,7 +150,7 @@ describe('a message of QoS 1 for more receivers than a turn has time for', () =>
     slowBroker();
     const receivers = await manyReceivers(600, 1, false);
     const sender = await FakeDevice.connected(broker, { clientId: 'sender' });
-    stepMs = 2;
+    stepMs = 3;
     sender.publish('many', 'one', 1, 1);
     const last = receivers[599] as FakeDevice;
     expect(payloads(last)).toEqual([]);

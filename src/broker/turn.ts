@@ -30,9 +30,9 @@ type AckBound = { readonly most: number; readonly reached: Reached };
  * What a turn may spend on each of its parts, in milliseconds, before the rest is put off to the next one; all together with
  * what cannot be divided stays below 50.
  */
-const READING_MS = 3;
+const READING_MS = 5;
 /** The little that others send beside a flood is read beyond that, up to here. */
-const LIGHT_MS = 8;
+const LIGHT_MS = 10;
 const LIGHT_BYTES = 4096;
 const LATER_MS = 2;
 const AHEAD_MS = 2;
