@@ -60,6 +60,7 @@ describe.skipIf(cpu === null)('a turn takes no more of the processor than it sho
       receiver.subscribe('many', qos);
       if (n % 100 === 99) await turn();
     }
+    await turnsUntil(() => broker.stats().subscriptions === receivers.length);
     const sender = new LightDevice(broker, 'sender');
     for (const receiver of receivers) receiver.bytes = 0;
     const ms = await longestMs(async () => {
