@@ -17,6 +17,11 @@ export type Watched = {
 
 const STORE_FAILS = 'the store cannot be written: nothing is acknowledged until it can';
 
+const RECORDER_FULL =
+  'history is behind and its queue is full: publishers of recorded topics wait, and are acknowledged as there is room';
+/** History that has not answered for so long is more than busy. */
+const HUNG_MS = 10_000;
+
 const MEMORY_SHORT = [
   '',
   'memory is near its watermark: new connections wait',
@@ -26,15 +31,17 @@ const MEMORY_SHORT = [
 
 /** All that is not as it should be, the worst first; empty when all is well. `isTrouble`: of what history says of itself. */
 function troubles(
-  { store, space, history, memory }: Watched,
+  { broker, store, space, history, memory }: Watched,
   isTrouble: (state: HistoryState) => boolean,
 ): readonly string[] {
   const status = history?.status();
+  const isHung = (status?.inFlightMs ?? 0) > HUNG_MS;
   return [
     store.failing() ? STORE_FAILS : '',
     space.low() ?? '',
     MEMORY_SHORT[memory.level()] ?? '',
-    status !== undefined && isTrouble(status.state) ? `history: ${status.detail}` : '',
+    broker.stats().recorderFull ? RECORDER_FULL : '',
+    status !== undefined && (isHung || isTrouble(status.state)) ? `history: ${status.detail}` : '',
     damageText(store.damage),
     historyDamageText(status?.damage ?? []),
   ].filter((text) => text !== '');

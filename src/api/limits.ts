@@ -50,5 +50,5 @@ export const DEFAULT_LIMITS: ApiLimits = {
   queriesAtOnce: 16,
   downloadsAtOnce: 4,
   stallMs: 30_000,
-  closeGraceMs: 5000,
+  closeGraceMs: 1000,
 };

@@ -1,5 +1,5 @@
 import { lstat, mkdir, readdir } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { type Clock, copyFile, messageOf, OperatorError, syncFolder, systemCode } from '../base/index.ts';
 import { HISTORY_FILE, isOfNoBackup, STORE_FOLDER, UNFINISHED } from '../config/index.ts';
 import { describeFiles, filesIn, MANIFEST, writeManifest } from './manifest.ts';
@@ -35,6 +35,13 @@ export async function makeBackup(sources: BackupSources, target: string): Promis
   const { data, store, history, version, clock } = sources;
   const startMs = clock.monotonicMs();
   const folder = resolve(target);
+  const within = relative(resolve(data), folder);
+  if (within === '' || !(within.startsWith('..') || isAbsolute(within))) {
+    throw new OperatorError(
+      `a backup in the data folder ${data} would be lost with it`,
+      'Choose a folder outside, better on another disk.',
+    );
+  }
   await claimFolder(folder, 'A backup');
   try {
     if (store !== null) {

@@ -16,7 +16,7 @@ it('levels begin at 85, 92 and 100 percent, and are left five percent below', ()
     bytes: 100 * MIB,
     logger,
     reached,
-    read: () => ({ residentBytes: rss, usedBytes: rss }),
+    read: () => ({ residentBytes: rss, usedBytes: rss, heapShare: 0 }),
     collect: () => {},
   });
   const seen = [84, 85, 91, 92, 99, 100, 96, 95, 94, 88, 86, 81, 79].map((percent) => {
@@ -51,7 +51,7 @@ it('the watermark is six tenths of the machine, or of a control group that has l
 
 describe('memory that was freed and that the system did not get back', () => {
   function rig() {
-    let reading = { residentBytes: 50, usedBytes: 20 };
+    let reading = { residentBytes: 50, usedBytes: 20, heapShare: 0 };
     let collections = 0;
     const collect = (): void => {
       collections += 1;
@@ -65,8 +65,8 @@ describe('memory that was freed and that the system did not get back', () => {
       collect,
     };
     const watermark = createMemoryWatermark(options);
-    const look = (residentBytes: number, usedBytes: number) => {
-      reading = { residentBytes, usedBytes };
+    const look = (residentBytes: number, usedBytes: number, heapShare = 0) => {
+      reading = { residentBytes, usedBytes, heapShare };
       return watermark.look();
     };
     return { look, collections: () => collections };
@@ -84,6 +84,11 @@ describe('memory that was freed and that the system did not get back', () => {
     const { look } = rig();
     look(50, 20);
     expect([look(150, 20), look(153, 20), look(180, 20), look(166, 20), look(140, 20)]).toEqual([0, 1, 3, 2, 0]);
+  });
+
+  it('is another matter than the heap, whose limit ends the process: four fifths of it are the watermark too', () => {
+    const { look } = rig();
+    expect([look(50, 20, 0.67), look(50, 20, 0.69), look(50, 20, 0.8), look(50, 20, 0.5)]).toEqual([0, 1, 3, 0]);
   });
 
   it('is looked for as soon as anything is shed, and now and then while it is', () => {

@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Logger } from './logger.ts';
 import type { Reached } from './reached.ts';
@@ -20,7 +20,12 @@ export type MemoryWatermark = {
 };
 
 /** Of the process. `usedBytes`: JavaScript's heap, and the buffers that it refers to. */
-export type MemoryReading = { readonly residentBytes: number; readonly usedBytes: number };
+export type MemoryReading = {
+  readonly residentBytes: number;
+  readonly usedBytes: number;
+  /** Share of the heap's own limit, at which V8 ends the process, that is in use. */
+  readonly heapShare: number;
+};
 
 export type MemoryWatermarkOptions = {
   /** Where level 3 begins; 0: `defaultWatermark`. */
@@ -40,6 +45,8 @@ const BEGINS = [0, 0.85, 0.92, 1] as const;
 const LEFT_BELOW = 0.05;
 /** Memory that was freed within the process and not given back to the system counts where all of it is so much of the machine's. */
 const DANGER = 0.9;
+/** The heap's own limit is met by V8 with the end of the process. */
+const HEAP_DANGER = 0.8;
 /** While anything is shed, what nobody refers to is freed at one look of so many, the first one too. */
 const LOOKS_A_COLLECTION = 4;
 const WORDS = [
@@ -63,10 +70,13 @@ export function createMemoryWatermark({ logger, reached, ...options }: MemoryWat
     bytes,
     level: () => level,
     look() {
-      const { residentBytes, usedBytes } = read();
+      const { residentBytes, usedBytes, heapShare } = read();
       besideBytes = Math.min(besideBytes, Math.max(0, residentBytes - usedBytes));
       const inUseBytes = Math.min(residentBytes, usedBytes + besideBytes);
-      const next = levelAt(Math.max(inUseBytes / bytes, residentBytes / (machineBytes * DANGER)), level);
+      const next = levelAt(
+        Math.max(inUseBytes / bytes, residentBytes / (machineBytes * DANGER), heapShare / HEAP_DANGER),
+        level,
+      );
       if (next !== level) {
         const fields = { residentBytes, inUseBytes, watermark: bytes, level: next };
         logger[next > level ? 'warn' : 'info'](fields, WORDS[next]);
@@ -81,9 +91,11 @@ export function createMemoryWatermark({ logger, reached, ...options }: MemoryWat
   };
 }
 
+const HEAP_LIMIT = getHeapStatistics().heap_size_limit;
+
 function readMemory(): MemoryReading {
   const { rss, heapUsed, external } = process.memoryUsage();
-  return { residentBytes: rss, usedBytes: heapUsed + external };
+  return { residentBytes: rss, usedBytes: heapUsed + external, heapShare: heapUsed / HEAP_LIMIT };
 }
 
 /** Node lets a program do so by this flag only, which may be set while it runs. */

@@ -165,6 +165,7 @@ export function createBroker(options: BrokerOptions): Broker {
     holding: false,
     parked: new Set(),
     keptUnreadBytes: 0,
+    lingering: 0,
     heldWillBytes: 0,
     uncheckedBytes: 0,
     message: noMessage(),

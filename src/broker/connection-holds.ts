@@ -29,9 +29,10 @@ export class ConnectionHolds extends ConnectionFields {
   ended(goOn: () => void): void {
     const { turn, meter } = this.core;
     if (meter.work !== 'closing') meter.begin('closing');
-    if (this.roomWaiting !== null)
+    if (this.roomWaiting !== null && mayLinger(this)) {
       this.onEnd = goOn; // what it sent before waits
-    else if (turn.isLate()) turn.fewATurn(goOn);
+      this.core.lingering += 1;
+    } else if (turn.isLate()) turn.fewATurn(goOn);
     else goOn();
   }
 
@@ -51,4 +52,16 @@ export class ConnectionHolds extends ConnectionFields {
     this.unread = false;
     this.unhold();
   }
+}
+
+/** Of all connections so many may be of peers that are gone. */
+const LINGERING_PART = 0.1;
+
+/**
+ * Whether a peer that is gone is waited for until there is room for what it sent last: not where its will has to tell others of
+ * it, unless it said good-bye, and not where so many do that nobody else would get in.
+ */
+function mayLinger({ core, client, roomWaiting }: ConnectionHolds): boolean {
+  const isMissed = client !== null && client.will !== null && (roomWaiting?.goodbyeAt ?? -1) < 0;
+  return !isMissed && core.lingering < core.limits.maxConnections * LINGERING_PART;
 }

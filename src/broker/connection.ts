@@ -22,7 +22,7 @@ import { forgetExchange, keepExchange } from './durable/keep.ts';
 import { tellHint } from './hints.ts';
 import { keepUnread, type PacketHandler, readKept, readPackets } from './packet-reader.ts';
 import { ackWithReason, encodeFor, inWords } from './problem-information.ts';
-import { putOff, readSlowly } from './reading-later.ts';
+import { cutUnfinished, putOff, readSlowly } from './reading-later.ts';
 import { checkReceived } from './receive-maximum.ts';
 import { readShortOf } from './short-length.ts';
 import { endWaiting, listen } from './waiting-unread.ts';
@@ -87,6 +87,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
       // Without an answer to it nothing more waits than did before.
       if (this.dirty) this.checkUnread();
       if (this.core.shed === 3 && this.client !== null && this.client.messagesIn > before) readSlowly(this);
+      if (this.core.shed === 3) cutUnfinished(this);
       if (this.rate !== null) this.rate.spend(this);
       if (this.roomWaiting !== null) listen(this);
     } catch (error) {
@@ -105,6 +106,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
     this.lastPacketMs = Math.trunc(this.core.arrivedMs);
     try {
       readKept(this);
+      if (this.core.shed === 3) cutUnfinished(this);
       if (this.rate !== null) this.rate.spend(this);
       if (this.roomWaiting !== null) listen(this);
     } catch (error) {
@@ -379,6 +381,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
 
   #close(): void {
     if (this.state === 'closed') return;
+    if (this.onEnd !== null) this.core.lingering -= 1;
     if (this.roomWaiting !== null) endWaiting(this);
     this.state = 'closed';
     this.auth = null;

@@ -85,6 +85,8 @@ export type BrokerCore = {
   readonly parked: Set<Connection>;
   /** What is kept of connections that wait for room. */
   keptUnreadBytes: number;
+  /** Connections whose peers are gone, and whose last messages wait for room. */
+  lingering: number;
   /** What was kept of wills since there is no room. */
   heldWillBytes: number;
   /** Bytes of durable messages since the store was looked at. */

@@ -121,4 +121,6 @@ export type BrokerStats = WorldStats & {
   readonly publishersSlowed: number;
   /** Gauge: publishers that are not read, since there is no room for what they send in the store, on the disk or in history. */
   readonly publishersWaiting: number;
+  /** The recorder's queue is at its bound. */
+  readonly recorderFull: boolean;
 };

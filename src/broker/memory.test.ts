@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMemoryWatermark, nothingReached, silentLogger } from '../base/index.ts';
+import { EMPTY_PROPERTIES, encodePacket, Reason } from '../codec/index.ts';
 import type { Broker } from './index.ts';
 import { fakeBroker } from './testing/fake-broker.ts';
 import { FakeDevice, settled } from './testing/fake-device.ts';
@@ -15,7 +16,7 @@ function shortBroker(limits = {}) {
     bytes: 100,
     logger: silentLogger,
     reached: nothingReached(),
-    read: () => ({ residentBytes: percent, usedBytes: percent }),
+    read: () => ({ residentBytes: percent, usedBytes: percent, heapShare: 0 }),
     collect: () => {},
   });
   const fake = fakeBroker({ memory, limits, later: (work) => void timers.push(work) });
@@ -54,6 +55,37 @@ describe('where memory is short, what is shed, in its order', () => {
     await settled();
     expect(broker.stats().dropped).toBe(1);
     expect(broker.stats().queued).toBe(10);
+  });
+
+  it('at last subscriptions that are new are refused, and a large packet that is not whole is not waited for', async () => {
+    const { use } = shortBroker();
+    const five = { version: 5, clientId: 'five' } as const;
+    const device = await FakeDevice.connected(broker, five);
+    device.subscribe('a', 1);
+    await settled();
+    const large = {
+      topic: 't',
+      payload: Buffer.alloc(200_000),
+      qos: 1,
+      packetId: 1,
+      retain: false,
+      dup: false,
+    } as const;
+    const bytes = encodePacket({ type: 'publish', ...large, properties: EMPTY_PROPERTIES }, 5);
+    const other = await FakeDevice.connected(broker, { version: 5, clientId: 'other' });
+    other.sendBytes(bytes.subarray(0, 100_000));
+    use(100);
+    device.subscribe('b', 1);
+    device.subscribe('a', 1); // it has that one
+    await settled();
+    expect(device.of('suback').map(({ reasons }) => reasons)).toEqual([[1], [Reason.quotaExceeded], [1]]);
+    other.sendBytes(bytes.subarray(100_000, 101_000));
+    await settled();
+    expect([other.closed, other.of('disconnect')[0]?.reason]).toEqual([true, Reason.quotaExceeded]);
+    const small = await FakeDevice.connected(broker, { version: 5, clientId: 'small' });
+    small.sendBytes(bytes.subarray(0, 10_000));
+    await settled();
+    expect(small.closed).toBe(false);
   });
 
   it('then publishers are read more slowly, and nobody else; below the watermark they are not', async () => {

@@ -1,3 +1,4 @@
+import { Reason } from '../codec/index.ts';
 import type { Connection } from './connection.ts';
 import { goOnWaiting, wait } from './waiting-unread.ts';
 
@@ -40,4 +41,15 @@ export function readSlowly(connection: Connection): void {
     connection.slowed = false;
     connection.unhold();
   }, SLOWED_MS);
+}
+
+/** At the memory's watermark a packet that is larger and not whole yet is not waited for: nobody knows when its rest comes. */
+const UNFINISHED_BYTES = 64 * 1024;
+
+/** Memory is short: a connection with a large packet that is not whole is ended. What it has sent of it was not acknowledged. */
+export function cutUnfinished(connection: Connection): void {
+  const { core, tail } = connection;
+  if (tail === null || tail.length <= UNFINISHED_BYTES || connection.putOff || connection.roomWaiting !== null) return;
+  core.reached.memoryWatermarkBytes += 1;
+  connection.disconnect(Reason.quotaExceeded, 'memory is short, and its packet is not whole');
 }

@@ -126,6 +126,7 @@ export function statsOfServer(core: BrokerCore): BrokerStats {
     cachedTopics: sumOf(core, (world) => world.topics.size),
     receiversBehind: core.behind.size,
     publishersSlowed: core.rates.held(),
+    recorderFull: core.recorderFull,
     publishersWaiting: core.parked.size + core.waitingForRecorder.size,
   };
 }

@@ -90,6 +90,7 @@ function subscribeOne(
   }
   const { subscriptions } = client.session;
   const isNew = !subscriptions.has(filter);
+  if (isNew && core.shed === 3) return full(core, connection, filter, 'memoryWatermarkBytes', 'memory is short');
   if (isNew && subscriptions.size >= core.limits.maxSubscriptionsPerSession) {
     const why = 'the limit of subscriptions of one session is reached';
     return full(core, connection, filter, 'maxSubscriptionsPerSession', why);

@@ -164,15 +164,44 @@ describe('who waits for room', () => {
     expect(reader.payloads).toEqual(['gone']);
   });
 
-  it('sends nothing more: what it sent before is read first', async () => {
-    const { broker, device } = await held();
-    device.publish('t', 'last', 1, 1);
+  it('sends nothing more after a good-bye: what it sent before is read first', async () => {
+    const { broker, device, reader } = await held();
+    device.sendBytes(Buffer.concat([bytesOf('last', 1), Buffer.of(0xe0, 0)]));
     device.connection.ended(() => device.drop());
     await settled();
     expect(device.closed).toBe(false);
     broker.diskIsLow(false);
     await settled();
-    expect([device.closed, broker.stats().queued]).toEqual([true, 1]);
+    expect([device.closed, broker.stats().queued, reader.payloads]).toEqual([true, 1, []]);
+  });
+
+  it('sends nothing more and has a will: that tells of it at once [MQTT-3.1.2-8]', async () => {
+    const { reader, device } = await held();
+    device.publish('t', 'last', 1, 1);
+    device.connection.ended(() => device.drop());
+    await settled();
+    expect([device.closed, reader.payloads]).toEqual([true, ['gone']]);
+  });
+
+  it('is one of many that are gone: no more than a tenth of all connections are waited for', async () => {
+    const { broker } = fakeBroker({ limits: { maxConnections: 50 } });
+    const away = await FakeDevice.connected(broker, { ...kept, clientId: 'away' });
+    away.subscribe('t', 1);
+    await settled();
+    away.drop();
+    broker.diskIsLow(true);
+    const gone: FakeDevice[] = [];
+    for (let n = 0; n < 60; n++) {
+      const device = await FakeDevice.connected(broker, { clientId: `once${n}` });
+      device.publish('t', String(n), 1, 1);
+      device.connection.ended(() => device.drop());
+      gone.push(device);
+    }
+    expect(gone.filter(({ closed }) => !closed)).toHaveLength(5);
+    broker.diskIsLow(false);
+    await settled();
+    expect([broker.stats().queued, gone.every(({ closed }) => closed)]).toEqual([5, true]);
+    expect(gone[0]?.connection.core.lingering).toBe(0);
   });
 
   it('for the recorder alone is answered too', async () => {

@@ -8,6 +8,9 @@ import { Reason } from './reason.ts';
 const byId: (PropertyRow | undefined)[] = [];
 for (const property of PROPERTY_TABLE) byId[property.id] = property;
 
+/** A packet of 4 MiB could hold 800,000 user properties, which takes most of a second to read. */
+const MAX_PROPERTIES = 10_000;
+
 type Value = number | boolean | string | Buffer | number[] | [string, string][];
 
 /**
@@ -18,7 +21,10 @@ export function decodeProperties(buf: Buffer, start: number, end: number, carrie
   if (start === end) return EMPTY_PROPERTIES;
   const reader = new Reader(buf, start, end, carrier === 'will' ? 'CONNECT will' : carrier.toUpperCase());
   const properties: Partial<Record<keyof Properties, Value>> = {};
-  while (reader.left > 0) {
+  for (let count = 1; reader.left > 0; count++) {
+    if (count > MAX_PROPERTIES) {
+      throw new ProtocolFault(Reason.quotaExceeded, `${reader.packet}: more than ${MAX_PROPERTIES} properties`);
+    }
     const property = nextProperty(reader, carrier);
     const { name } = property;
     const before = properties[name];

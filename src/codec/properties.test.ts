@@ -184,3 +184,10 @@ describe('the version of a CONNECT that was refused', () => {
     }
   });
 });
+
+test('more than 10,000 properties in a packet are refused: a packet of 4 MiB could hold 800,000 of them', () => {
+  const pair = Buffer.from([0x26, 0, 0, 0, 0]);
+  const of = (count: number): Buffer => Buffer.concat(Array.from({ length: count }, () => pair));
+  expect(decodeProperties(of(10_000), 0, 50_000, 'publish').userProperties).toHaveLength(10_000);
+  expect(() => decodeProperties(of(10_001), 0, 50_005, 'publish')).toThrow('more than 10000 properties');
+});

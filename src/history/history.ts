@@ -105,6 +105,7 @@ export function createHistory(options: HistoryOptions): History {
         droppedMessages: dropped,
         bufferedBytes: recorder.intake.held().bytes,
         behindS: behindS(),
+        inFlightMs: state.inFlightMs,
         queuedMessages: state.queueEntries,
         lastCommitUs: state.lastCommitUs,
         series: state.series,

@@ -101,6 +101,8 @@ export type HistoryStatus = {
   readonly bufferedBytes: number;
   /** Age of the oldest QoS 0 message that is not committed: what a crash now would lose is not older. 0 when there is none. */
   readonly behindS: number;
+  /** How long its process has not answered to what it was given; 0 when nothing is under way. */
+  readonly inFlightMs: number;
   /** QoS 1 and 2 messages that wait in the durable queue. */
   readonly queuedMessages: number;
   readonly lastCommitUs: number | null;

@@ -28,6 +28,7 @@ export type Ballast = { readonly stop: () => Promise<void> };
  * are missing when that does not help.
  */
 export function giveUpBallast(folder: string, file: string, logger: Logger): void {
+  rmSync(draftOf(file), { force: true }); // of one that was killed while it wrote
   const held = bytesOf(file);
   if (held > 0 && freeIn(folder) < held) {
     rmSync(file, { force: true });
@@ -87,6 +88,8 @@ export function keepBallast(file: string, folder: string, reserve: () => number 
   };
 }
 
+const draftOf = (file: string): string => `${file}.new`;
+
 function isThere(file: string): Promise<boolean> {
   return stat(file).then(
     () => true,
@@ -96,7 +99,7 @@ function isThere(file: string): Promise<boolean> {
 
 /** Of random bytes: zeroes take no room where the file system compresses. It has its name when it is whole. */
 async function writeBallast(folder: string, file: string, bytes: number, isStopped: () => boolean): Promise<void> {
-  const draft = `${file}.new`;
+  const draft = draftOf(file);
   const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, bytes));
   try {
     const handle = await open(draft, 'w', 0o600);

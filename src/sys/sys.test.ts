@@ -45,6 +45,7 @@ const STATS: BrokerStats = {
   receiversBehind: 0,
   publishersSlowed: 0,
   publishersWaiting: 0,
+  recorderFull: false,
 };
 
 let clock: ManualClock;

@@ -84,6 +84,7 @@ const STATS: BrokerStats = {
   receiversBehind: 0,
   publishersSlowed: 0,
   publishersWaiting: 0,
+  recorderFull: false,
 };
 
 const NOTHING_IN_USE: InUse = {
@@ -149,6 +150,7 @@ export function fakeHistory(): FakeHistory {
       droppedMessages: 0,
       bufferedBytes: 12,
       behindS: 0.25,
+      inFlightMs: 0,
       queuedMessages: 13,
       lastCommitUs: START_US,
       series: 2,
