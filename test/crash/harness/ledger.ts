@@ -9,7 +9,7 @@ export type Stream = {
   readonly resends: boolean;
   readonly sent: () => number;
   readonly send: () => number;
-  /** The server took it over: PUBACK, PUBREC, or (QoS 0) the PINGRESP behind it. */
+  /** The server took it over: PUBACK, PUBREC, or (QoS 0) the UNSUBACK to an UNSUBSCRIBE behind it. */
   readonly acknowledge: (number: number) => void;
   readonly acknowledged: () => number;
   readonly lastAcknowledged: () => number;

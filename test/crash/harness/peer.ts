@@ -26,6 +26,11 @@ export type PeerSpec = {
 
 /** CONNACK promises nothing yet: what tells that the session is on disk. */
 const ACKNOWLEDGED: ReadonlySet<string> = new Set(['suback', 'unsuback', 'puback', 'pubrec', 'pubcomp']);
+/**
+ * Identifier of an UNSUBSCRIBE of nothing: its UNSUBACK says that all before it was read (a PINGREQ is answered past what
+ * waits for room), and nothing of the session.
+ */
+export const BARRIER = 65_535;
 const SHUTTING_DOWN = 0x8b;
 const RETRY_MS = 25;
 const CONNACK_MS = 8000;
@@ -69,7 +74,8 @@ export function createPeer(run: Run, { id, level, clean = false, onUp, onPacket,
         run.fault('session faults', `${id}: DISCONNECT with reason ${packet.reason}`);
       }
       if (packet.type !== 'connack') {
-        if (!clean && ACKNOWLEDGED.has(packet.type)) hasSession = true;
+        const isBarrier = packet.type === 'unsuback' && packet.packetId === BARRIER;
+        if (!clean && !isBarrier && ACKNOWLEDGED.has(packet.type)) hasSession = true;
         if (up) onPacket(packet);
         return;
       }

@@ -1,8 +1,8 @@
 import type { Packet } from '../../../src/codec/index.ts';
-import { ackBytes, type Level, PINGREQ, publishBytes } from '../../conformance/client.ts';
+import { ackBytes, type Level, publishBytes, unsubscribeBytes } from '../../conformance/client.ts';
 import { createAckQueue } from './ack-queue.ts';
 import { createStream, type Stream } from './ledger.ts';
-import { createPeer, type Peer } from './peer.ts';
+import { BARRIER, createPeer, type Peer } from './peer.ts';
 import type { Run } from './run-state.ts';
 
 export type PublisherSpec = {
@@ -56,8 +56,8 @@ export function createPublisher(run: Run, spec: PublisherSpec): Publisher {
   let active = true;
   let due = 0;
   let pumpedAtMs = performance.now();
-  /** QoS 0: numbers before this were sent before the PINGREQ whose PINGRESP is awaited; null: none is. */
-  let pingedBefore: number | null = null;
+  /** QoS 0: numbers before this were sent before the barrier whose answer is awaited; null: none is. */
+  let sentBefore: number | null = null;
   let surelyTaken = 0;
 
   const peer = createPeer(run, {
@@ -79,7 +79,7 @@ export function createPublisher(run: Run, spec: PublisherSpec): Publisher {
     onPacket,
     onDown() {
       pubrels.clear();
-      pingedBefore = null;
+      sentBefore = null;
     },
   });
   const pubrels = createAckQueue(run.random, 100, peer.send);
@@ -89,10 +89,10 @@ export function createPublisher(run: Run, spec: PublisherSpec): Publisher {
   }
 
   function onPacket(packet: Packet): void {
-    if (packet.type === 'pingresp') {
-      if (qos !== 0 || pingedBefore === null) return;
-      for (; surelyTaken < pingedBefore; surelyTaken++) stream.acknowledge(surelyTaken);
-      pingedBefore = null;
+    if (packet.type === 'unsuback') {
+      if (qos !== 0 || sentBefore === null) return;
+      for (; surelyTaken < sentBefore; surelyTaken++) stream.acknowledge(surelyTaken);
+      sentBefore = null;
       return;
     }
     if (packet.type !== 'puback' && packet.type !== 'pubrec' && packet.type !== 'pubcomp') return;
@@ -142,9 +142,9 @@ export function createPublisher(run: Run, spec: PublisherSpec): Publisher {
   }
 
   function askWhatWasTaken(): void {
-    if (qos !== 0 || pingedBefore !== null || !peer.isUp()) return;
-    pingedBefore = stream.sent();
-    peer.send(PINGREQ);
+    if (qos !== 0 || sentBefore !== null || !peer.isUp()) return;
+    sentBefore = stream.sent();
+    peer.send(unsubscribeBytes(level, BARRIER, ['nothing']));
   }
 
   return {
