@@ -28,7 +28,8 @@ export type Ballast = { readonly stop: () => Promise<void> };
  * are missing when that does not help.
  */
 export function giveUpBallast(folder: string, file: string, logger: Logger): void {
-  rmSync(draftOf(file), { force: true }); // of one that was killed while it wrote
+  const draft = draftOf(file);
+  if (bytesOf(draft) > 0) rmSync(draft, { force: true }); // of one that was killed while it wrote
   const held = bytesOf(file);
   if (held > 0 && freeIn(folder) < held) {
     rmSync(file, { force: true });
