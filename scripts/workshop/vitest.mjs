@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { cache, root, tool } from './paths.mjs';
 import { run } from './run.mjs';
@@ -21,6 +22,8 @@ export async function runProject(project, options) {
   mkdirSync(join(cache, 'reports'), { recursive: true });
   rmSync(report, { force: true });
   const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  // Of itself vitest leaves a core idle, which is half of a small machine.
+  if (project === 'unit') args.push(`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`);
   const result = await run(process.execPath, [tool('vitest/vitest.mjs'), ...args], { cwd: root, ...options });
   const files = filesOf(report);
   const sums = sumsOf(files, result.code);
