@@ -61,7 +61,12 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
   return {
     incarnation: store.incarnation,
     origins: store.origins,
-    read: (after, limit, maxBytes) => store.read(queue, after, limit, maxBytes),
+    async read(after, limit, maxBytes) {
+      const entries = await store.read(queue, after, limit, maxBytes);
+      // What a crash may still take back must not be in history: a QoS 2 publisher sends it again, as a message of its own.
+      if (entries.length > 0) await core.turn.whenDurable();
+      return entries;
+    },
     ackThrough(number) {
       store.ackThrough(queue, number);
       core.turn.wrote();

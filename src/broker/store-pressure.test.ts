@@ -291,3 +291,19 @@ describe('the log at its bound', () => {
     expect(device.of('puback').at(-1)?.reason).toBe(0);
   });
 });
+
+it('history gets no message before it is durable: a crash would take it back, and its publisher send it again', async () => {
+  const disk = slowStore();
+  const all = made({ store: disk.store });
+  const queue = all.broker.record(qos0);
+  const device = await writer(all);
+  device.publish('t', 'x', 2, 1);
+  let given = 0;
+  void queue.read(0, 10, 1e6).then((entries) => {
+    given = entries.length;
+  });
+  await settled();
+  expect(given).toBe(0);
+  await disk.sync();
+  expect([given, device.of('pubrec').length]).toEqual([1, 1]);
+});
