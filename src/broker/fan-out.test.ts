@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { manualClock, TurnMeter } from '../base/index.ts';
 import type { Broker } from './index.ts';
 import { fakeBroker } from './testing/fake-broker.ts';
 import { FakeDevice } from './testing/fake-device.ts';
+import { slowMeter } from './testing/slow-meter.ts';
 
 let broker: Broker;
 afterEach(() => broker.close());
@@ -11,16 +11,8 @@ afterEach(() => broker.close());
 let stepMs = 0;
 
 function slowBroker(): void {
-  const spent = manualClock();
   stepMs = 0;
-  const clock = {
-    ...spent,
-    monotonicMs: () => {
-      spent.advance(stepMs);
-      return spent.monotonicMs();
-    },
-  };
-  ({ broker } = fakeBroker({ meter: new TurnMeter({ clock }) }));
+  ({ broker } = fakeBroker({ meter: slowMeter(() => stepMs) }));
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

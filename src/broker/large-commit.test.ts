@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { manualClock, TurnMeter } from '../base/index.ts';
 import { encodePacket } from '../codec/index.ts';
 import { createMemoryStore, type Store } from '../store/index.ts';
 import type { Broker } from './index.ts';
 import { fakeBroker, principalOf } from './testing/fake-broker.ts';
 import { FakeDevice } from './testing/fake-device.ts';
+import { slowMeter } from './testing/slow-meter.ts';
 
 let broker: Broker;
 afterEach(() => broker.close());
@@ -17,19 +17,11 @@ let commits: (() => void)[] = [];
 function slowBroker(): void {
   stepMs = 0;
   commits = [];
-  const spent = manualClock();
-  const clock = {
-    ...spent,
-    monotonicMs: () => {
-      spent.advance(stepMs);
-      return spent.monotonicMs();
-    },
-  };
   const store: Store = {
     ...createMemoryStore(),
     commit: () => new Promise((resolve) => commits.push(resolve)),
   };
-  ({ broker } = fakeBroker({ store, meter: new TurnMeter({ clock }) }));
+  ({ broker } = fakeBroker({ store, meter: slowMeter(() => stepMs) }));
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

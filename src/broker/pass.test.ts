@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { manualClock, TurnMeter } from '../base/index.ts';
 import type { Broker } from './index.ts';
 import { type FakeBroker, fakeBroker, openDoor, principalOf } from './testing/fake-broker.ts';
 import { FakeDevice } from './testing/fake-device.ts';
+import { slowMeter } from './testing/slow-meter.ts';
 
 let broker: Broker;
 let wait: FakeBroker['wait'];
@@ -14,20 +14,12 @@ let stepMs = 0;
 /** Who signs in with a name has its token. */
 function slowBroker(): void {
   stepMs = 0;
-  const spent = manualClock();
-  const clock = {
-    ...spent,
-    monotonicMs: () => {
-      spent.advance(stepMs);
-      return spent.monotonicMs();
-    },
-  };
   const access = {
     ...openDoor,
     authenticate: ({ username }: { username: string | null }) =>
       ({ ok: true, principal: principalOf('default', username ?? 'anonymous') }) as const,
   };
-  ({ broker, wait } = fakeBroker({ access, meter: new TurnMeter({ clock }) }));
+  ({ broker, wait } = fakeBroker({ access, meter: slowMeter(() => stepMs) }));
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
