@@ -176,7 +176,8 @@ async function open(
     reached,
     inUse: {
       waitingConnections: pacer.waiting,
-      pendingConnections: pacer.pending,
+      pendingConnections: () => pacer.pending() + pacer.silent(),
+      silentConnections: pacer.silent,
       waitingSignIns: access.waitingSignIns,
       memoryShed: memory.level,
       memoryWatermark: () => memory.bytes,

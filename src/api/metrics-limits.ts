@@ -5,6 +5,7 @@ import { BOUNDS, type Reached } from '../base/index.ts';
 export type InUse = {
   readonly waitingConnections: () => number;
   readonly pendingConnections: () => number;
+  readonly silentConnections: () => number;
   readonly waitingSignIns: () => number;
   readonly memoryShed: () => number;
   readonly memoryWatermark: () => number;
@@ -25,6 +26,11 @@ const GAUGES: readonly (readonly [name: string, help: string, figure: Exclude<ke
     'waitingConnections',
   ],
   ['sonde_connections_pending', 'Connections that are read and have not signed in now.', 'pendingConnections'],
+  [
+    'sonde_connections_silent',
+    'Connections that said nothing and count no more among those of their address that have not signed in.',
+    'silentConnections',
+  ],
   ['sonde_sign_ins_waiting', 'Secrets that wait to be checked now.', 'waitingSignIns'],
   [
     'sonde_memory_shed_level',

@@ -6,6 +6,7 @@ export const BOUNDS = [
   'maxConnections',
   'maxWaitingConnections',
   'maxPendingPerAddress',
+  'maxSilentPerAddress',
   'maxConnectionsPerS',
   'maxHandshakes',
   'maxConnectionsPerNamespace',

@@ -109,6 +109,11 @@ export class ConnectionFields {
   /** Its peer sends nothing more; called when what came before has been read. */
   onEnd: (() => void) | null = null;
 
+  /** It has sent no whole CONNECT, and nothing that waits for us to read it. */
+  get owesConnect(): boolean {
+    return this.state === 'new' && !this.putOff;
+  }
+
   constructor(core: BrokerCore, wire: Wire) {
     this.core = core;
     this.wire = wire;

@@ -28,6 +28,7 @@ const limits = z
     maxWaitingSignInsPerAddress: count(1, 100_000),
     maxConnectionsPerS: count(1, 1_000_000),
     maxPendingPerAddress: count(1, 1_000_000),
+    maxSilentPerAddress: count(0, 1_000_000),
     maxWaitingConnections: count(0, 1_000_000),
     maxHandshakes: count(1, 1_000_000),
     maxConnections: count(1, 1_000_000),

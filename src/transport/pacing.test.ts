@@ -11,18 +11,24 @@ function rig(limits: Partial<PacingLimits> = {}) {
   const begun: string[] = [];
   const refused: string[] = [];
   const places = new Map<string, Place>();
+  const spoken = new Set<string>();
+  const closed: string[] = [];
   return {
     pacer,
     reached,
     begun,
     refused,
     places,
+    /** Who has said something, or is to be. */
+    spoken,
+    closed,
     come: (name: string, address = name) =>
       pacer.enter({
         address,
         begin: (place) => {
           begun.push(name);
           places.set(name, place);
+          place.heldBy({ isSilent: () => !spoken.has(name), destroy: () => void closed.push(name) });
         },
         refuse: () => void refused.push(name),
       }),
@@ -63,8 +69,9 @@ describe('connections that come at once', () => {
   });
 
   it('of one address wait while as many of it have not signed in; those of others do not wait for them', () => {
-    const { come, pass, begun, places, reached, pacer } = rig({ maxPendingPerAddress: 2 });
-    for (const name of ['a', 'b', 'c', 'd']) come(name, 'silent');
+    const { come, pass, begun, places, spoken, reached, pacer } = rig({ maxPendingPerAddress: 2 });
+    for (const name of ['a', 'b', 'c', 'd']) come(name, 'slow');
+    for (const name of ['a', 'b', 'c', 'd']) spoken.add(name);
     come('other');
     pass(50);
     expect(begun).toEqual(['a', 'b', 'other']);
@@ -113,6 +120,74 @@ describe('connections that come at once', () => {
     pacer.close();
     come('d');
     expect(refused).toEqual(['b', 'c', 'd']);
+  });
+});
+
+describe('connections that say nothing', () => {
+  const bounds = { maxPendingPerAddress: 2, maxSilentPerAddress: 3 };
+
+  it('keep their places while nobody waits', () => {
+    const { come, pass, pacer } = rig(bounds);
+    come('a', 'x');
+    come('b', 'x');
+    pass(60_000);
+    expect([pacer.pending(), pacer.silent()]).toEqual([2, 0]);
+  });
+
+  it('make room for others of their address after a moment, and are not closed; those who spoke do not', () => {
+    const { come, pass, begun, closed, spoken, places, pacer } = rig(bounds);
+    for (const name of ['a', 'b', 'c', 'd']) come(name, 'x');
+    spoken.add('b');
+    pass(99);
+    expect(begun).toEqual(['a', 'b']);
+    pass(10);
+    expect(begun).toEqual(['a', 'b', 'c']);
+    expect([pacer.pending(), pacer.silent(), pacer.waiting()]).toEqual([2, 1, 1]);
+    pass(110);
+    expect([begun, closed]).toEqual([['a', 'b', 'c', 'd'], []]);
+    for (const place of places.values()) {
+      place.leave();
+      place.leave();
+    }
+    expect([pacer.pending(), pacer.silent()]).toEqual([0, 0]);
+  });
+
+  it('are looked at again once what had come was read', () => {
+    const { come, pass, begun, spoken, places } = rig({ maxPendingPerAddress: 1 });
+    come('a', 'x');
+    come('b', 'x');
+    // Its bytes came in time, and are read between the two looks.
+    places.get('a')?.heldBy({
+      isSilent: () => {
+        const was = !spoken.has('a');
+        spoken.add('a');
+        return was;
+      },
+      destroy: () => {},
+    });
+    pass(1000);
+    expect(begun).toEqual(['a']);
+  });
+
+  it('are closed beyond so many, the longest silent first, and only after long', () => {
+    const { come, pass, begun, closed, spoken, reached, pacer } = rig(bounds);
+    for (const name of numbered(8)) come(name, 'x');
+    pass(1000);
+    expect([begun, closed]).toEqual([['0', '1', '2', '3', '4'], []]); // two with places, three without
+    spoken.add('0'); // it takes longer, and is no stranger: it makes room without being closed
+    pass(250);
+    expect([begun.length, closed]).toEqual([6, []]);
+    pass(2000);
+    expect(closed).toEqual(['1', '2']);
+    expect(begun).toHaveLength(8);
+    expect([reached.maxSilentPerAddress, pacer.pending()]).toEqual([2, 2]);
+  });
+
+  it('hold everybody of their address up where none may be without a place', () => {
+    const { come, pass, begun } = rig({ ...bounds, maxSilentPerAddress: 0 });
+    for (const name of ['a', 'b', 'c']) come(name, 'x');
+    pass(60_000);
+    expect(begun).toEqual(['a', 'b']);
   });
 });
 

@@ -1,10 +1,13 @@
 import type { Clock, Reached } from '../base/index.ts';
+import { type Held, type Holder, LOOK_AGAIN_MS, MOMENT_MS, makeRoom, type Silence } from './silent.ts';
 
 export type PacingLimits = {
   /** Connections that begin in a second, of all addresses together. */
   readonly maxConnectionsPerS: number;
   /** Connections of one address that have begun and have not signed in. */
   readonly maxPendingPerAddress: number;
+  /** Connections of one address that owe their CONNECT and gave their place up to others of it. */
+  readonly maxSilentPerAddress: number;
   /** Accepted connections that wait to begin; one more is closed at once. */
   readonly maxWaitingConnections: number;
 };
@@ -12,11 +15,14 @@ export type PacingLimits = {
 export const DEFAULT_PACING: PacingLimits = {
   maxConnectionsPerS: 2000,
   maxPendingPerAddress: 250,
+  maxSilentPerAddress: 1000,
   maxWaitingConnections: 20_000,
 };
 
 /** What a connection holds from its beginning until it has signed in. */
 export type Place = {
+  /** Who is asked whether it is silent. Called again when from now on another is, as after a TLS handshake. */
+  readonly heldBy: (holder: Holder) => void;
   /** It has signed in, or is gone. May be called again. */
   readonly leave: () => void;
 };
@@ -34,13 +40,16 @@ export type Comer = {
 /**
  * Lets connections in at a pace that leaves time for those that are in already: 10,000 devices that come back at once after
  * a power cut are accepted, and wait unread until their turn comes. Addresses take turns, so that one that sends many does
- * not keep the others out; within an address, who came first is first.
+ * not keep the others out; within an address, who came first is first, and who says nothing makes room (`silent.ts`).
  */
 export type Pacer = {
   /** Returns what to call when the connection is gone before its turn. */
   readonly enter: (comer: Comer) => () => void;
   readonly waiting: () => number;
+  /** Connections that hold a place. */
   readonly pending: () => number;
+  /** Connections that gave theirs up, and have not signed in. */
+  readonly silent: () => number;
   /** Refuses all who wait, and all who come later. */
   readonly close: () => void;
 };
@@ -55,13 +64,12 @@ export type PacerOptions = {
   readonly later?: (work: () => void, ms: number) => void;
 };
 
-type Address = { readonly name: string; pending: number; readonly comers: Set<Comer> };
+type Address = Silence & { readonly name: string; pending: number; readonly comers: Set<Comer>; isWatched: boolean };
 
 /** Who has not come for so long may begin so many at once. */
 const BURST_MS = 100;
-/** How soon those who wait for memory are looked at again. */
-const LOOK_AGAIN_MS = 250;
 const NOTHING = (): void => {};
+const NOBODY: Holder = { isSilent: () => false, destroy: NOTHING };
 
 export function createPacer({
   clock,
@@ -70,7 +78,10 @@ export function createPacer({
   isFull: isShort = () => false,
   later = inBackground,
 }: PacerOptions): Pacer {
-  const { maxConnectionsPerS, maxPendingPerAddress, maxWaitingConnections } = { ...DEFAULT_PACING, ...limits };
+  const { maxConnectionsPerS, maxPendingPerAddress, maxSilentPerAddress, maxWaitingConnections } = {
+    ...DEFAULT_PACING,
+    ...limits,
+  };
   const addresses = new Map<string, Address>();
   /** Those whose first comer waits for nothing but its turn. */
   const ready = new Set<Address>();
@@ -79,6 +90,7 @@ export function createPacer({
   let refilledMs = clock.monotonicMs();
   let waiting = 0;
   let pending = 0;
+  let silent = 0;
   let isScheduled = false;
   let isClosed = false;
 
@@ -93,14 +105,22 @@ export function createPacer({
   const addressOf = (name: string): Address => {
     const known = addresses.get(name);
     if (known !== undefined) return known;
-    const made: Address = { name, pending: 0, comers: new Set() };
+    const made = {
+      name,
+      pending: 0,
+      comers: new Set<Comer>(),
+      isWatched: false,
+      quiet: new Set<Held>(),
+      aside: new Set<Held>(),
+    };
     addresses.set(name, made);
     return made;
   };
 
   const forget = (address: Address): void => {
     if (address.comers.size === 0) ready.delete(address);
-    if (address.comers.size === 0 && address.pending === 0) addresses.delete(address.name);
+    if (address.comers.size > 0 || address.pending > 0 || address.aside.size > 0) return;
+    if (addresses.get(address.name) === address) addresses.delete(address.name);
   };
 
   const begin = (address: Address, comer: Comer): void => {
@@ -108,10 +128,26 @@ export function createPacer({
     address.pending += 1;
     pending += 1;
     let isIn = true;
+    const held: Held = { holder: NOBODY, sinceMs: 0, isSuspect: false, isAside: false };
     comer.begin({
+      heldBy(holder) {
+        if (!isIn) return;
+        Object.assign(held, { holder, sinceMs: clock.monotonicMs(), isSuspect: false });
+        const among = held.isAside ? address.aside : address.quiet;
+        among.delete(held);
+        among.add(held);
+        if (address.comers.size > 0) watch(address, MOMENT_MS);
+      },
       leave() {
         if (!isIn) return;
         isIn = false;
+        if (held.isAside) {
+          address.aside.delete(held);
+          silent -= 1;
+          forget(address);
+          return;
+        }
+        address.quiet.delete(held);
         address.pending -= 1;
         pending -= 1;
         if (address.comers.size > 0) {
@@ -127,6 +163,34 @@ export function createPacer({
     if (isScheduled) return;
     isScheduled = true;
     later(work, ms);
+  };
+
+  /** Has an address looked at after so long; once, however often it is asked for until then. */
+  const watch = (address: Address, ms: number): void => {
+    if (address.isWatched) return;
+    address.isWatched = true;
+    later(() => look(address), ms);
+  };
+
+  /** Those of an address who say nothing make room for those who wait. */
+  const look = (address: Address): void => {
+    address.isWatched = false;
+    const wanted = address.comers.size;
+    if (wanted === 0 || address.pending < maxPendingPerAddress) return;
+    if (isShort()) {
+      watch(address, LOOK_AGAIN_MS);
+      return;
+    }
+    const found = makeRoom(address, { wanted, nowMs: clock.monotonicMs(), maxAside: maxSilentPerAddress });
+    reached.maxSilentPerAddress += found.closed;
+    address.pending -= found.freed;
+    pending -= found.freed;
+    silent += found.freed;
+    if (found.freed > 0) {
+      ready.add(address);
+      schedule(0);
+    }
+    if (found.againMs !== null) watch(address, found.againMs);
   };
 
   /** Whose turn has come begins. */
@@ -168,7 +232,7 @@ export function createPacer({
       if (!isFull) {
         ready.add(address);
         schedule(Math.ceil(Math.max(0, (1 - tokens) * 1000) / maxConnectionsPerS));
-      }
+      } else watch(address, 0);
       return () => {
         if (!address.comers.delete(comer)) return;
         waiting -= 1;
@@ -177,6 +241,7 @@ export function createPacer({
     },
     waiting: () => waiting,
     pending: () => pending,
+    silent: () => silent,
     close() {
       isClosed = true;
       const all = [...addresses.values()].flatMap(({ comers }) => [...comers]);

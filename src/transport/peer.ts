@@ -49,7 +49,7 @@ export function placeAt(socket: net.Socket): Place {
   return places.get(addressesOf(socket)) ?? NO_PLACE;
 }
 
-const NO_PLACE: Place = { leave() {} };
+const NO_PLACE: Place = { heldBy() {}, leave() {} };
 
 /** The connection's own two addresses, as one name; no other open one has it. */
 export function addressesOf({ localAddress, localPort, remoteAddress, remotePort }: net.Socket): string {

@@ -5,6 +5,7 @@ import type { Broker, Connection, Wire } from '../broker/index.ts';
 import { type DirectHandle, directHandleOf, writeDirect } from './direct-write.ts';
 import type { ListenerRules } from './listener.ts';
 import type { Place } from './pacing.ts';
+import type { Holder } from './silent.ts';
 
 /** How long a connection that we ended may take to close before it is cut. */
 const CLOSE_GRACE_MS = 2000;
@@ -41,6 +42,7 @@ export function openSocket(
       return null;
     }
     wire.connection = connection;
+    place.heldBy(wire);
     socket.on('error', (error) => {
       logger.debug({ client: connection.name, address: remote.address, error: messageOf(error) }, 'connection lost');
     });
@@ -58,7 +60,7 @@ export function openSocket(
 }
 
 /** A socket as the broker's byte stream. */
-class SocketWire implements Wire {
+class SocketWire implements Wire, Holder {
   readonly remote: Remote;
   readonly limits: ListenerRules;
   connection: Connection | null = null;
@@ -91,6 +93,10 @@ class SocketWire implements Wire {
     socket.uncork();
     // libuv tries the system call at once: nothing left means that the kernel has it all.
     return socket.writableLength === 0;
+  }
+
+  isSilent(): boolean {
+    return this.connection?.owesConnect === true;
   }
 
   signedIn(): void {

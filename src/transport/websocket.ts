@@ -132,6 +132,7 @@ function accept(options: WebSocketOptions, websocket: WebSocket, request: Incomi
     websocket.close(1013, 'too many connections');
     return;
   }
+  place.heldBy({ isSilent: () => connection.owesConnect, destroy: () => websocket.terminate() });
   const unfinished: UnfinishedMessage = watchUnfinished(request.socket, maxConnectBytes, () => {
     reached.maxConnectBytes += 1;
     connection.abort('a WebSocket message that is too large before it was signed in');

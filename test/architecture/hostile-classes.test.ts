@@ -52,7 +52,7 @@ const CLASSES: readonly (readonly [what: string, tests: readonly Place[]])[] = [
     [
       [clients, 'class 13: slow clients'],
       [clients, 'class 13: more sockets than there is room for'],
-      ['test/conformance/bounds.test.ts', 'class 13: strangers of one address who say nothing'],
+      ['test/conformance/bounds.test.ts', 'class 13: a thousand strangers of one address who owe their CONNECT'],
     ],
   ],
   [

@@ -66,6 +66,23 @@ function come(port: number, id: string, first = Buffer.alloc(0)): Comer {
   socket.write(Buffer.concat([first, connectBytes({ level: 4, id })]));
   return watched(socket);
 }
+function comeByTls(id: string): Comer {
+  const socket = connectTls({ port: ports.tls, host: '127.0.0.1', rejectUnauthorized: false });
+  socket.write(connectBytes({ level: 4, id }));
+  return watched(socket);
+}
+/** Answers whether it was answered. */
+function comeByWeb(id: string): () => boolean {
+  const socket = new WebSocket(`${sonde.url.replace('http', 'ws')}/mqtt`, 'mqtt');
+  let answered = false;
+  open.push({ destroy: () => socket.terminate() });
+  socket.on('open', () => socket.send(connectBytes({ level: 4, id })));
+  socket.on('message', () => {
+    answered = true;
+  });
+  socket.on('error', () => {});
+  return () => answered;
+}
 const isIn = ({ bytes }: Comer): boolean => bytes.equals(CONNACK);
 
 describe('clients that come back at once from one address', () => {
@@ -91,24 +108,10 @@ describe('clients that come back at once from one address', () => {
   });
 
   it('by TLS and WebSocket too', async () => {
-    const tls = Array.from({ length: 60 }, (_, n) => {
-      const socket = connectTls({ port: ports.tls, host: '127.0.0.1', rejectUnauthorized: false });
-      socket.write(connectBytes({ level: 4, id: `tls-${n}` }));
-      return watched(socket);
-    });
+    const tls = Array.from({ length: 60 }, (_, n) => comeByTls(`tls-${n}`));
     await waitFor('those by TLS', () => tls.every(isIn));
-    const web = Array.from({ length: 60 }, (_, n) => {
-      const socket = new WebSocket(`${sonde.url.replace('http', 'ws')}/mqtt`, 'mqtt');
-      const comer = { ok: false };
-      open.push({ destroy: () => socket.terminate() });
-      socket.on('open', () => socket.send(connectBytes({ level: 4, id: `ws-${n}` })));
-      socket.on('message', () => {
-        comer.ok = true;
-      });
-      socket.on('error', () => {});
-      return comer;
-    });
-    await waitFor('those by WebSocket', () => web.every(({ ok }) => ok));
+    const web = Array.from({ length: 60 }, (_, n) => comeByWeb(`ws-${n}`));
+    await waitFor('those by WebSocket', () => web.every((isAnswered) => isAnswered()));
     expect(await figure('sonde_connections_pending')).toBe(0);
   });
 
@@ -123,10 +126,11 @@ describe('clients that come back at once from one address', () => {
   });
 });
 
-describe('class 13: strangers of one address who say nothing', () => {
+describe('class 13: strangers of one address who keep their places', () => {
   const clients = clientsOf(() => sonde.mqttPort);
   beforeAll(async () => {
-    sonde = await startWith({ maxPendingPerAddress: 5, connectTimeoutS: 2, maxWaitingConnections: 10 });
+    const bounds = { maxPendingPerAddress: 5, connectTimeoutS: 2, maxWaitingConnections: 10 };
+    sonde = await startWith({ ...bounds, maxSilentPerAddress: 0 });
   });
   afterAll(() => sonde?.stop());
   afterEach(() => clients.closeAll());
@@ -183,5 +187,82 @@ describe('class 13: strangers of one address who say nothing', () => {
       known.socket.send(message.subarray(at, at + 16_384), { fin: at + 16_384 >= message.length });
     }
     await waitFor('PUBACK', () => known.answers === 2);
+  });
+});
+
+describe('class 13: a thousand strangers of one address who owe their CONNECT', () => {
+  const PROXY = Buffer.from('PROXY TCP4 203.0.113.7 192.0.2.1 51234 1883\r\n');
+  const WEB = Buffer.from(
+    'GET /mqtt HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Key: c29uZGUgaXMgYSB0ZXN0IQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n',
+  );
+  const NONE: Buffer<ArrayBuffer> = Buffer.alloc(0);
+  const plain = (first?: Buffer<ArrayBuffer>, port = sonde.mqttPort) => {
+    const comer = come(port, 'honest', first);
+    return () => isIn(comer);
+  };
+  const secure = () => {
+    const comer = comeByTls('honest');
+    return () => isIn(comer);
+  };
+  beforeAll(async () => {
+    sonde = await startWith({ connectTimeoutS: 60 });
+  });
+  afterAll(() => sonde?.stop());
+
+  it.each([
+    ['say nothing', () => sonde.mqttPort, NONE, () => plain()],
+    ['send one byte of it', () => sonde.mqttPort, Buffer.of(0x10), () => plain()],
+    ['come by a proxy', () => ports.proxied, PROXY, () => plain(PROXY, ports.proxied)],
+    ['begin no TLS', () => ports.tls, NONE, secure],
+    ['say no more than their upgrade', () => Number(new URL(sonde.url).port), WEB, () => comeByWeb('honest')],
+  ])('%s: another one of it is in within two seconds, and none of them is closed', async (_how, port, said, honest) => {
+    await waitFor('nobody', async () => (await figure('sonde_connections')) === 0);
+    const silent = Array.from({ length: 1000 }, () => {
+      const stranger = watched(connectTcp(port(), '127.0.0.1'));
+      if (said.length > 0) stranger.socket.write(said);
+      return stranger;
+    });
+    await waitFor('the strangers', () => silent.every(({ socket }) => !socket.connecting));
+    const sinceMs = performance.now();
+    const honestIsIn = honest();
+    await waitFor('the honest one', honestIsIn);
+    expect(performance.now() - sinceMs).toBeLessThan(2000);
+    expect(silent.some(({ ended }) => ended)).toBe(false);
+    expect(await figure('sonde_connections_silent')).toBeGreaterThan(700);
+    expect(await reached('maxSilentPerAddress')).toBe(0);
+    for (const one of open.splice(0)) one.destroy();
+    await waitFor('nobody', async () => (await figure('sonde_connections_pending')) === 0);
+    expect(await figure('sonde_connections_silent')).toBe(0);
+  });
+
+  it('and are only slow: they may still say it', async () => {
+    const slow = Array.from({ length: 1000 }, () => watched(connectTcp(sonde.mqttPort, '127.0.0.1')));
+    await waitFor('most of them', async () => (await figure('sonde_connections_silent')) === 750);
+    slow.forEach(({ socket }, n) => void socket.write(connectBytes({ level: 4, id: `slow-${n}` })));
+    await waitFor('all of them', () => slow.every(isIn));
+    expect(await figure('sonde_connections_pending')).toBe(0);
+  });
+});
+
+describe('class 13: more strangers of one address than may be silent', () => {
+  beforeAll(async () => {
+    sonde = await startWith({ maxPendingPerAddress: 5, maxSilentPerAddress: 10, connectTimeoutS: 60 });
+  });
+  afterAll(() => sonde?.stop());
+
+  it('the ones that have been silent longest are closed; who speaks is not', async () => {
+    const silent = Array.from({ length: 40 }, () => watched(connectTcp(sonde.mqttPort, '127.0.0.1')));
+    await waitFor('the strangers', () => silent.every(({ socket }) => !socket.connecting));
+    await waitFor('as many as may be', async () => (await figure('sonde_connections_silent')) === 10);
+    const late = come(sonde.mqttPort, 'late');
+    const slow = silent[0] as Comer;
+    slow.socket.write(connectBytes({ level: 4, id: 'slow' }));
+    await waitFor('the slow one', () => isIn(slow));
+    await waitFor('the late one', () => isIn(late));
+    const closed = silent.filter(({ ended }) => ended).length;
+    expect(closed).toBeGreaterThan(20); // 5 hold a place, 10 are silent, and one has signed in
+    expect(slow.ended).toBe(false);
+    expect(await reached('maxSilentPerAddress')).toBe(closed);
   });
 });

@@ -90,6 +90,7 @@ const STATS: BrokerStats = {
 const NOTHING_IN_USE: InUse = {
   waitingConnections: () => 0,
   pendingConnections: () => 0,
+  silentConnections: () => 0,
   waitingSignIns: () => 0,
   memoryShed: () => 0,
   memoryWatermark: () => 0,
