@@ -38,6 +38,16 @@ export function viewOf(
   return { topic, ...whole, qos, retain, properties, arrivedUs, expiresAtMs };
 }
 
+/**
+ * A view of a message that was kept. Its topic is not looked up in the world's table, where the topics are that are published
+ * to now: a search over a million retained messages would push all of those out.
+ */
+export function viewOfKept(message: StoredMessage): MessageView {
+  const name = message.topic;
+  const topic = { name, bytes: Buffer.from(name), hash: 0, generation: 0, receivers: null, live: undefined };
+  return viewOf(topic, message.payload as Buffer, message as StoredMessage & { readonly properties: Buffer | null });
+}
+
 /** The message with bytes of its own: what is kept beyond the turn may not point into a socket's buffer. */
 export function copyOf(world: number, message: MessageView): StoredMessage {
   const { topic, payloadStart, payloadEnd, qos, retain, properties, arrivedUs, expiresAtMs } = message;

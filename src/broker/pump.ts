@@ -5,10 +5,9 @@ import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { countLeft, countSent, drop, giveUp, sendInFlight } from './deliver.ts';
 import { dropExpired, isExpired, secondsLeft } from './expiry.ts';
-import { viewOf } from './message-view.ts';
+import { viewOfKept } from './message-view.ts';
 import { countQueued, countTaken } from './queue-bounds.ts';
 import { dropExpiredRetained } from './retain.ts';
-import type { World } from './world.ts';
 
 const PAGE_ENTRIES = 256;
 const PAGE_BYTES = 256 * 1024;
@@ -58,7 +57,7 @@ function sendAgain(core: BrokerCore, client: Client, connection: Connection): vo
       client.world.counters.messagesExpired += 1;
       continue;
     }
-    standOn(core, client.world, entry.message);
+    standOn(core, entry.message);
     sendPublish(core, client, connection, id, entry, !isFirst); // [MQTT-3.3.1-1]
   }
 }
@@ -92,7 +91,7 @@ export function publishHeld(core: BrokerCore, connection: Connection, client: Cl
     return;
   }
   if (entry === null) return;
-  standOn(core, client.world, entry.message);
+  standOn(core, entry.message);
   sendPublish(core, client, connection, id, entry, false);
 }
 
@@ -152,7 +151,7 @@ export function sendFromQueue(core: BrokerCore, client: Client, entry: QueueEntr
     drop(client);
     return;
   }
-  standOn(core, client.world, message);
+  standOn(core, message);
   const qos = Math.min(message.qos, target.maxQos) as 1 | 2; // [MQTT-3.8.4-8]
   const retain = message.retain && target.retainAsPublished;
   sendInFlight(core, client, client.persistent ? entry : null, qos, retain, target.subscriptionIdentifiers);
@@ -205,7 +204,7 @@ export function goOn(core: BrokerCore, client: Client): void {
 
 function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCursor, message: StoredMessage): void {
   const qos = Math.min(message.qos, cursor.maxQos);
-  standOn(core, client.world, message);
+  standOn(core, message);
   if (qos > 0) {
     const target = {
       queue: client.queue,
@@ -236,11 +235,9 @@ function sendOneRetained(core: BrokerCore, client: Client, cursor: RetainedCurso
 }
 
 /** Makes a kept message the one that is sent. A thousand clients may get the same one after each other. */
-export function standOn(core: BrokerCore, world: World, message: StoredMessage): void {
+export function standOn(core: BrokerCore, message: StoredMessage): void {
   if (!core.outgoing.standsOn(message.payload)) {
-    const topic = world.topics.lookupName(message.topic);
-    const properties = message.properties as Buffer | null;
-    core.outgoing.begin(viewOf(topic, message.payload as Buffer, { ...message, properties }), 1);
+    core.outgoing.begin(viewOfKept(message), 1);
   }
   if (message.expiresAtMs !== null) core.outgoing.expireIn(secondsLeft(core, message.expiresAtMs)); // [MQTT-3.3.2-6]
 }

@@ -165,7 +165,7 @@ function offer(core: BrokerCore, group: Group, entry: QueueEntry): boolean {
   }
   const member = choose(core, group, entry.message.qos);
   if (member === null) return false;
-  standOn(core, group.world, entry.message);
+  standOn(core, entry.message);
   give(core, group, member, entry);
   return true;
 }

@@ -53,7 +53,9 @@ export class RetainedIndex<M> {
     const stack: Iterator<Node<M>>[] = [];
     const depths: number[] = [];
     const enter = (node: Node<M>, depth: number): void => {
-      stack.push(candidates(node, levels, depth));
+      const found = candidates(node, levels, depth);
+      if (found === null) return;
+      stack.push(found);
       depths.push(depth);
     };
     enter(this.#root, 0);
@@ -116,13 +118,13 @@ type Node<M> = {
   readonly level: string;
 };
 
-/** The children of a node that the filter's level `depth` allows; under `#` all of them, at any depth. */
-function candidates<M>(node: Node<M>, levels: readonly string[], depth: number): Iterator<Node<M>> {
-  const children = node.children;
-  if (!children) return [].values();
+/** The children of a node that the filter's level `depth` allows, or null; under `#` all of them, at any depth. */
+function candidates<M>(node: Node<M>, levels: readonly string[], depth: number): Iterator<Node<M>> | null {
+  const children = node.children; // most nodes have none
+  if (!children) return null;
   const level = levels[depth] ?? levels[levels.length - 1];
-  if (depth >= levels.length && level !== '#') return [].values();
+  if (depth >= levels.length && level !== '#') return null;
   if (level === '#' || level === '+') return children.values();
   const child = children.get(level as string);
-  return child ? [child].values() : [].values();
+  return child ? [child].values() : null;
 }
