@@ -84,6 +84,9 @@ export class Client {
   /** What its connections took from each other; null as long as none did. */
   takeovers: Takeovers | null = null;
   expired = 0;
+  /** The search for receivers that met it last, and where it stands in what that one found (see `receivers.ts`). */
+  foundIn = 0;
+  foundAt = 0;
 
   constructor(
     world: World,

@@ -18,6 +18,13 @@ export type Receiver = {
   readonly target: QueueTarget | null;
 };
 
+/** A subscription, and its client as a receiver by it alone, once a message has asked for that. */
+export type Subscribed = Subscription & { receiver: Receiver | null };
+
+export function newSubscribed({ qos, noLocal, retainAsPublished, identifier }: Subscription): Subscribed {
+  return { qos, noLocal, retainAsPublished, identifier, receiver: null };
+}
+
 /** A group that gets a topic, and where its QoS 1 and 2 messages wait; null: nobody in it takes more than QoS 0. */
 export type SharedReceiver = { readonly group: Group; readonly target: QueueTarget | null };
 
@@ -45,31 +52,44 @@ export function receiversOf(world: World, entry: TopicEntry<Receivers>): Receive
   return made;
 }
 
-function findReceivers(world: World, topic: string): Receivers {
-  // Mostly a client has one that matches, and there may be ten thousand clients.
-  const matching = new Map<Client, Subscription | Subscription[]>();
-  world.subscriptions.match(topic, (client, subscription) => {
-    const rules = client.principal.rules;
-    if (!rules.all && !rules.mayReceive(topic)) return;
-    const known = matching.get(client);
-    if (known === undefined) matching.set(client, subscription);
-    else if (Array.isArray(known)) known.push(subscription);
-    else matching.set(client, [known, subscription]);
-  });
+/** How many searches there were: a client that carries the number of this one is in its list already. */
+let searches = 0;
 
+/**
+ * In one turn, since a message's queues are decided at once: of twenty thousand receivers each is taken as it was made for the
+ * topic before, and only who has several subscriptions that match is worked out anew.
+ */
+function findReceivers(world: World, topic: string): Receivers {
+  searches += 1;
   const list: Receiver[] = [];
+  const overlapping = new Map<Client, Receiver[]>();
+  world.subscriptions.match(topic, (client, subscribed) => {
+    const { rules } = client.principal;
+    if (!rules.all && !rules.mayReceive(topic)) return;
+    subscribed.receiver ??= receiverOf(client, subscribed);
+    if (client.foundIn !== searches) {
+      client.foundIn = searches;
+      client.foundAt = list.length;
+      list.push(subscribed.receiver);
+      return;
+    }
+    const known = overlapping.get(client);
+    if (known === undefined) overlapping.set(client, [list[client.foundAt] as Receiver, subscribed.receiver]);
+    else known.push(subscribed.receiver);
+  });
+  for (const [client, receivers] of overlapping) list[client.foundAt] = merged(client, receivers);
+
   const durable: QueueTarget[] = [];
-  for (const [client, found] of matching) {
-    const receiver = Array.isArray(found) ? receiverFor(client, found) : receiverOfOne(client, found);
-    list.push(receiver);
-    if (receiver.target && client.persistent) durable.push(receiver.target);
+  let anyNoLocal = false;
+  for (const receiver of list) {
+    if (receiver.target !== null && receiver.client.persistent) durable.push(receiver.target);
+    anyNoLocal ||= receiver.own !== receiver;
   }
   const groups = groupsOf(world, topic);
   if (groups) for (const { target } of groups) if (target) durable.push(target);
   // What is the server's own, and what a device marks as such, is not recorded.
   const recorded = world.recorder !== null && topic.charCodeAt(0) !== DOLLAR;
   if (recorded && world.recorder) durable.push(world.recorder.target);
-  const anyNoLocal = list.some((receiver) => receiver.own !== receiver);
   return { list, count: list.length, first: list[0] ?? null, groups, durable, recorded, anyNoLocal };
 }
 
@@ -80,50 +100,43 @@ function groupsOf(world: World, topic: string): SharedReceiver[] | null {
   return found.length === 0 ? null : found;
 }
 
-function receiverOfOne(client: Client, subscription: Subscription): Receiver {
+function receiverOf(client: Client, subscription: Subscription): Receiver {
   const { qos, noLocal, retainAsPublished, identifier } = subscription;
   const subscriptionIdentifiers = identifier === null ? NO_IDENTIFIERS : [identifier];
-  const target =
-    qos > 0 ? { queue: client.queue, maxQos: qos as 1 | 2, retainAsPublished, subscriptionIdentifiers } : null;
-  const receiver: { -readonly [Key in keyof Receiver]: Receiver[Key] } = {
-    client,
-    qos,
-    own: null, // [MQTT-3.8.3-3]
-    retainAsPublished,
-    subscriptionIdentifiers,
-    target,
-  };
+  const receiver = newReceiver(client, qos, retainAsPublished, subscriptionIdentifiers);
   if (!noLocal) receiver.own = receiver;
   return receiver;
 }
 
-function receiverFor(client: Client, subscriptions: readonly Subscription[]): Receiver {
+/** Of all its subscriptions that match. */
+function merged(client: Client, receivers: readonly Receiver[]): Receiver {
   let qos: 0 | 1 | 2 = 0;
   let retainAsPublished = false;
-  let anyNoLocal = false;
   const identifiers: number[] = [];
-  for (const subscription of subscriptions) {
-    if (subscription.qos > qos) qos = subscription.qos; // [MQTT-3.3.5-1]
-    retainAsPublished ||= subscription.retainAsPublished;
-    anyNoLocal ||= subscription.noLocal;
-    if (subscription.identifier !== null) identifiers.push(subscription.identifier);
+  for (const one of receivers) {
+    if (one.qos > qos) qos = one.qos; // [MQTT-3.3.5-1]
+    retainAsPublished ||= one.retainAsPublished;
+    identifiers.push(...one.subscriptionIdentifiers);
   }
-  const subscriptionIdentifiers = identifiers.sort((a, b) => a - b);
-  const receiver: { -readonly [Key in keyof Receiver]: Receiver[Key] } = {
-    client,
-    qos,
-    own: null,
-    retainAsPublished,
-    subscriptionIdentifiers,
-    target: qos > 0 ? { queue: client.queue, maxQos: qos as 1 | 2, retainAsPublished, subscriptionIdentifiers } : null,
-  };
-  receiver.own = anyNoLocal ? ownReceiver(client, subscriptions) : receiver;
+  identifiers.sort((a, b) => a - b);
+  const receiver = newReceiver(client, qos, retainAsPublished, identifiers);
+  const local = receivers.filter((one) => one.own === one);
+  if (local.length === receivers.length) receiver.own = receiver;
+  else if (local.length > 0) receiver.own = merged(client, local);
   return receiver;
 }
 
-function ownReceiver(client: Client, subscriptions: readonly Subscription[]): Receiver | null {
-  const local = subscriptions.filter(({ noLocal }) => !noLocal);
-  return local.length === 0 ? null : receiverFor(client, local);
+type Made = { -readonly [Key in keyof Receiver]: Receiver[Key] };
+
+function newReceiver(
+  client: Client,
+  qos: 0 | 1 | 2,
+  retainAsPublished: boolean,
+  subscriptionIdentifiers: readonly number[],
+): Made {
+  const target =
+    qos > 0 ? { queue: client.queue, maxQos: qos as 1 | 2, retainAsPublished, subscriptionIdentifiers } : null;
+  return { client, qos, own: null /* [MQTT-3.8.3-3] */, retainAsPublished, subscriptionIdentifiers, target };
 }
 
 const NO_IDENTIFIERS: readonly number[] = [];

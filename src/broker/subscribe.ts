@@ -11,6 +11,7 @@ import { detach, hasRoomForGroup, join } from './groups.ts';
 import type { ComputedOutcome, ComputedTopics } from './hooks.ts';
 import { sizeFault } from './names.ts';
 import { refusalInWords } from './problem-information.ts';
+import { newSubscribed } from './receivers.ts';
 import { tellRefusal } from './refusals.ts';
 
 /** SUBSCRIBE: one answer for each filter, then the retained messages of what was granted [MQTT-3.8.4-1, MQTT-3.8.4-5]. */
@@ -98,13 +99,13 @@ function subscribeOne(
   if (shared && isNew && !hasRoomForGroup(core, client.world, filter)) {
     return full(core, connection, filter, 'maxSharedGroups', 'the limit of shared groups is reached');
   }
-  const subscription = {
+  const subscription = newSubscribed({
     qos: entry.qos,
     // 3.x has no words for them: a bridge says it with a bit of its protocol level, as Mosquitto's `try_private` does.
     noLocal: entry.noLocal || connection.bridge,
     retainAsPublished: entry.retainAsPublished || connection.bridge,
     identifier: identifiers[0] ?? null,
-  };
+  });
   subscriptions.set(filter, subscription);
   keepSubscription(core, client, filter, subscription);
   if (shared) {

@@ -1,11 +1,10 @@
-import type { Subscription } from '../session/index.ts';
 import type { StoredMessage } from '../store/index.ts';
 import { RetainedIndex, SubscriptionTrie, TopicTable } from '../topics/index.ts';
 import type { Client } from './client.ts';
 import { Groups } from './groups.ts';
 import type { Tap } from './hooks.ts';
 import type { QueueOwner } from './queue-owner.ts';
-import type { Receivers } from './receivers.ts';
+import type { Receivers, Subscribed } from './receivers.ts';
 import type { Qos0Recorder, RecorderTarget } from './recorder-port.ts';
 import { Counters } from './stats.ts';
 
@@ -14,7 +13,7 @@ export class World {
   /** In durable keys and history rows. */
   readonly number: number;
   readonly name: string;
-  readonly subscriptions = new SubscriptionTrie<Client, Subscription>();
+  readonly subscriptions = new SubscriptionTrie<Client, Subscribed>();
   /** Shared subscriptions. */
   readonly groups = new Groups();
   readonly topics: TopicTable<Receivers>;

@@ -37,7 +37,9 @@ export function forgetSession(core: BrokerCore, client: Client): void {
 /** SUBACK waits for it. */
 export function keepSubscription(core: BrokerCore, client: Client, filter: string, subscription: Subscription): void {
   if (!client.persistent) return;
-  core.durable.put('subscription', subscriptionKey(client, filter), Buffer.from(JSON.stringify(subscription)));
+  const { qos, noLocal, retainAsPublished, identifier } = subscription; // whatever else hangs on it
+  const text = JSON.stringify({ qos, noLocal, retainAsPublished, identifier });
+  core.durable.put('subscription', subscriptionKey(client, filter), Buffer.from(text));
   core.turn.appended();
 }
 

@@ -9,6 +9,7 @@ import { isExpired } from '../expiry.ts';
 import type { Group } from '../group.ts';
 import { join } from '../groups.ts';
 import { countRestored } from '../queue-bounds.ts';
+import { newSubscribed } from '../receivers.ts';
 import { addRetained } from '../retain.ts';
 import { wakeGroup } from '../share-out.ts';
 import type { World } from '../world.ts';
@@ -114,7 +115,8 @@ function restoreTimes(core: BrokerCore, client: Client, record: SessionRecord): 
   client.willAtMs = record.willAtUs === null ? null : core.expiry.toMonotonicMs(record.willAtUs);
 }
 
-function restoreSubscription(core: BrokerCore, client: Client, filter: string, subscription: Subscription): void {
+function restoreSubscription(core: BrokerCore, client: Client, filter: string, kept: Subscription): void {
+  const subscription = newSubscribed(kept);
   client.session.subscriptions.set(filter, subscription);
   if (isShared(filter)) join(core, client, filter, parseSubscription(filter).filter, subscription);
   else client.world.subscriptions.add(filter, client, subscription);
