@@ -2,6 +2,7 @@ import type { MemoryWatermark } from './base/index.ts';
 import type { Broker } from './broker/index.ts';
 import { type History, historyDamageText } from './history/index.ts';
 import type { WorldStatus } from './live/index.ts';
+import type { GoneNotes } from './serve-gone.ts';
 import { type DiskStore, damageText, type FreeSpace } from './store/index.ts';
 
 type HistoryState = ReturnType<History['status']>['state'];
@@ -13,6 +14,7 @@ export type Watched = {
   readonly space: FreeSpace;
   readonly history: History | null;
   readonly memory: MemoryWatermark;
+  readonly gone: GoneNotes;
 };
 
 const STORE_FAILS = 'the store cannot be written: nothing is acknowledged until it can';
@@ -31,7 +33,7 @@ const MEMORY_SHORT = [
 
 /** All that is not as it should be, the worst first; empty when all is well. `isTrouble`: of what history says of itself. */
 function troubles(
-  { broker, store, space, history, memory }: Watched,
+  { broker, store, space, history, memory, gone }: Watched,
   isTrouble: (state: HistoryState) => boolean,
 ): readonly string[] {
   const status = history?.status();
@@ -44,6 +46,7 @@ function troubles(
     status !== undefined && (isHung || isTrouble(status.state)) ? `history: ${status.detail}` : '',
     damageText(store.damage),
     historyDamageText(status?.damage ?? []),
+    ...gone.texts,
   ].filter((text) => text !== '');
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,17 +20,21 @@ import { type Certificates, createCertificates } from './certificates/index.ts';
 import { bannerLines } from './cli/index.ts';
 import {
   BALLAST_FILE,
+  goneFiles,
+  HISTORY_FILE,
   type ListenerNeeds,
   listenerNeeds,
   openDataFolder,
   type PlainListener,
   type Settings,
+  STORE_FOLDER,
   type TlsListener,
 } from './config/index.ts';
 import { createHistory, type History } from './history/index.ts';
 import { createLive, type Live } from './live/index.ts';
 import { createLog } from './log.ts';
 import { backUp } from './serve-backup.ts';
+import { createGoneNotes, noteRecorded } from './serve-gone.ts';
 import { healthOf, statusOf } from './serve-health.ts';
 import { giveUpBallast, keepBallast, openDiskStore, watchFreeSpace } from './store/index.ts';
 import { createSys, watchLoopDelay } from './sys/index.ts';
@@ -46,11 +51,18 @@ export type ServeOptions = {
   readonly print: (line: string) => void;
 };
 
+/** Ends what was begun. `sinceMs` (monotonic): when the stop began, all of which is to take less than 5 s. */
+type Closer = (sinceMs: number) => unknown;
+
+/** From the beginning of a stop on. Before history: clients are told, and requests under way have a second. */
+const HISTORY_ENDS_MS = 3300;
+const STORE_ENDS_MS = 4300;
+
 /** Puts the rooms together and runs until the signal. Throws an OperatorError for what the owner can mend. */
 export async function serve(settings: Settings, options: ServeOptions): Promise<void> {
   const logger = createLog(settings.log);
-  const closers: (() => unknown)[] = [];
-  const onClose = (close: () => unknown): void => void closers.unshift(close);
+  const closers: Closer[] = [];
+  const onClose = (close: Closer): void => void closers.unshift(close);
   try {
     giveUpBallast(settings.data, ballastOf(settings), logger);
     const folder = openDataFolder(settings.data);
@@ -59,7 +71,8 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
     await aborted(options.signal);
     logger.info({}, 'stopping');
   } finally {
-    for (const close of closers) await close();
+    const sinceMs = performance.now();
+    for (const close of closers) await close(sinceMs);
   }
 }
 
@@ -67,7 +80,7 @@ async function open(
   settings: Settings,
   { print, version, onReload }: ServeOptions,
   logger: Logger,
-  onClose: (close: () => unknown) => void,
+  onClose: (close: Closer) => void,
 ): Promise<void> {
   const clock = systemClock((stepMs) => {
     logger.warn(
@@ -76,7 +89,10 @@ async function open(
     );
   });
   const tokenFile = tokenFileOf(settings.data);
+  const isGone = goneFiles(settings.data, tokenFile);
+  const gone = createGoneNotes(settings.data, logger);
   const firstToken = await createFirstToken(tokenFile);
+  if (isGone.tokens) gone.tokens();
   const { anonymous, rules, limits } = settings;
   const reached = nothingReached();
   const memory = createMemoryWatermark({ bytes: settings.limits.memoryWatermarkBytes, logger, reached });
@@ -86,10 +102,13 @@ async function open(
   onClose(access.close);
 
   const { durability } = settings;
-  const store = await openDiskStore({ folder: join(settings.data, 'store'), clock, logger, durability });
-  onClose(store.close); // last: history reads its queue until it has stopped
-  const history = settings.history === 'off' ? null : openHistory(settings, clock, logger, reached);
-  if (history) onClose(history.stop);
+  const store = await openDiskStore({ folder: join(settings.data, STORE_FOLDER), clock, logger, durability });
+  // Last: history reads its queue until it has stopped.
+  onClose((sinceMs) => store.close(sinceMs + STORE_ENDS_MS));
+  const historyFile = join(settings.data, HISTORY_FILE);
+  const isNewHistory = !existsSync(historyFile);
+  const history = settings.history === 'off' ? null : openHistory(settings, historyFile, clock, logger, reached);
+  if (history) onClose((sinceMs) => history.stop(sinceMs + HISTORY_ENDS_MS));
   const started = history?.start();
   started?.catch(() => {}); // looked at below; until then it may not end the process
 
@@ -108,6 +127,8 @@ async function open(
   });
   const recorded = history === null ? null : broker.record(history.intake);
   if (recorded) history?.drain(recorded);
+  // Of messages that the queue gave away the store knows, however little is left beside it.
+  if (history && (isGone.history || (isNewHistory && (recorded?.takenBefore ?? 0) > 0))) gone.history();
   const space = await watchFreeSpace({
     folder: settings.data,
     reserve: { percent: limits.diskReservePercent, bytes: limits.diskReserveBytes },
@@ -116,7 +137,7 @@ async function open(
     owed: () => store.unsyncedBytes() + 2 * (recorded?.depth().bytes ?? 0),
   });
   onClose(space.stop);
-  const watched = { broker, store, space, history, memory };
+  const watched = { broker, store, space, history, memory, gone };
   const live = createLive({
     clock,
     logger,
@@ -146,6 +167,7 @@ async function open(
   const loopDelay = watchLoopDelay(clock);
   onClose(loopDelay.stop);
   await started;
+  if (history) noteRecorded(settings.data, logger);
 
   const certificates = createCertificates({ dataFolder: settings.data, logger });
   onClose(certificates.close);
@@ -255,10 +277,9 @@ function caOf(certificates: Certificates): { readonly file: string; readonly fin
   return local === null ? null : { file: local.caFile, fingerprint: local.fingerprint() };
 }
 
-function openHistory(settings: Settings, clock: Clock, logger: Logger, reached: Reached): History {
-  const { limits } = settings;
+function openHistory({ limits }: Settings, file: string, clock: Clock, logger: Logger, reached: Reached): History {
   return createHistory({
-    file: join(settings.data, 'history.duckdb'),
+    file,
     logger,
     clock,
     reached,

@@ -13,7 +13,7 @@ export {
   type MemoryWatermarkOptions,
   type ShedLevel,
 } from './memory-watermark.ts';
-export { type LockHolder, type LockMachine, type LockResult, takeLock } from './process-lock.ts';
+export { type LockHolder, type LockMachine, type LockResult, lookAtLock, takeLock } from './process-lock.ts';
 export { BOUNDS, type Bound, nothingReached, type Reached } from './reached.ts';
 export { type BytesReader, readShared } from './shared-read.ts';
 export { sparingLogger } from './sparing-log.ts';

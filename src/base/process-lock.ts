@@ -52,6 +52,15 @@ export function takeLock(path: string, machine: LockMachine = thisMachine): Lock
   return hold(path, holder, machine);
 }
 
+/** Who holds a lock that is there and not stale, without taking or changing anything. `holder` as in a `LockResult`. */
+export function lookAtLock(
+  path: string,
+  machine: LockMachine = thisMachine,
+): { readonly holder: LockHolder | null } | null {
+  const seen = readLock(path);
+  return seen.state === 'present' && !isStale(seen, machine) ? { holder: seen.holder } : null;
+}
+
 /** Only the owner of the guard file may remove a stale lock, so that nobody removes the lock of who came first. */
 function replaceStale(path: string, holder: LockHolder, machine: LockMachine): boolean {
   const guard = `${path}.takeover`;

@@ -1,6 +1,8 @@
 /** What lies where in a data folder (docs/storage.md). */
 export const STORE_FOLDER = 'store';
 export const HISTORY_FILE = 'history.duckdb';
+/** There since history was opened first: a history file that is gone later is noticed. */
+export const RECORDED_FILE = 'RECORDED';
 /** Room that a start on a full disk takes. */
 export const BALLAST_FILE = 'BALLAST';
 /** In a folder that a backup or a restore is at work in, or did not finish: Sonde does not start there. */

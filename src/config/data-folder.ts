@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type LockResult, messageOf, OperatorError, systemCode, takeLock } from '../base/index.ts';
+import {
+  type LockHolder,
+  type LockResult,
+  lookAtLock,
+  messageOf,
+  OperatorError,
+  systemCode,
+  takeLock,
+} from '../base/index.ts';
 import { UNFINISHED } from './data-files.ts';
 
 /** A data folder that this process may write, and that no other Sonde serves from. */
@@ -54,13 +62,37 @@ function makeFolder(path: string): void {
   }
 }
 
-/** Holds a folder that is there, without writing anything but the lock. Throws an OperatorError when a Sonde uses it. */
-export function lockDataFolder(path: string): DataFolder {
+/** A look at a data folder that no Sonde is to use meanwhile. */
+export type Look = {
+  /** Why no lock could be taken, since the disk takes nothing; null: it is held. */
+  readonly unlocked: string | null;
+  /** Gives the lock back. Throws DataFolderInUse when there was none, and a Sonde uses the folder by now. */
+  readonly end: () => void;
+};
+
+/**
+ * Holds a folder that is there, without writing anything but the lock; where the disk does not take one (full, read-only) it
+ * only sees that nobody has one. Throws an OperatorError when a Sonde uses it.
+ */
+export function lookAtDataFolder(path: string): Look {
   if (!fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     throw new OperatorError(`there is no data folder ${path}`, 'Name it with --data.');
   }
-  return hold(path);
+  try {
+    return { unlocked: null, end: hold(path).release };
+  } catch (error) {
+    const { cause } = error as Error;
+    if (!TAKES_NOTHING.has(systemCode(cause) ?? '')) throw error;
+    const end = (): void => {
+      const held = lookAtLock(join(path, 'lock'));
+      if (held !== null) throw inUse(path, held.holder);
+    };
+    end();
+    return { unlocked: messageOf(cause), end };
+  }
 }
+
+const TAKES_NOTHING: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
 
 /** Opens the folder for one server; a second one is refused with the pid of the first. */
 export function openDataFolder(path: string): DataFolder {
@@ -78,9 +110,12 @@ function hold(path: string): DataFolder {
   const file = join(path, 'lock');
   const result = lockOf(path, file);
   if (result.held) return { path, release: result.release };
-  const { holder } = result;
+  throw inUse(path, result.holder);
+}
+
+function inUse(path: string, holder: LockHolder | null): DataFolderInUse {
   const who = holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`;
-  throw new DataFolderInUse(
+  return new DataFolderInUse(
     `the data folder ${path} is in use by ${who}`,
     `Stop that Sonde first, or choose another folder with --data.`,
   );
@@ -93,6 +128,7 @@ function lockOf(path: string, file: string): LockResult {
     throw new OperatorError(
       `cannot write in the data folder ${path}: ${messageOf(error)}`,
       'Free space on the disk, or choose another folder with --data.',
+      { cause: error },
     );
   }
 }

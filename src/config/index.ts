@@ -1,5 +1,20 @@
-export { BALLAST_FILE, HISTORY_FILE, isOfNoBackup, STORE_FOLDER, UNFINISHED } from './data-files.ts';
-export { type DataFolder, DataFolderInUse, ensureDataFolder, lockDataFolder, openDataFolder } from './data-folder.ts';
+export {
+  BALLAST_FILE,
+  HISTORY_FILE,
+  isOfNoBackup,
+  RECORDED_FILE,
+  STORE_FOLDER,
+  UNFINISHED,
+} from './data-files.ts';
+export {
+  type DataFolder,
+  DataFolderInUse,
+  ensureDataFolder,
+  type Look,
+  lookAtDataFolder,
+  openDataFolder,
+} from './data-folder.ts';
+export { type GoneFiles, goneFiles } from './gone-files.ts';
 export type { Environment, ServeFlags } from './layers.ts';
 export { listenAddressText, parseListenAddress } from './listen-address.ts';
 export type { ListenAddress, PlainListener, TlsListener, UnixListener } from './listener.ts';

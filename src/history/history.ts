@@ -73,16 +73,16 @@ export function createHistory(options: HistoryOptions): History {
 
   return {
     start: supervisor.start,
-    stop: async () => {
+    stop: async (byMs = Number.POSITIVE_INFINITY) => {
       priority.gone();
-      const deadlineMs = clock.monotonicMs() + limits.stopTimeoutMs;
-      await recorder.flush(deadlineMs);
+      const endMs = Math.min(clock.monotonicMs() + limits.stopTimeoutMs + END_MS, byMs);
+      await recorder.flush(endMs - END_MS);
       const { lostMessages } = recorder.close();
       if (lostMessages > 0) {
         dropped += lostMessages;
         logger.error({ messages: lostMessages }, 'QoS 0 messages were lost: history was down when Sonde stopped');
       }
-      await supervisor.stop(deadlineMs + END_MS);
+      await supervisor.stop(endMs);
       calls.fail('it was stopped');
     },
     intake: recorder.intake.port,

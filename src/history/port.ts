@@ -117,8 +117,8 @@ export type HistoryStatus = {
 /** History as the broker's process sees it: a child process behind it does the work. */
 export type History = {
   readonly start: () => Promise<void>;
-  /** Commits what is buffered, then ends the process. */
-  readonly stop: () => Promise<void>;
+  /** Commits what is buffered, then ends the process: in 4 s, or by `byMs` (monotonic) where that is earlier. */
+  readonly stop: (byMs?: number) => Promise<void>;
   readonly intake: Qos0Intake;
   /** Attaches the recorder's queue and begins to drain it. Called once, before the broker listens. */
   readonly drain: (source: RecorderSource) => void;

@@ -128,6 +128,36 @@ it.runIf(process.platform === 'linux')(
 );
 
 it.runIf(process.platform === 'linux')(
+  'sonde check looks at a folder on a full or a read-only disk, and not at one that a Sonde uses',
+  async (context) => {
+    const { code } = await runToEnd('mount', ['-t', 'tmpfs', '-o', `size=${200 * MIB}`, 'tmpfs', data]);
+    if (code !== 0) return context.skip('a small tmpfs cannot be mounted here: only root may');
+    mounted = true;
+    await useAndKill();
+    fillDisk();
+    const check = () => sondeCommand(['check', '--data', data]);
+    const sound = {
+      code: 0,
+      stdout: expect.stringMatching(
+        /^note: .* was looked at without its lock.*\ntokens: 1\nstore: \d+ segments with \d+ queued messages, \d+ values in the table\nhistory: 100 points/,
+      ),
+    };
+    const refused = { code: 2, stdout: '', stderr: expect.stringContaining('is in use by process') };
+    const before = readdirSync(data);
+    expect(await check()).toMatchObject(sound);
+    expect(readdirSync(data)).toEqual(before);
+    sonde = await startSonde({ dataDir: data, history: 'duckdb', degraded: true });
+    fillDisk();
+    expect(await check()).toMatchObject(refused);
+    await sonde.kill();
+    // Its history process goes on for a moment.
+    const readOnly = async (): Promise<boolean> => (await runToEnd('mount', ['-o', 'remount,ro', data])).code === 0;
+    await waitFor('a read-only disk', readOnly, 15_000);
+    expect(await check()).toMatchObject(sound);
+  },
+);
+
+it.runIf(process.platform === 'linux')(
   'starts while the table cannot be written: what it lacks is read from the log',
   async () => {
     requireTool(...TOOLS);

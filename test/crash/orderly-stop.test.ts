@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ackBytes, clientsOf, subscribeBytes } from '../conformance/client.ts';
-import { startSonde } from '../tooling/index.ts';
+import { openRaw, startSonde, waitFor } from '../tooling/index.ts';
+import { health, historyPid, recorded } from './publishers.ts';
 
 const CLIENTS = 400;
 const STOP_MS = 5000;
@@ -60,6 +61,47 @@ it.skipIf(process.platform === 'win32')(
       again.closeAll();
       await second.stop();
     } finally {
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  },
+  60_000,
+);
+
+it.skipIf(process.platform !== 'linux')(
+  'SIGTERM while history hangs and a request over HTTP is half sent: it is gone within 5 s, and what was acknowledged is there',
+  async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'sonde-stop-'));
+    let hung = 0;
+    try {
+      const first = await startSonde({ dataDir, history: 'duckdb' });
+      const clients = clientsOf(() => first.mqttPort);
+      const publisher = await clients.connect({ level: 4, id: 'publisher' });
+      await publisher.publish('kept', '1', { qos: 1 });
+      hung = await historyPid(first);
+      process.kill(hung, 'SIGSTOP');
+      for (let n = 2; n <= 50; n++) await publisher.publish('kept', String(n), { qos: 1 });
+      const half = await openRaw(first.httpPort);
+      half.send(
+        Buffer.from('POST /api/v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"topic"'),
+      );
+      expect(await health(first)).toBe('ok');
+      const since = performance.now();
+      await first.stop();
+      expect(performance.now() - since).toBeLessThan(STOP_MS);
+      half.destroy();
+      clients.closeAll();
+
+      const second = await startSonde({ dataDir, history: 'duckdb' });
+      const all = Array.from({ length: 50 }, (_, n) => n + 1);
+      await waitFor('the points', async () => (await recorded(second, 'kept')).length >= all.length);
+      expect(await recorded(second, 'kept')).toEqual(all);
+      await second.stop();
+    } finally {
+      try {
+        if (hung > 0) process.kill(hung, 'SIGKILL');
+      } catch {
+        // Sonde has ended it.
+      }
       rmSync(dataDir, { recursive: true, force: true });
     }
   },

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { listTokens, tokenFileOf } from '../../access/index.ts';
 import { messageOf, OperatorError } from '../../base/index.ts';
-import { HISTORY_FILE, lockDataFolder, resolveSettings, STORE_FOLDER } from '../../config/index.ts';
+import { goneFiles, HISTORY_FILE, lookAtDataFolder, resolveSettings, STORE_FOLDER } from '../../config/index.ts';
 import { checkHistory } from '../../history/index.ts';
 import { checkStore } from '../../store/index.ts';
 import type { CliContext } from '../context.ts';
@@ -14,6 +14,8 @@ type Flags = { readonly data?: string; readonly config?: string };
 type Part = {
   /** One line each. */
   readonly findings: readonly string[];
+  /** One line each: what is to be known, and may be as its owner wants it. */
+  readonly notes?: readonly string[];
   /** Why it could not be looked at; null: it was. */
   readonly unable: string | null;
   /** What there is. */
@@ -34,8 +36,9 @@ export function checkCommand(context: CliContext): Command {
       const findings = parts.flatMap((part) => part.findings);
       const unable = parts.flatMap((part) => part.unable ?? []);
       for (const line of findings) await context.stdout.write(`damaged: ${line}\n`);
+      for (const line of parts.flatMap(({ notes = [] }) => notes)) await context.stdout.write(`note: ${line}\n`);
       for (const line of unable) await context.stdout.write(`not checked: ${line}\n`);
-      for (const { summary } of parts) await context.stdout.write(`${summary}\n`);
+      for (const { summary } of parts) if (summary !== '') await context.stdout.write(`${summary}\n`);
       if (findings.length > 0) {
         const what = `${settings.data} is damaged: ${findings.length === 1 ? '1 finding' : `${findings.length} findings`}`;
         throw new ExitError(
@@ -50,21 +53,32 @@ export function checkCommand(context: CliContext): Command {
 }
 
 async function lookAt(folder: string): Promise<readonly Part[]> {
-  let lock: { readonly release: () => void };
+  const { unlocked, end } = refusing(() => lookAtDataFolder(folder));
+  let parts: readonly Part[];
   try {
-    lock = lockDataFolder(folder);
+    parts = [tokens(folder), await store(folder), await history(folder)];
+  } finally {
+    refusing(end);
+  }
+  const note = `${folder} was looked at without its lock, which cannot be written (${unlocked}): start no Sonde there meanwhile`;
+  return unlocked === null ? parts : [{ findings: [], notes: [note], unable: null, summary: '' }, ...parts];
+}
+
+/** A folder that cannot be looked at ends the command with 2. */
+function refusing<T>(work: () => T): T {
+  try {
+    return work();
   } catch (error) {
     throw error instanceof OperatorError ? new ExitError(2, error.message, error.advice) : error;
-  }
-  try {
-    return [tokens(folder), await store(folder), await history(folder)];
-  } finally {
-    lock.release();
   }
 }
 
 function tokens(folder: string): Part {
   const file = tokenFileOf(folder);
+  if (goneFiles(folder, file).tokens) {
+    const what = `${file}: it is gone; a start makes a new first token, and does not know those that were made before`;
+    return { findings: [what], unable: null, summary: 'tokens: none' };
+  }
   try {
     return { findings: [], unable: null, summary: `tokens: ${listTokens(file).length}` };
   } catch (error) {
@@ -92,7 +106,11 @@ async function store(folder: string): Promise<Part> {
 async function history(folder: string): Promise<Part> {
   try {
     const report = await checkHistory(join(folder, HISTORY_FILE));
-    if (report === null) return { findings: [], unable: null, summary: 'history: none' };
+    if (report === null) {
+      const { history: isGone } = goneFiles(folder, tokenFileOf(folder));
+      const notes = isGone ? [`${join(folder, HISTORY_FILE)}: it is gone; history begins anew at the next start`] : [];
+      return { findings: [], notes, unable: null, summary: 'history: none' };
+    }
     const findings = report.findings.map(({ file, what }) => `${file}: ${what}`);
     const summary = `history: ${report.points} points, ${report.texts} texts`;
     return { findings, unable: report.unable, summary };

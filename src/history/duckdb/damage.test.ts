@@ -163,6 +163,18 @@ describe('history whose files are damaged', () => {
     await engine.close(true);
   });
 
+  it('keeps a log whose database is gone, and begins anew', async () => {
+    const wal = readFileSync(`${file}.wal`);
+    rmSync(file);
+    const engine = await openHere();
+    expect(await pointsIn(engine)).toBe(0);
+    expect(told).toMatchObject([{ file: `${file}.wal`, what: 'the database that it belongs to is gone' }]);
+    expect(readFileSync(told[0]?.kept ?? '')).toEqual(wal);
+    await write(engine, 0, 10);
+    expect(await pointsIn(engine)).toBe(10);
+    await engine.close(true);
+  });
+
   it('does not take a write that a kill cut short for damage', async () => {
     const wal = readFileSync(`${file}.wal`);
     // As the next commit leaves it that did not come to its end.

@@ -1,4 +1,14 @@
-import { closeSync, copyFileSync, fdatasyncSync, fsyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import type { HistoryDamage } from '../port.ts';
 import { asideName, moveAside, RECENT, syncFile } from './damage.ts';
 
@@ -67,6 +77,7 @@ export type WalFinding = { readonly what: string; readonly keep: 'nothing' | 'al
 
 /** Looks at the log before DuckDB does; null: it is as it should be, as far as its lengths tell. What is damaged is kept. */
 export function checkWal(file: string): HistoryDamage | null {
+  if (!existsSync(file)) return strayWal(file);
   const found = findInWal(file);
   if (found === null) return null;
   const wal = `${file}.wal`;
@@ -77,6 +88,13 @@ export function checkWal(file: string): HistoryDamage | null {
   copyFileSync(wal, kept);
   syncFile(kept);
   return { file: wal, what, kept };
+}
+
+/** A log whose database is gone: DuckDB would begin another one over it. */
+function strayWal(file: string): HistoryDamage | null {
+  const wal = `${file}.wal`;
+  const size = statSync(wal, { throwIfNoEntry: false })?.size ?? 0;
+  return size === 0 ? null : { file: wal, what: 'the database that it belongs to is gone', kept: moveAside(wal) };
 }
 
 /** The same without changing anything. */

@@ -46,6 +46,8 @@ export type DiskStore = Store & {
   readonly failing: () => boolean;
   /** Copies all of it into an empty folder, as of one moment, while it is in use. The copy is a store: see docs/storage.md. */
   readonly backup: (folder: string) => Promise<void>;
+  /** A disk that takes nothing is waited for 2 s, or until `byMs` (monotonic) where that is earlier. */
+  readonly close: (byMs?: number) => Promise<void>;
 };
 
 /** The table follows the log at least so often, while it has changed. */
@@ -159,7 +161,7 @@ type Opened = {
 };
 
 function storeOf(
-  { folder, logger, durability, tableMs = TABLE_MS }: DiskStoreOptions,
+  { folder, clock, logger, durability, tableMs = TABLE_MS }: DiskStoreOptions,
   format: StoreFormat,
   log: DiskLog,
   table: Table,
@@ -323,12 +325,12 @@ function storeOf(
         later();
       }
     },
-    async close() {
+    async close(byMs: number = Number.POSITIVE_INFINITY) {
       closed = true;
       await Promise.allSettled(copies);
       if (timer !== null) clearTimeout(timer);
       // A stop does not wait for a disk that is broken.
-      const giveUp = setTimeout(() => log.writer.giveUp(), CLOSE_MS);
+      const giveUp = setTimeout(() => log.writer.giveUp(), Math.min(CLOSE_MS, byMs - clock.monotonicMs()));
       await Promise.race([catchUp(), log.writer.givenUp]);
       await log.writer.close();
       clearTimeout(giveUp);
