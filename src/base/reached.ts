@@ -37,6 +37,7 @@ export const BOUNDS = [
   'memoryWatermarkBytes',
   'stalledAfterMs',
   'maxSubscriptionsPerSession',
+  'maxSubscriptionBytesPerSession',
   'maxFiltersPerPacket',
   'maxSharedGroups',
   'maxRetainedMessages',

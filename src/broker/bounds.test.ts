@@ -148,6 +148,27 @@ describe('at its bound of', () => {
     expect(broker.stats().sharedGroups).toBe(1);
   });
 
+  it('what the filters of a session cost, SUBACK says 0x97 (3.x: 0x80), and those that go make room', async () => {
+    const { broker, reached } = bounded({ maxSubscriptionBytesPerSession: 3000 });
+    const long = (first: string) => `${first}${'x'.repeat(799)}`; // 800 bytes and a level: 1,000
+    const device = await inWorld(broker, 'a');
+    const reasons = (): (number | undefined)[] => device.of('suback').map(({ reasons: [reason] }) => reason);
+    for (const first of ['1', '2', '3', '4', '1']) device.subscribe(long(first), 1);
+    await settled();
+    expect(reasons()).toEqual([1, 1, 1, Reason.quotaExceeded, 1]); // the last one replaces its like
+    device.subscribe('$SYS/#', 0);
+    device.send({ type: 'unsubscribe', packetId: 9, filters: [long('2'), long('2'), long('5')], properties: {} });
+    for (const filter of ['é'.repeat(350), 'e', long('6')]) device.subscribe(filter, 1); // 900, and no room for 201
+    await settled();
+    expect(reasons().slice(5)).toEqual([Reason.quotaExceeded, 1, Reason.quotaExceeded, Reason.quotaExceeded]);
+    expect(counted(reached)).toEqual({ maxSubscriptionBytesPerSession: 4 });
+    const old = await FakeDevice.connected(broker, { version: 4, clientId: 'b', username: 'default' });
+    old.subscribe('/'.repeat(15), 1); // 16 levels
+    old.subscribe('x', 1);
+    await settled();
+    expect(old.of('suback').map(({ reasons: [reason] }) => reason)).toEqual([0x80, 1]);
+  });
+
   it('retained messages and bytes, a new one goes to its receivers and is not kept', async () => {
     const { broker, reached } = bounded({ maxRetainedMessages: 2, maxRetainedBytes: 1000 });
     const device = await inWorld(broker, 'a');

@@ -62,6 +62,8 @@ export class Client {
   retainedToSend = NO_CURSORS;
   /** Its subscriptions to computed topics, with their identifiers: made anew with each connection of the session. */
   computed: Map<string, number | null> | null = null;
+  /** What the filters of all its subscriptions cost. */
+  filterBytes = 0;
   /** The groups that it is a member of; null: it never was in one. */
   groups: Set<Group> | null = null;
   /** It goes on with the next turn. */

@@ -3,6 +3,7 @@ import { filterMatches } from '../topics/index.ts';
 import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
+import { countFilterGone } from './filter-cost.ts';
 import type { ComputedTopics, Viewer } from './hooks.ts';
 
 /** Who makes the topics of a filter, or undefined: then they are ordinary ones. */
@@ -26,7 +27,9 @@ export function resumeComputed(core: BrokerCore, connection: Connection, client:
   if (client.computed === null) return;
   const viewer = viewerOf(core, connection, client);
   for (const filter of client.computed.keys()) {
-    if (computedFor(core, filter)?.subscribe(viewer, filter, false) !== 'granted') client.computed.delete(filter);
+    if (computedFor(core, filter)?.subscribe(viewer, filter, false) === 'granted') continue;
+    client.computed.delete(filter);
+    countFilterGone(client, filter);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { countLeft } from './deliver.ts';
 import { forgetSubscription } from './durable/keep.ts';
+import { countFilterGone } from './filter-cost.ts';
 import { Group, type GroupEntry, type Member } from './group.ts';
 import { countEnded, countTaken } from './queue-bounds.ts';
 import type { World } from './world.ts';
@@ -57,7 +58,7 @@ export function leaveForbidden(core: BrokerCore, client: Client): void {
   for (const { name } of client.groups) {
     if (rules.maySubscribe(name) === 'yes') continue;
     leave(core, client, name);
-    client.session.subscriptions.delete(name);
+    if (client.session.subscriptions.delete(name)) countFilterGone(client, name);
     forgetSubscription(core, client, name);
     const fields = { client: client.session.clientId, filter: name };
     core.logger.warn(fields, 'shared subscription ended: its topic rules do not allow all of the filter any more');

@@ -62,6 +62,7 @@ export function endSession(core: BrokerCore, client: Client, why: string): void 
     forgetSubscription(core, client, filter);
   }
   session.subscriptions.clear();
+  client.filterBytes = 0;
   giveBack(core, client);
   if (client.frozen !== null) void giveFrozenBack(core, client);
   client.retainedToSend.clear();

@@ -25,6 +25,7 @@ export type BrokerLimits = {
   readonly maxSessions: number;
   readonly maxSessionExpiryS: number;
   readonly maxSubscriptionsPerSession: number;
+  readonly maxSubscriptionBytesPerSession: number;
   readonly maxFiltersPerPacket: number;
   readonly maxSharedGroups: number;
   readonly maxTopicBytes: number;
@@ -91,6 +92,8 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   maxSessionExpiryS: 14 * 24 * 3600,
   // More: SUBACK 0x97 (3.x: 0x80).
   maxSubscriptionsPerSession: 1000,
+  // What their filters cost: a thousand of 20 levels.
+  maxSubscriptionBytesPerSession: 4 * MIB,
   maxFiltersPerPacket: 1000,
   // Groups of shared subscriptions in one namespace; each has a queue of its own. More: SUBACK 0x97 (3.x: 0x80).
   maxSharedGroups: 10_000,

@@ -7,6 +7,7 @@ import { computedFor, viewerOf } from './computed.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { forgetSubscription, keepSubscription } from './durable/keep.ts';
+import { countFilter, countFilterGone, hasRoomForFilter } from './filter-cost.ts';
 import { detach, hasRoomForGroup, join } from './groups.ts';
 import type { ComputedOutcome, ComputedTopics } from './hooks.ts';
 import { sizeFault } from './names.ts';
@@ -37,12 +38,15 @@ export function unsubscribe(core: BrokerCore, connection: Connection, client: Cl
   const reasons = packet.filters.map((filter) => {
     const computed = computedFor(core, filter);
     if (computed) {
-      client.computed?.delete(filter);
+      if (client.computed?.delete(filter)) countFilterGone(client, filter);
       const known = connection.viewer !== null && computed.unsubscribe(connection.viewer, filter);
       return unsubscribed(core, filter, known);
     }
     const known = client.session.subscriptions.delete(filter);
-    if (known) forgetSubscription(core, client, filter);
+    if (known) {
+      countFilterGone(client, filter);
+      forgetSubscription(core, client, filter);
+    }
     detach(core, client, filter); // [MQTT-3.10.4-2]; what is in flight stays [MQTT-3.10.4-3]
     client.retainedToSend.delete(filter);
     return unsubscribed(core, filter, known);
@@ -73,6 +77,8 @@ function subscribeOne(
   const computed = computedFor(core, parsed.filter);
   if (computed) {
     if (shared) return refused(core, connection, filter, Reason.sharedSubscriptionsNotSupported, NOT_COMPUTED);
+    if (!client.computed?.has(filter) && !hasRoomForFilter(core, client, filter))
+      return tooLarge(core, connection, filter);
     const outcome = subscribeComputed(core, computed, connection, client, entry, identifiers);
     if (outcome === 'granted') return Reason.success;
     return outcome === 'full'
@@ -96,6 +102,7 @@ function subscribeOne(
     const why = 'the limit of subscriptions of one session is reached';
     return full(core, connection, filter, 'maxSubscriptionsPerSession', why);
   }
+  if (isNew && !hasRoomForFilter(core, client, filter)) return tooLarge(core, connection, filter);
   if (shared && isNew && !hasRoomForGroup(core, client.world, filter)) {
     return full(core, connection, filter, 'maxSharedGroups', 'the limit of shared groups is reached');
   }
@@ -106,6 +113,7 @@ function subscribeOne(
     retainAsPublished: entry.retainAsPublished || connection.bridge,
     identifier: identifiers[0] ?? null,
   });
+  if (isNew) countFilter(client, filter);
   subscriptions.set(filter, subscription);
   keepSubscription(core, client, filter, subscription);
   if (shared) {
@@ -141,6 +149,7 @@ function subscribeComputed(
   const viewer = viewerOf(core, connection, client);
   const outcome = computed.subscribe(viewer, entry.filter, wantsRetained(entry, isNew));
   if (outcome !== 'granted') return outcome;
+  if (isNew) countFilter(client, entry.filter);
   client.computed ??= new Map();
   client.computed.set(entry.filter, identifiers[0] ?? null);
   return 'granted';
@@ -158,6 +167,11 @@ function refused(core: BrokerCore, connection: Connection, filter: string, reaso
 function full(core: BrokerCore, connection: Connection, filter: string, bound: Bound, why: string): number {
   core.reached[bound] += 1;
   return refused(core, connection, filter, Reason.quotaExceeded, why);
+}
+
+function tooLarge(core: BrokerCore, connection: Connection, filter: string): number {
+  const why = 'the filters of its session take as many bytes as they may';
+  return full(core, connection, filter, 'maxSubscriptionBytesPerSession', why);
 }
 
 function* names(search: Iterable<readonly [string, unknown] | null>): Generator<string | null> {

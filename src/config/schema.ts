@@ -55,6 +55,7 @@ const limits = z
     // 0xFFFFFFFF means "never" in MQTT 5.0 (3.1.2.11.2), so the bound stays below it.
     maxSessionExpiryS: count(0, 0xffff_fffe),
     maxSubscriptionsPerSession: count(1, 1_000_000),
+    maxSubscriptionBytesPerSession: bytes(KIB, 64 * GIB),
     maxFiltersPerPacket: count(1, 1_000_000),
     maxSharedGroups: count(0, 1_000_000),
     maxTopicBytes: bytes(16, 65_535),

@@ -52,6 +52,17 @@ describe('a session, when the process was killed', () => {
     expect(after.broker.stats().queued).toBe(0);
   });
 
+  it('has the bytes of its filters counted as before', async () => {
+    const store = createMemoryStore();
+    const { broker } = await restarted(store);
+    await away(broker);
+    const after = await restarted(store, { limits: { maxSubscriptionBytesPerSession: 2 * 201 } });
+    const device = await FakeDevice.connected(after.broker, kept);
+    for (const filter of ['u', 'v']) device.subscribe(filter, 1);
+    await settled();
+    expect(device.of('suback').map(({ reasons }) => reasons)).toEqual([[1], [0x80]]);
+  });
+
   it('gets what was in flight again under the same identifiers, marked as such [MQTT-4.4.0-1] [MQTT-3.3.1-1]', async () => {
     const store = createMemoryStore();
     const { broker } = await restarted(store);

@@ -6,6 +6,7 @@ import { isShared, parseSubscription } from '../../topics/index.ts';
 import { Client } from '../client.ts';
 import type { BrokerCore } from '../core.ts';
 import { isExpired } from '../expiry.ts';
+import { countFilter } from '../filter-cost.ts';
 import type { Group } from '../group.ts';
 import { join } from '../groups.ts';
 import { countRestored } from '../queue-bounds.ts';
@@ -118,6 +119,7 @@ function restoreTimes(core: BrokerCore, client: Client, record: SessionRecord): 
 function restoreSubscription(core: BrokerCore, client: Client, filter: string, kept: Subscription): void {
   const subscription = newSubscribed(kept);
   client.session.subscriptions.set(filter, subscription);
+  countFilter(client, filter);
   if (isShared(filter)) join(core, client, filter, parseSubscription(filter).filter, subscription);
   else client.world.subscriptions.add(filter, client, subscription);
 }
