@@ -20,6 +20,7 @@ import { OutgoingAliases } from './outgoing-aliases.ts';
 import { inWords } from './problem-information.ts';
 import { beginAgain } from './pump.ts';
 import { putOff } from './reading-later.ts';
+import { rightsChanged } from './receivers.ts';
 import { encodeForwarded, isAsItSays, isReserved } from './route.ts';
 import { countConnected, moveConnect } from './stats.ts';
 import { admitLater, noteTakeover, type Takeovers, waitToTakeOver } from './takeovers.ts';
@@ -283,7 +284,7 @@ function attach(
   if (aliases > 0) connection.outgoingAliases = new OutgoingAliases(aliases); // else none [MQTT-3.1.2-27]
   if (client.principal !== principal) {
     client.principal = principal;
-    client.world.subscriptions.generation += 1; // rights may have changed: receivers are worked out again
+    rightsChanged(client);
     leaveForbidden(core, client);
   }
   client.session.version = packet.version;

@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import { leaveForbidden } from './groups.ts';
 import { inWords } from './problem-information.ts';
+import { rightsChanged } from './receivers.ts';
 
 /** What a connection that gave an authentication method holds beside the rest (MQTT 5.0, 4.12). */
 export type EnhancedAuth = {
@@ -140,7 +141,7 @@ function signedInAgain(
   if (principal !== client.principal) {
     client.principal = principal;
     connection.mayPublish = null;
-    client.world.subscriptions.generation += 1; // rights may have changed: receivers are worked out again
+    rightsChanged(client);
     leaveForbidden(core, client);
   }
   core.logger.debug({ client: connection.name }, 're-authenticated');

@@ -37,7 +37,7 @@ export function join(core: BrokerCore, client: Client, name: string, filter: str
   client.groups ??= new Set();
   client.groups.add(group);
   if (!before) world.groups.members += 1;
-  world.subscriptions.generation += 1;
+  world.subscriptions.changed(filter);
 }
 
 /** Ends a subscription, shared or not, of a client. */
@@ -104,7 +104,7 @@ function leave(core: BrokerCore, client: Client, name: string): void {
   group.changed();
   client.groups?.delete(group);
   world.groups.members -= 1;
-  world.subscriptions.generation += 1;
+  world.subscriptions.changed(parseSubscription(name).filter);
   if (group.members.size === 0) end(core, group);
 }
 

@@ -45,11 +45,20 @@ export type Receivers = {
 /** The receivers of a topic, from the cache or made anew. */
 export function receiversOf(world: World, entry: TopicEntry<Receivers>): Receivers {
   const known = entry.receivers;
-  if (known !== null && entry.generation === world.subscriptions.generation) return known;
-  const made = findReceivers(world, entry.name);
-  entry.receivers = made;
-  entry.generation = world.subscriptions.generation;
-  return made;
+  const { subscriptions } = world;
+  const { generation } = subscriptions;
+  if (known !== null && entry.generation === generation) return known;
+  // Mostly it is others that come and go. To look at a change costs less than to take one receiver into the list.
+  const stands = known !== null && subscriptions.stands(entry.name, entry.generation, known.count);
+  const now = stands ? known : findReceivers(world, entry.name);
+  entry.receivers = now;
+  entry.generation = generation;
+  return now;
+}
+
+/** What a client may receive is another: the receivers of its topics are worked out again. */
+export function rightsChanged({ world, session }: Client): void {
+  for (const filter of session.subscriptions.keys()) world.subscriptions.changed(filter);
 }
 
 /** How many searches there were: a client that carries the number of this one is in its list already. */

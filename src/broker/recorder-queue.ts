@@ -28,7 +28,7 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
   const target = { queue, maxQos: 2 as const, retainAsPublished: true, subscriptionIdentifiers: [] };
   for (const world of core.worlds.values()) {
     world.recorder = { qos0, target };
-    world.subscriptions.generation += 1;
+    world.subscriptions.changedAll();
   }
 
   let wake: (() => void) | null = null;

@@ -1,3 +1,5 @@
+import { RecentChanges } from './recent-changes.ts';
+
 /**
  * The subscriptions of one world, by level:
  *
@@ -8,11 +10,37 @@
  * 65,535 slashes costs no stack, and it stops as soon as no filter can match any more.
  */
 export class SubscriptionTrie<S, V> {
-  /** Changes with each subscription change: what was matched under another generation is stale. */
-  generation = 1;
+  #generation = 1;
+  readonly #changes = new RecentChanges();
   /** Subscriptions held. */
   size = 0;
   readonly #root: Node<S, V> = newNode(null, '');
+
+  /** Grows with each change: what was matched under another generation may be stale. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** What matches the filter is another. Called by whoever keeps elsewhere what belongs to it. */
+  changed(filter: string): void {
+    this.#generation += 1;
+    this.#changes.note(this.#generation, filter);
+  }
+
+  /** What matches any topic may be another. */
+  changedAll(): void {
+    this.#generation += 1;
+    this.#changes.noteAny(this.#generation);
+  }
+
+  /**
+   * Whether what was matched for a topic under an earlier generation still stands. True only when that is known, by looking at
+   * no more than `most` changes.
+   */
+  stands(topic: string, generation: number, most: number): boolean {
+    const isNear = this.#generation - generation <= most;
+    return isNear && !this.#changes.concern(topic, generation, this.#generation);
+  }
 
   /** Adds or replaces; returns the value that was replaced, or undefined for a new subscription. */
   add(filter: string, subscriber: S, value: V): V | undefined {
@@ -30,7 +58,7 @@ export class SubscriptionTrie<S, V> {
     const before = node.subscribers.get(subscriber);
     node.subscribers.set(subscriber, value);
     if (before === undefined) this.size += 1;
-    this.generation += 1;
+    this.changed(filter);
     return before;
   }
 
@@ -45,7 +73,7 @@ export class SubscriptionTrie<S, V> {
     if (before === undefined) return undefined;
     node.subscribers?.delete(subscriber);
     this.size -= 1;
-    this.generation += 1;
+    this.changed(filter);
     prune(node);
     return before;
   }

@@ -117,6 +117,57 @@ describe('the subscription trie', () => {
     );
   });
 
+  it('says that what was found stands only where no change since then concerns the topic', () => {
+    const change = fc.oneof(
+      { weight: 10, arbitrary: fc.record({ filter, subscriber: fc.constantFrom('s', 't'), adds: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.constant(null) },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(change, { maxLength: 20 }),
+        fc.array(change, { maxLength: 5 }),
+        name,
+        (before, after, text) => {
+          const trie = new SubscriptionTrie<string, number>();
+          let value = 0;
+          const apply = (one: (typeof before)[number]): void => {
+            if (one === null) trie.changedAll();
+            else if (one.adds) trie.add(one.filter, one.subscriber, ++value);
+            else trie.remove(one.filter, one.subscriber);
+          };
+          const found = (): string[] => {
+            const all: string[] = [];
+            trie.match(text, (subscriber, of) => all.push(`${subscriber}${of}`));
+            return all;
+          };
+          before.forEach(apply);
+          const { generation } = trie;
+          const first = found();
+          after.forEach(apply);
+          if (trie.stands(text, generation, 100)) {
+            expect(after).not.toContain(null);
+            expect(found()).toEqual(first);
+          } else expect(after.some((one) => one === null || filterMatches(one.filter, text))).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it('knows of a thousand changes, of none with a long filter, and looks at no more than it is asked to', () => {
+    const trie = new SubscriptionTrie<string, number>();
+    const { generation } = trie;
+    for (let n = 0; n < 1024; n++) trie.add(`other/${n}`, 's', 1);
+    expect(trie.stands('a', generation, 2000)).toBe(true);
+    expect(trie.stands('a', generation, 1000)).toBe(false);
+    expect(trie.stands('other/3', generation, 2000)).toBe(false);
+    trie.add('other/1024', 's', 1);
+    expect(trie.stands('a', generation, 2000)).toBe(false);
+    const later = trie.generation;
+    expect(trie.stands('a', later, 0)).toBe(true);
+    trie.add('x'.repeat(300), 's', 1);
+    expect(trie.stands('a', later, 2000)).toBe(false);
+  });
+
   it('takes a filter and a topic of 65,535 levels', () => {
     const trie = new SubscriptionTrie<number, number>();
     const deep = '/'.repeat(65_535);
