@@ -19,4 +19,5 @@ export { type BytesReader, readShared } from './shared-read.ts';
 export { sparingLogger } from './sparing-log.ts';
 export { type StreamHandle, streamBinding, type WriteRequest } from './stream-binding.ts';
 export { type ThreadCpu, threadCpu } from './thread-cpu.ts';
+export { isTold, TOLD_SINGLY } from './told.ts';
 export { TurnMeter, type TurnMeterOptions, WORK, type Work } from './turn-meter.ts';

@@ -1,8 +1,6 @@
+import { isTold, TOLD_SINGLY } from '../base/index.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-
-/** So many refusals of one connection have a line each; after them every tenfold one. */
-const SINGLY = 10;
 
 /** Says that a connection was refused something. Bounded, since it may ask again as fast as it can send. */
 export function tellRefusal(
@@ -14,11 +12,6 @@ export function tellRefusal(
   connection.refusals += 1;
   const count = connection.refusals;
   if (!isTold(count)) return;
-  const far = count > SINGLY ? { refusals: count } : {};
+  const far = count > TOLD_SINGLY ? { refusals: count } : {};
   core.logger.warn({ client: connection.name, ...fields, ...far }, text);
-}
-
-/** Whether the event of this number is among the first ten or a power of ten. */
-export function isTold(count: number): boolean {
-  return count <= SINGLY || Number.isInteger(Math.log10(count));
 }

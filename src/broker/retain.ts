@@ -1,7 +1,7 @@
+import { isTold } from '../base/index.ts';
 import type { StoredMessage } from '../store/index.ts';
 import type { BrokerCore } from './core.ts';
 import { forgetRetainedMessage, keepRetainedMessage } from './durable/keep.ts';
-import { isTold } from './refusals.ts';
 import { retainedCost } from './retained-cost.ts';
 import type { World } from './world.ts';
 

@@ -1,9 +1,8 @@
 import type { Principal } from '../access/index.ts';
-import { messageOf } from '../base/index.ts';
+import { isTold, messageOf } from '../base/index.ts';
 import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
-import { isTold } from './refusals.ts';
 
 /**
  * How often the connections of one client id took it from each other. Made at the first time and passed on from session

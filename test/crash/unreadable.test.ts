@@ -104,7 +104,9 @@ describe.skipIf(process.platform !== 'linux')('a disk that cannot read a file of
     await fill();
     disk.begin(`read fail ${EIO}`, 'read from 80000');
     const got = await kept('new', async () => {
-      await waitFor('the last of them', () => sonde?.log().includes(`message ${MESSAGES} for queue`), 10_000);
+      const found = join(dataDir, 'store', 'damaged', 'found.jsonl');
+      const isFound = () => existsSync(found) && readFileSync(found, 'utf8').includes(`message ${MESSAGES} for queue`);
+      await waitFor('the last of them', isFound, 10_000);
       // What comes now lies behind it in the same file.
       disk.end();
     });

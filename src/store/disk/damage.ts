@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Clock, type Logger, messageOf, syncFolder } from '../../base/index.ts';
+import { type Clock, isTold, type Logger, messageOf, syncFolder, TOLD_SINGLY } from '../../base/index.ts';
 
 /** Something in the data folder that was written once and cannot be read now. */
 export type Damage = {
@@ -26,36 +26,89 @@ const MAX_KINDS = 1000;
 export type DamageList = {
   /** Grows; one item for each file and kind. */
   readonly all: readonly Damage[];
-  readonly add: (damage: Damage) => void;
+  /** `kind`: what it is counted as for the log, where `what` differs each time. */
+  readonly add: (damage: Damage, kind?: string) => void;
 };
 
-/** A list that also logs what comes, and writes it down in `folder`/damaged/found.jsonl (null: nowhere). */
+/**
+ * A list that also logs what comes, and writes all of it down in `folder`/damaged/found.jsonl (null: nowhere). A large bad area
+ * comes as thousands: of each kind the first ten have a line each in both; after them the log has a counted line at every tenfold
+ * one, and the file one line for all of a turn.
+ */
 export function createDamageList(folder: string | null, clock: Clock, logger: Logger): DamageList {
   const all: Damage[] = [];
+  /** Where each one stands in `all`. */
+  const places = new Map<string, number>();
+  const counts = new Map<string, number>();
+  let waiting = new Map<string, { readonly first: Damage; count: number | null; readonly which: string[] }>();
+
+  const writeWaiting = (): void => {
+    const lines = [...waiting.values()].map(({ first, ...sum }) => ({ time: timeOf(clock), ...first, ...sum }));
+    waiting = new Map();
+    if (folder !== null) writeDown(folder, lines, logger);
+  };
+  const wait = (damage: Damage): void => {
+    const name = nameOf(damage);
+    const known = waiting.get(name);
+    if (known === undefined) {
+      if (waiting.size === 0) setImmediate(writeWaiting);
+      waiting.set(name, { first: damage, count: damage.count, which: [...damage.which] });
+      return;
+    }
+    known.count = sumOf(known.count, damage.count);
+    for (const one of damage.which) known.which.push(one);
+  };
+
   return {
     all,
-    add(damage) {
-      const at = all.findIndex(({ file, what }) => file === damage.file && what === damage.what);
-      const known = all[at] ?? (all.length >= MAX_KINDS ? all.at(-1) : undefined);
-      if (known === undefined) all.push({ ...damage, which: damage.which.slice(0, MAX_NAMES) });
-      else all[all.indexOf(known)] = joined(known, damage);
-      const { count, ...told } = damage;
-      logger.error({ ...told, count: count ?? 'unknown' }, 'the store is damaged: what is sound goes on');
-      if (folder !== null) writeDown(folder, { time: timeOf(clock), ...damage }, logger);
+    add(damage, kind = damage.what) {
+      const nth = (counts.get(kind) ?? 0) + 1;
+      counts.set(kind, nth);
+      const name = nameOf(damage);
+      const at = places.get(name) ?? Math.min(all.length, MAX_KINDS - 1);
+      const known = all[at];
+      if (known === undefined) {
+        places.set(name, at);
+        all.push({ ...damage, which: damage.which.slice(0, MAX_NAMES) });
+      } else all[at] = joined(known, damage);
+      if (isTold(nth)) {
+        const { count, ...told } = { ...damage, which: damage.which.slice(0, MAX_NAMES) };
+        const findings = nth > TOLD_SINGLY ? { findings: nth } : {};
+        logger.error(
+          { ...told, count: count ?? 'unknown', ...findings },
+          'the store is damaged: what is sound goes on',
+        );
+      }
+      if (nth > TOLD_SINGLY) wait(damage);
+      else if (folder !== null) writeDown(folder, [{ time: timeOf(clock), ...damage }], logger);
     },
   };
 }
 
-function joined(a: Damage, b: Damage): Damage {
-  const count = a.count === null || b.count === null ? null : a.count + b.count;
-  return { ...a, count, which: [...a.which, ...b.which].slice(0, MAX_NAMES), kept: a.kept ?? b.kept };
+function nameOf({ file, what }: Damage): string {
+  return `${file} ${what}`;
 }
 
-function writeDown(folder: string, line: object, logger: Logger): void {
+function joined(a: Damage, b: Damage): Damage {
+  return {
+    ...a,
+    count: sumOf(a.count, b.count),
+    which: [...a.which, ...b.which].slice(0, MAX_NAMES),
+    kept: a.kept ?? b.kept,
+  };
+}
+
+function sumOf(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
+}
+
+function writeDown(folder: string, lines: readonly object[], logger: Logger): void {
   try {
     const damaged = damagedFolder(folder);
     mkdirSync(damaged, { recursive: true, mode: 0o700 });
-    appendFileSync(join(damaged, 'found.jsonl'), `${JSON.stringify(line)}\n`, { mode: 0o600 });
+    appendFileSync(join(damaged, 'found.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''), {
+      mode: 0o600,
+    });
   } catch (error) {
     logger.error({ error: messageOf(error) }, 'what is damaged could not be written down');
   }

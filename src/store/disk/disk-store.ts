@@ -8,7 +8,7 @@ import { copyStore } from './backup.ts';
 import { readCleanMark, removeCleanMark, writeCleanMark } from './check/clean-mark.ts';
 import { type InspectTable, inspectInChild } from './check/inspect-child.ts';
 import { sumTable } from './check/inspect-table.ts';
-import { damagedValue, knownOf, lostTable, nameOfQueue, oldTable } from './check/known.ts';
+import { damagedValue, knownOf, lostTable, oldTable, queueNamer } from './check/known.ts';
 import { openTable, tableIsOpen } from './check/open-table.ts';
 import { createDamageList, type Damage, type DamageList, setAside } from './damage.ts';
 import { numbersOfStart, openFormat, type StoreFormat } from './format.ts';
@@ -19,8 +19,9 @@ import { FIRST_RECORD, type Place, TABLES } from './log/layout.ts';
 import { LogWriter } from './log/log-writer.ts';
 import { logFolderOf, type ReadLog, readLog } from './log/open-log.ts';
 import { QueueIndex } from './log/queue-index.ts';
+import { changesThatFail, newest, noChanges, type Pending, TABLE_FAILS } from './pending.ts';
 import type { Stamp } from './table/stamp.ts';
-import { type Changes, type DamagedValue, STEP_AT_START, type StoredTable, type Table } from './table/table.ts';
+import type { DamagedValue, StoredTable, Table } from './table/table.ts';
 
 export type DiskStoreOptions = {
   readonly folder: string;
@@ -76,7 +77,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   const known = knownOf(clean, stamp, opened.isSound);
   const read = await readLog(logFolder, incarnation, { segmentBytes: options.segmentBytes, known, keep });
   for (const { from, to, what, ...one } of read.damage) {
-    damage.add({ ...one, what: to > from ? `${what} (from ${from} to ${to})` : what });
+    damage.add({ ...one, what: to > from ? `${what} (from ${from} to ${to})` : what }, what);
   }
   const { sequences } = read.files;
   const { missing } = opened;
@@ -111,6 +112,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
       recovered: () => logger.info({}, 'the store can be written again'),
     },
   });
+  const nameOf = queueNamer(names);
   log = new DiskLog({
     files: read.files,
     writer,
@@ -121,7 +123,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     lost: ({ sequence, number, queue, why }) => {
       read.files.keep(sequence, keep);
       const file = read.files.fileOf(sequence)?.path ?? logFolder;
-      const which = [`message ${number} for ${nameOfQueue(names, queue)}: ${why}`];
+      const which = [`message ${number} for ${nameOf(queue)}: ${why}`];
       damage.add({ file, what: 'messages that cannot be read', count: 1, which, kept: null });
     },
   });
@@ -140,17 +142,6 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   if (damage.all.length > 0) for (const index of log.queues.values()) index.ackedThrough = 0;
   for (const queue of owned) if (!log.queues.has(queue)) log.queues.set(queue, new QueueIndex());
   return storeOf(options, format, log, table, { names, lastQueue, unapplied }, damage, read);
-}
-
-/** Applies what the log has and the table may lack; what cannot be written now, on a full disk, is left for later. */
-async function changesThatFail(table: Table, changes: Changes, logger: Logger): Promise<Pending> {
-  try {
-    await table.apply(changes, null, STEP_AT_START);
-    return noChanges();
-  } catch (error) {
-    logger.error({ error: messageOf(error) }, TABLE_FAILS);
-    return new Map([...noChanges()].map(([name, none]) => [name, new Map(changes.get(name) ?? none)]));
-  }
 }
 
 type Opened = {
@@ -350,22 +341,4 @@ function storeOf(
       });
     },
   };
-}
-
-const TABLE_FAILS = 'the table of the store cannot be written; the log has what it lacks';
-
-/** Changes that the table has not yet. */
-type Pending = Map<StoredTable, Map<string, Uint8Array | null>>;
-
-/** Entries of the table with the changes that it has not yet; they come last. */
-function* newest(
-  entries: Iterable<readonly [string, Buffer]>,
-  changes: ReadonlyMap<string, Uint8Array | null> = new Map(),
-): Iterable<readonly [string, Buffer]> {
-  for (const entry of entries) if (!changes.has(entry[0])) yield entry;
-  for (const [key, value] of changes) if (value !== null) yield [key, Buffer.from(value)];
-}
-
-function noChanges(): Pending {
-  return new Map(TABLES.map((table) => [table, new Map()]));
 }

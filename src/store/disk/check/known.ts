@@ -58,7 +58,15 @@ export function damagedValue(folder: string, { table, key }: DamagedValue): Dama
   return { file: join(folder, 'table'), what: 'values that are not what was stored', count: 1, which, kept: null };
 }
 
-export function nameOfQueue(names: ReadonlyMap<string, QueueId>, queue: QueueId): string {
-  for (const [name, id] of names) if (id === queue) return `queue ${JSON.stringify(name)}`;
-  return `queue ${queue}`;
+/** Names queues for people; of one queue many are asked for in a row. */
+export function queueNamer(names: ReadonlyMap<string, QueueId>): (queue: QueueId) => string {
+  let last: QueueId | null = null;
+  let text = '';
+  return (queue) => {
+    if (queue === last) return text;
+    const name = [...names].find(([, id]) => id === queue)?.[0];
+    last = queue;
+    text = name === undefined ? `queue ${queue}` : `queue ${JSON.stringify(name)}`;
+    return text;
+  };
 }
