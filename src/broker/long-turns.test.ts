@@ -7,20 +7,22 @@ import { FakeDevice, settled } from './testing/fake-device.ts';
 let broker: Broker;
 /** Of the meter: moves by itself with each look, as if everything took that long. */
 let spent: ManualClock;
+/** Of the broker. */
+let clock: ManualClock;
 let stepMs = 0;
 afterEach(() => broker.close());
 
 function slowBroker(): void {
   spent = manualClock();
   stepMs = 0;
-  const clock = {
+  const moving = {
     ...spent,
     monotonicMs: () => {
       spent.advance(stepMs);
       return spent.monotonicMs();
     },
   };
-  ({ broker } = fakeBroker({ meter: new TurnMeter({ clock }) }));
+  ({ broker, clock } = fakeBroker({ meter: new TurnMeter({ clock: moving }) }));
 }
 
 /** A PUBLISH of QoS 0 as bytes. */
@@ -70,6 +72,30 @@ describe('a turn that has used its time', () => {
     for (let turn = 0; turn < 100 && other.paused; turn++) await new Promise((resolve) => setImmediate(resolve));
     await settled();
     expect(payloads(receiver)).toEqual(inOrder(10));
+  });
+
+  it('reads who brings little at once, and who brings much behind those that were put off before', async () => {
+    const [receiver, sender] = await pair();
+    const other = await FakeDevice.connected(broker, { clientId: 'other' });
+    const light = await FakeDevice.connected(broker, { clientId: 'light' });
+    const first = Buffer.concat(numbered(1000));
+    const second = Buffer.concat(Array.from({ length: 1000 }, () => bytesOf('a', 'second')));
+    stepMs = 4;
+    sender.connection.receive(first, first.length); // cut, and put off
+    await new Promise((resolve) => setImmediate(resolve));
+    stepMs = 0; // time enough for everything
+    clock.advance(spent.monotonicMs() - clock.monotonicMs());
+    other.connection.receive(second, second.length);
+    expect(other.paused).toBe(true);
+    const little = bytesOf('a', 'little');
+    light.connection.receive(little, little.length);
+    expect(light.paused).toBe(false);
+    await settled();
+    const got = payloads(receiver);
+    expect(got).toHaveLength(2001);
+    expect(got.indexOf('little')).toBeLessThan(got.indexOf('999'));
+    expect(got.indexOf('second')).toBeGreaterThan(got.indexOf('999'));
+    expect(other.paused).toBe(false);
   });
 
   it('writes to the rest of many receivers with the next ones', async () => {

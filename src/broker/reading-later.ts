@@ -25,11 +25,14 @@ export function goOnParked(connection: Connection): void {
 export function putOff(connection: Connection): void {
   connection.putOff = true;
   connection.hold();
-  connection.core.turn.later(() => {
-    connection.putOff = false;
-    if (connection.state === 'new' || connection.state === 'open') connection.readOn();
-    connection.unhold(); // stays held when it was put off again
-  });
+  connection.core.turn.readLater(connection);
+}
+
+/** One of those turns has come: reads what is kept, and puts the rest off again when there is more than it has time for. */
+export function readOnLater(connection: Connection): void {
+  connection.putOff = false;
+  if (connection.state === 'new' || connection.state === 'open') connection.readOn();
+  connection.unhold(); // stays held when it was put off again
 }
 
 /** Memory is short: what publishes is read no more than four times a second. */

@@ -61,6 +61,15 @@ export function rightsChanged({ world, session }: Client): void {
   for (const filter of session.subscriptions.keys()) world.subscriptions.changed(filter);
 }
 
+/** Of a topic that nobody has subscribed to, and there may be a million of them: recorded or not. */
+export function noReceivers(recorder: QueueTarget | null): Receivers {
+  const durable = recorder === null ? [] : [recorder];
+  const recorded = recorder !== null;
+  return { list: [], count: 0, first: null, groups: null, durable, recorded, anyNoLocal: false };
+}
+
+const NOBODY = noReceivers(null);
+
 /** How many searches there were: a client that carries the number of this one is in its list already. */
 let searches = 0;
 
@@ -71,7 +80,7 @@ let searches = 0;
 function findReceivers(world: World, topic: string): Receivers {
   searches += 1;
   const list: Receiver[] = [];
-  const overlapping = new Map<Client, Receiver[]>();
+  let overlapping = null as Map<Client, Receiver[]> | null;
   world.subscriptions.match(topic, (client, subscribed) => {
     const { rules } = client.principal;
     if (!rules.all && !rules.mayReceive(topic)) return;
@@ -82,11 +91,16 @@ function findReceivers(world: World, topic: string): Receivers {
       list.push(subscribed.receiver);
       return;
     }
+    overlapping ??= new Map();
     const known = overlapping.get(client);
     if (known === undefined) overlapping.set(client, [list[client.foundAt] as Receiver, subscribed.receiver]);
     else known.push(subscribed.receiver);
   });
-  for (const [client, receivers] of overlapping) list[client.foundAt] = merged(client, receivers);
+  const groups = groupsOf(world, topic);
+  // What is the server's own, and what a device marks as such, is not recorded.
+  const recorder = topic.charCodeAt(0) === DOLLAR ? null : world.recorder;
+  if (list.length === 0 && groups === null) return recorder === null ? NOBODY : recorder.alone;
+  for (const [client, receivers] of overlapping ?? []) list[client.foundAt] = merged(client, receivers);
 
   const durable: QueueTarget[] = [];
   let anyNoLocal = false;
@@ -94,12 +108,9 @@ function findReceivers(world: World, topic: string): Receivers {
     if (receiver.target !== null && receiver.client.persistent) durable.push(receiver.target);
     anyNoLocal ||= receiver.own !== receiver;
   }
-  const groups = groupsOf(world, topic);
   if (groups) for (const { target } of groups) if (target) durable.push(target);
-  // What is the server's own, and what a device marks as such, is not recorded.
-  const recorded = world.recorder !== null && topic.charCodeAt(0) !== DOLLAR;
-  if (recorded && world.recorder) durable.push(world.recorder.target);
-  return { list, count: list.length, first: list[0] ?? null, groups, durable, recorded, anyNoLocal };
+  if (recorder) durable.push(recorder.target);
+  return { list, count: list.length, first: list[0] ?? null, groups, durable, recorded: recorder !== null, anyNoLocal };
 }
 
 function groupsOf(world: World, topic: string): SharedReceiver[] | null {

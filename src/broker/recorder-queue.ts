@@ -1,6 +1,7 @@
 import type { Origin, QueueEntry } from '../store/index.ts';
 import type { BrokerCore } from './core.ts';
 import { releaseForRecorder } from './flow.ts';
+import { noReceivers } from './receivers.ts';
 import type { Qos0Recorder } from './recorder-port.ts';
 import { setPressure } from './store-pressure.ts';
 
@@ -27,7 +28,7 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
   const queue = store.openQueue('recorder');
   const target = { queue, maxQos: 2 as const, retainAsPublished: true, subscriptionIdentifiers: [] };
   for (const world of core.worlds.values()) {
-    world.recorder = { qos0, target };
+    world.recorder = { qos0, target, alone: noReceivers(target) };
     world.subscriptions.changedAll();
   }
 

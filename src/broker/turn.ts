@@ -2,6 +2,7 @@ import { type Clock, type Logger, messageOf, type Reached, type TurnMeter, type 
 import { type Packet, PacketType } from '../codec/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Connection } from './connection.ts';
+import { PutOff, READING_MS } from './put-off.ts';
 import { AckTimes, type Timings } from './timings.ts';
 
 /** What waits for one commit to be sent, as columns. */
@@ -26,17 +27,14 @@ const PACKET = 0;
 /** How many acknowledgements of one connection may wait before it is not read any more. */
 type AckBound = { readonly most: number; readonly reached: Reached };
 
-/**
- * What a turn may spend on each of its parts, in milliseconds, before the rest is put off to the next one; all together with
- * what cannot be divided stays below 50.
+/*
+ * What a turn may spend on each of its parts, in milliseconds, before the rest is put off to the next one (more in
+ * put-off.ts); all together with what cannot be divided stays below 50.
  */
-const READING_MS = 5;
+
 /** The little that others send beside a flood is read beyond that, up to here. */
 const LIGHT_MS = 10;
 const LIGHT_BYTES = 4096;
-const LATER_MS = 2;
-const AHEAD_MS = 2;
-const FEW_A_TURN = 64;
 const RELEASING_MS = 3;
 const RELEASES_A_LOOK = 16;
 const WRITING_MS = 4;
@@ -52,14 +50,7 @@ export class Turn {
   readonly #clock: Clock;
   readonly #timings: Timings;
   readonly #meter: TurnMeter;
-  /** Works that were put off since the turn had used its time, in their order. */
-  #later: (() => void)[] = [];
-  /** Works that make more work behind the turn's end: so many a turn. */
-  #few: (() => void)[] = [];
-  /** What was begun and goes on before all that. */
-  readonly #ahead: (() => boolean)[] = [];
-  /** What is done now is late beyond this. */
-  #lateMs = READING_MS;
+  readonly #putOff: PutOff;
   /** Packets, and many receivers of one, since the last look at the clock. */
   unlooked = 0;
   #dirty: Connection[] = [];
@@ -84,50 +75,51 @@ export class Turn {
     this.#clock = clock;
     this.#timings = timings;
     this.#meter = meter;
-    meter.endsWith(() => {
+    const wake = (): void => {
       if (!this.#scheduled) this.#schedule();
-    });
+    };
+    meter.endsWith(wake);
+    this.#putOff = new PutOff(meter, wake);
   }
 
   /** `length` bytes of a connection are read now. Answers whether the turn has no time left for them. `nowMs`: monotonic. */
   reading(nowMs: number, length: number): boolean {
     const { work } = this.#meter;
     if (work !== 'reading') this.#meter.begin('reading', nowMs);
+    // Behind those that brought much before it.
+    if (length > LIGHT_BYTES && this.#putOff.anyUnread) return true;
     if (work === null) return false;
     return this.#meter.elapsedMs() > (length <= LIGHT_BYTES ? LIGHT_MS : READING_MS);
   }
 
   /** This turn, or what it has for work that was put off, is used up: what can wait is put off. */
   isLate(): boolean {
-    return this.#meter.elapsedMs() > this.#lateMs;
+    return this.#putOff.isLate();
+  }
+
+  /** The connection's bytes are read on in one of the next turns, when those that were put off before had theirs. */
+  readLater(connection: Connection): void {
+    this.#putOff.read(connection);
   }
 
   /** Does something in one of the next turns, when those that asked before had theirs. */
   later(work: () => void): void {
-    this.#later.push(work);
-    if (!this.#scheduled) this.#schedule();
+    this.#putOff.later(work);
   }
 
   /** The same for what costs little itself and much behind it, where nobody looks at the clock: the end of a socket. */
   fewATurn(work: () => void): void {
-    this.#few.push(work);
-    if (!this.#scheduled) this.#schedule();
+    this.#putOff.few(work);
   }
 
   /** Goes on with something in the next turns, before what `later` was given: as often as it answers true, until `isLate`. */
   ahead(work: () => boolean): void {
-    this.#ahead.push(work);
-    if (!this.#scheduled) this.#schedule();
+    this.#putOff.ahead(work);
   }
 
   /** Resolves when work of a kind may begin: at once while the turn has time left, else in one of the next turns. */
-  async inTime(work: Work): Promise<void> {
-    this.#meter.begin(work);
-    while (this.isLate()) {
-      await new Promise<void>((resolve) => this.later(resolve));
-      // All that were woken together come one after the other, behind the end of the turn that woke them.
-      this.#meter.begin(work);
-    }
+  inTime(work: Work): Promise<void> {
+    return this.#putOff.inTime(work);
   }
 
   /** `listener` is called at the end of each turn in which something was appended. */
@@ -223,9 +215,7 @@ export class Turn {
   readonly #end = (): void => {
     this.#meter.begin('writing'); // before the next line, or it would ask for another turn, without end
     this.#scheduled = false;
-    if (this.#ahead.length > 0) this.#goAhead();
-    if (this.#later.length > 0) this.#doLater();
-    if (this.#few.length > 0) for (const work of this.#few.splice(0, FEW_A_TURN)) work();
+    this.#putOff.goOn();
     const held = this.#held;
     if (this.#appended) this.#onAppended();
     if (this.#appended || this.#wrote) this.#onWrote();
@@ -235,31 +225,8 @@ export class Turn {
     }
     this.#flush();
     this.#meter.end();
-    if (this.#later.length + this.#ahead.length + this.#few.length > 0 && !this.#scheduled) this.#schedule();
+    if (this.#putOff.any && !this.#scheduled) this.#schedule();
   };
-
-  /** At least one, as below. */
-  #goAhead(): void {
-    this.#lateMs = this.#meter.elapsedMs() + AHEAD_MS;
-    do {
-      if (!(this.#ahead[0] as () => boolean)()) this.#ahead.shift();
-    } while (this.#ahead.length > 0 && !this.isLate());
-    this.#lateMs = READING_MS;
-    this.#meter.begin('writing');
-  }
-
-  /** At least one, so that the readings of a busy turn do not keep it from its turn for ever. */
-  #doLater(): void {
-    this.#lateMs = this.#meter.elapsedMs() + LATER_MS;
-    let done = 0;
-    do {
-      (this.#later[done] as () => void)();
-      done += 1;
-    } while (done < this.#later.length && !this.isLate());
-    this.#later = done === this.#later.length ? [] : this.#later.slice(done);
-    this.#lateMs = READING_MS;
-    this.#meter.begin('writing');
-  }
 
   #commit(held: Held): void {
     const before = this.#committing;
@@ -299,7 +266,7 @@ export class Turn {
     return new Promise((resolve) => {
       this.ahead(() => {
         if (this.#meter.work !== 'commit') this.#meter.begin('commit');
-        if (!this.#release(held, this.#lateMs)) return true;
+        if (!this.#release(held, this.#putOff.lateMs)) return true;
         resolve();
         return false;
       });

@@ -43,4 +43,9 @@ export class World {
   }
 }
 
-export type WorldRecorder = { readonly qos0: Qos0Recorder; readonly target: RecorderTarget };
+export type WorldRecorder = {
+  readonly qos0: Qos0Recorder;
+  readonly target: RecorderTarget;
+  /** Of each topic that nobody else gets. */
+  readonly alone: Receivers;
+};

@@ -133,12 +133,28 @@ function grow<R>(half: Half<R>): void {
 }
 
 function makeEntry<R>(bytes: Buffer, start: number, end: number, hash: number): TopicEntry<R> {
-  const own = Buffer.allocUnsafeSlow(end - start);
+  const own = roomFor(end - start);
   bytes.copy(own, 0, start, end);
   const name = decode(own);
   const fault = topicNameFault(name);
   if (fault) throw new TopicNameError(fault);
   return { name, bytes: own, hash, generation: 0, receivers: null, live: undefined };
+}
+
+/** Topics are short and come in thousands: those of a slab share their memory, which is free when the last of them is. */
+const SLAB_BYTES = 1024;
+const LARGEST_IN_SLAB = 128;
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+let slabUsed = 0;
+
+function roomFor(length: number): Buffer {
+  if (length > LARGEST_IN_SLAB) return Buffer.allocUnsafeSlow(length);
+  if (slabUsed + length > SLAB_BYTES) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  slabUsed += length;
+  return slab.subarray(slabUsed - length, slabUsed);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
