@@ -89,6 +89,11 @@ export type BrokerCore = {
   lingering: number;
   /** What was kept of wills since there is no room. */
   heldWillBytes: number;
+  /** Messages and bytes that the recorder's queue takes before it has to be looked at. */
+  recorderRoom: number;
+  recorderRoomBytes: number;
+  /** Looks whether it is at its bound. */
+  checkRecorder: () => unknown;
   /** Bytes of durable messages since the store was looked at. */
   uncheckedBytes: number;
   /** The message that is worked on: one object for all. */

@@ -1,5 +1,5 @@
 import { Reason } from '../codec/index.ts';
-import type { QueueTarget, StoredMessage } from '../store/index.ts';
+import { type QueueTarget, type StoredMessage, storedBytes } from '../store/index.ts';
 import type { Client } from './client.ts';
 import type { BrokerCore } from './core.ts';
 import { deliverAtMostOnce, deliverQueued } from './deliver.ts';
@@ -43,6 +43,12 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
       core.turn.appended();
       core.uncheckedBytes += payloadEnd - payloadStart;
       if (core.uncheckedBytes > CHECK_BYTES) checkStore(core);
+      if (receivers.recorded) {
+        core.recorderRoom -= 1;
+        core.recorderRoomBytes -= storedBytes(stored);
+        // Within the turn: what is read behind this message waits.
+        if (core.recorderRoom <= 0 || core.recorderRoomBytes <= 0) core.checkRecorder();
+      }
     }
   }
 

@@ -16,6 +16,7 @@ export function park(connection: Connection): void {
 
 /** There may be room for it now. */
 export function goOnParked(connection: Connection): void {
+  connection.core.parked.delete(connection);
   if (!connection.parked || connection.state === 'closed') return;
   connection.parked = false;
   goOnWaiting(connection);

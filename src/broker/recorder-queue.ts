@@ -33,11 +33,12 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
   }
 
   let wake: (() => void) | null = null;
-  const check = (): void => {
+  const look = (): number => {
     const { entries, bytes } = store.depth(queue);
-    if (entries > 0) wake?.();
     const part = core.recorderFull ? ROOM_AGAIN : 1;
     const { maxRecorderQueueMessages, maxRecorderQueueBytes } = core.limits;
+    core.recorderRoom = maxRecorderQueueMessages - entries;
+    core.recorderRoomBytes = maxRecorderQueueBytes - bytes;
     const isFull = entries >= maxRecorderQueueMessages * part || bytes >= maxRecorderQueueBytes * part;
     if (isFull && !core.recorderFull) {
       const isOfBytes = bytes >= maxRecorderQueueBytes;
@@ -45,6 +46,10 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
       tell(entries);
     }
     setPressure(core, 'recorderFull', isFull);
+    return entries;
+  };
+  const check = (): void => {
+    if (look() > 0) wake?.();
     if (core.waitingForRecorder.size > 0 && !qos0.crowded()) releaseForRecorder(core);
   };
   let toldAtMs = Number.NEGATIVE_INFINITY;
@@ -58,6 +63,7 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
     );
   };
   core.turn.onAppended(check);
+  core.checkRecorder = look;
 
   return {
     incarnation: store.incarnation,

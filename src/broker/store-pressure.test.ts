@@ -1,20 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { nothingReached } from '../base/index.ts';
-import { EMPTY_PROPERTIES, encodePacket, Reason } from '../codec/index.ts';
+import { EMPTY_PROPERTIES, Reason } from '../codec/index.ts';
 import { createMemoryStore, type Store, type StoredMessage, storedBytes } from '../store/index.ts';
 import { WILL_BYTES } from './store-pressure.ts';
-import { fakeBroker, principalOf } from './testing/fake-broker.ts';
+import { principalOf } from './testing/fake-broker.ts';
 import { FakeDevice, settled } from './testing/fake-device.ts';
-
-type Options = Parameters<typeof fakeBroker>[0];
-
-const kept = { version: 5, clean: false, properties: { sessionExpiryInterval: 1000 } } as const;
-const qos0 = { offer: () => true, crowded: () => false, nearlyFull: () => false, onRoom: () => {} };
-
-function made(options: Options = {}) {
-  const reached = nothingReached();
-  return { reached, ...fakeBroker({ reached, ...options }) };
-}
+import { acked, away, isWaiting, kept, made, publishBytes, qos0, writer } from './testing/fake-writer.ts';
 
 /** A store on a disk that syncs when the test says so. */
 function slowStore() {
@@ -48,25 +38,6 @@ function slowStore() {
     logBytes = bytes;
   };
   return { store, sync, unsynced: () => unsynced, setLogBytes };
-}
-
-async function away({ broker }: ReturnType<typeof made>, clientId = 'away', filter = 't'): Promise<void> {
-  const device = await FakeDevice.connected(broker, { ...kept, clientId });
-  device.subscribe(filter, 1);
-  await settled();
-  device.drop();
-}
-
-const writer = ({ broker }: ReturnType<typeof made>, clientId = 'w') =>
-  FakeDevice.connected(broker, { version: 5, clientId });
-
-const isWaiting = ({ connection }: FakeDevice): boolean => connection.roomWaiting !== null;
-
-const acked = (device: FakeDevice): number[] => device.of('puback').map(({ packetId }) => packetId);
-
-function publishBytes(topic: string, payload: string, qos: 0 | 1 | 2, packetId: number): Buffer {
-  const rest = { retain: false, dup: false, properties: EMPTY_PROPERTIES };
-  return encodePacket({ type: 'publish', topic, payload: Buffer.from(payload), qos, packetId, ...rest }, 5);
 }
 
 describe('while the disk is below its reserve', () => {
@@ -207,7 +178,7 @@ describe("the recorder's queue at its bound", () => {
       const page = await queue.read(0, 3, 1e6);
       queue.ackThrough(page.at(-1)?.number ?? 0);
       await settled();
-      expect(queue.depth().entries).toBe(6); // what had been read of the two goes on, up to the turn's end
+      expect(queue.depth().entries).toBe(taken);
       queue.ackThrough((await queue.read(0, 100, 1e6)).at(-1)?.number ?? 0);
       await settled();
       expect(acked(device)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);

@@ -66,9 +66,21 @@ export function setPressure(core: BrokerCore, which: Pressure, is: boolean): voi
   core.holding = !isRoom || core.fanOutBehind;
   if (isRoom) core.heldWillBytes = 0;
   if (is) return;
-  // Who waits for something else parks again.
-  for (const connection of core.parked) core.turn.later(() => goOnParked(connection));
-  core.parked.clear();
+  releaseParked(core, which, core.parked.size);
+}
+
+/**
+ * Those who wait go on one after the other, until there is no room again: then the rest keeps its order, and who went on is
+ * behind it. Who waits for something else parks again.
+ */
+function releaseParked(core: BrokerCore, which: Pressure, left: number): void {
+  if (left === 0) return;
+  core.turn.later(() => {
+    const [connection] = core.parked;
+    if (connection === undefined || core[which]) return;
+    goOnParked(connection);
+    releaseParked(core, which, left - 1);
+  });
 }
 
 /** Looks whether the store keeps up: called as it is written to, and as it has synced. */
