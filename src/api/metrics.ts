@@ -167,7 +167,7 @@ export function createMetrics(sources: Sources): Metrics {
     contentType: register.contentType,
     text: () => {
       timings.turns.begin('metrics');
-      figures = broker.stats(); // once a look: it looks at every session
+      figures = broker.stats(); // once a look
       return register.metrics();
     },
     answered: (method, route, status, seconds) => {

@@ -41,7 +41,7 @@ import type { Qos0Recorder } from './recorder-port.ts';
 import { attachRecorder, type RecorderQueue } from './recorder-queue.ts';
 import { isReserved, repeated, route } from './route.ts';
 import { wakeGroups } from './share-out.ts';
-import { Counters, newServerCounters, statsOfServer, statsOfWorld, trafficOf } from './stats.ts';
+import { Counters, countConnection, newServerCounters, statsOfServer, statsOfWorld, trafficOf } from './stats.ts';
 import { checkStore, mustWait, setPressure } from './store-pressure.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
 import { newTimings, type Timings } from './timings.ts';
@@ -146,6 +146,7 @@ export function createBroker(options: BrokerOptions): Broker {
       (options.worlds ?? ['default']).map((name, number) => [name, new World(number, name, limits.topicCacheEntries)]),
     ),
     connections: new Set(),
+    byTransport: new Map(),
     behind: new Set(),
     promised: newPromised(),
     expiring: new Set(),
@@ -240,6 +241,7 @@ export function createBroker(options: BrokerOptions): Broker {
       }
       const connection = new Connection(core, wire);
       core.connections.add(connection);
+      countConnection(core, connection, 1);
       core.counters.connectionsTotal += 1;
       return connection;
     },

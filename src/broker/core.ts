@@ -54,6 +54,8 @@ export type BrokerCore = {
   readonly rates: Rates;
   readonly worlds: Map<string, World>;
   readonly connections: Set<Connection>;
+  /** How many of them there are of each transport. */
+  readonly byTransport: Map<string, number>;
   /** Receivers that are behind and that somebody waits for. */
   readonly behind: Set<Connection>;
   /** Messages for more receivers than a turn has time for. */

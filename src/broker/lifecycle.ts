@@ -14,7 +14,7 @@ import { viewOf } from './message-view.ts';
 import { newPass } from './pass.ts';
 import { countEnded } from './queue-bounds.ts';
 import { giveBack } from './share-out.ts';
-import { countConnected } from './stats.ts';
+import { countConnected, countConnection } from './stats.ts';
 import { checkLog, hasRoomForWill } from './store-pressure.ts';
 import type { Will } from './will.ts';
 import type { World } from './world.ts';
@@ -22,7 +22,7 @@ import type { World } from './world.ts';
 /** A connection is over: its will, its session's further life, and those who waited for it. */
 export function connectionClosed(core: BrokerCore, connection: Connection): void {
   if (core.meter.work !== 'closing') core.meter.begin('closing');
-  core.connections.delete(connection);
+  if (core.connections.delete(connection)) countConnection(core, connection, -1);
   core.waitingForRecorder.delete(connection);
   core.parked.delete(connection);
   core.slowedDown.delete(connection);

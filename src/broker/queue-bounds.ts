@@ -65,7 +65,7 @@ export function countQueued(core: BrokerCore, owner: QueueOwner, message: Stored
   const bytes = storedBytes(message);
   owner.queued += 1;
   owner.queuedBytes += bytes;
-  countInAll(core, 1, bytes);
+  countInAll(core, owner.world, 1, bytes);
   if (message.expiresAtMs !== null) {
     owner.nextExpiryMs = Math.min(owner.nextExpiryMs, message.expiresAtMs);
     core.expiring.add(owner);
@@ -78,7 +78,7 @@ export function countRestored(core: BrokerCore, owner: QueueOwner): void {
   const { entries, bytes } = owner.store.depth(owner.queue);
   owner.queued = entries;
   owner.queuedBytes = bytes;
-  countInAll(core, entries, bytes);
+  countInAll(core, owner.world, entries, bytes);
   if (entries === 0) return;
   owner.nextExpiryMs = 0; // which of them expire is not known
   core.expiring.add(owner);
@@ -89,7 +89,7 @@ export function countRestored(core: BrokerCore, owner: QueueOwner): void {
 export function countTaken(core: BrokerCore, owner: QueueOwner, bytes: number): void {
   owner.queued -= 1;
   owner.queuedBytes -= bytes;
-  countInAll(core, -1, -bytes);
+  countInAll(core, owner.world, -1, -bytes);
   if (!owner.full) return;
   const { maxQueuedMessages, maxQueuedBytes } = core.limits;
   if (owner.queued >= maxQueuedMessages * ROOM_AGAIN || owner.queuedBytes >= maxQueuedBytes * ROOM_AGAIN) return;
@@ -99,13 +99,15 @@ export function countTaken(core: BrokerCore, owner: QueueOwner, bytes: number): 
 
 /** A queue is gone with all that it held. */
 export function countEnded(core: BrokerCore, owner: QueueOwner): void {
-  countInAll(core, -owner.queued, -owner.queuedBytes);
+  countInAll(core, owner.world, -owner.queued, -owner.queuedBytes);
   core.expiring.delete(owner);
   owner.world.full.delete(owner);
   owner.world.counters.queueEnded += owner.queued;
 }
 
-function countInAll(core: BrokerCore, messages: number, bytes: number): void {
+function countInAll(core: BrokerCore, world: World, messages: number, bytes: number): void {
+  world.queued += messages;
+  world.queuedBytes += bytes;
   core.queuedInAll += messages;
   core.queuedBytesInAll += bytes;
   const { maxQueuedMessagesInAll, maxQueuedBytesInAll } = core.limits;

@@ -81,6 +81,39 @@ describe('the figures of a world', () => {
     expect(broker.stats()).toMatchObject({ connected: 1, maxConnected: 2, sessionsExpired: 1 });
   });
 
+  it('say what waits in all queues of a world, and by which transports clients came', async () => {
+    ({ broker } = fakeBroker({ worlds: ['default', 'lab'] }));
+    const stays = await connected('stays', null, false);
+    stays.subscribe('a/+', 1);
+    const member = await connected('member', null, false);
+    member.subscribe('$share/g/a/x', 1);
+    stays.drop();
+    member.drop();
+    const elsewhere = await connected('stays', 'lab', false);
+    elsewhere.subscribe('a/+', 1);
+    elsewhere.drop();
+    expect(broker.stats().connectionsByTransport).toEqual({});
+    const sender = await connected('sender');
+    for (const [n, topic] of ['a/x', 'a/y', 'a/x'].entries()) sender.publish(topic, '123', 1, n + 1);
+    (await connected('sender', 'lab')).publish('a/x', '12345', 1);
+    await settled();
+    expect(figures(0)).toMatchObject({ queued: 5, queuedBytes: 5 * (3 + 3) }); // topic and payload; two in the group
+    expect(figures(1)).toMatchObject({ queued: 1, queuedBytes: 8 });
+    expect(broker.stats()).toMatchObject({ queued: 6, queuedBytes: 38, connectionsByTransport: { tcp: 2 } });
+
+    const back = await connected('stays', null, false);
+    expect(figures(0).queued).toBe(5);
+    const [first] = back.received.flatMap((packet) => (packet.type === 'publish' ? [packet.packetId] : []));
+    back.puback(first as number);
+    await settled();
+    expect(figures(0).queued).toBe(4);
+    await connected('stays'); // takes it over, and begins anew
+    expect(figures(0).queued).toBe(2);
+    await connected('member');
+    expect(figures(0)).toMatchObject({ queued: 0, queuedBytes: 0 });
+    expect(broker.stats()).toMatchObject({ queued: 1, connections: 4, connectionsByTransport: { tcp: 4 } });
+  });
+
   it('count a taken-over client once', async () => {
     ({ broker } = fakeBroker());
     await connected('same');

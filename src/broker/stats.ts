@@ -1,3 +1,4 @@
+import type { Connection } from './connection.ts';
 import type { BrokerCore } from './core.ts';
 import type { BrokerStats, Traffic, WorldStats } from './facade.ts';
 import type { World } from './world.ts';
@@ -69,19 +70,18 @@ export function countConnected(core: BrokerCore, world: World, by: 1 | -1): void
   core.server.maxConnected = Math.max(core.server.maxConnected, core.server.connected);
 }
 
-/** The figures of one world. Looks at each of its sessions: not for the way of a message. */
+/** A connection has begun or is over: `by` is 1 or -1. */
+export function countConnection({ byTransport }: BrokerCore, { wire }: Connection, by: 1 | -1): void {
+  const { transport } = wire.remote;
+  const now = (byTransport.get(transport) ?? 0) + by;
+  if (now > 0) byTransport.set(transport, now);
+  else byTransport.delete(transport);
+}
+
+/** The figures of one world: at hand, however many sessions it has. */
 export function statsOfWorld(world: World): WorldStats {
-  const { counters, clients, subscriptions, groups, retained, retainedBytes, connected, maxConnected } = world;
-  let queued = 0;
-  let queuedBytes = 0;
-  for (const client of clients.values()) {
-    queued += client.queued;
-    queuedBytes += client.queuedBytes;
-  }
-  for (const group of groups.byName.values()) {
-    queued += group.queued;
-    queuedBytes += group.queuedBytes;
-  }
+  const { counters, clients, subscriptions, groups, retained, connected, maxConnected } = world;
+  const { retainedBytes, queued, queuedBytes } = world;
   return {
     sessions: clients.size,
     connected,
@@ -110,16 +110,12 @@ export function statsOfServer(core: BrokerCore): BrokerStats {
   const { connectionsRefused, protocolErrors, connected, maxConnected } = core.server;
   let sum = { ...NO_SESSIONS, ...figuresOf(core.counters) };
   for (const world of core.worlds.values()) sum = added(sum, statsOfWorld(world));
-  const byTransport: Record<string, number> = {};
-  for (const { wire } of core.connections) {
-    byTransport[wire.remote.transport] = (byTransport[wire.remote.transport] ?? 0) + 1;
-  }
   return {
     ...sum,
     connected,
     maxConnected,
     connections: core.connections.size,
-    connectionsByTransport: byTransport,
+    connectionsByTransport: Object.fromEntries(core.byTransport),
     connectionsRefused,
     protocolErrors,
     sharedGroups: sumOf(core, (world) => world.groups.byName.size),

@@ -27,6 +27,9 @@ export class World {
   notRetained = 0;
   readonly clients = new Map<string, Client>();
   readonly counters = new Counters();
+  /** Entries that wait or are in flight, of all clients and groups, and their `storedBytes`. */
+  queued = 0;
+  queuedBytes = 0;
   /** Those whose queue is at its bound. */
   readonly full = new Set<QueueOwner>();
   /** Clients that are signed in now, and the most there were at a time. */
