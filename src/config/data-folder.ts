@@ -60,6 +60,20 @@ function makeFolder(path: string): void {
       if (systemCode(error) !== 'EEXIST') throw error;
     }
   }
+  for (const folder of missing.length > 0 ? missing : [path]) syncNameOf(folder);
+}
+
+/** Else a power cut may take the folder with all that was synced in it. Where its parent is not ours, somebody else has made it. */
+function syncNameOf(folder: string): void {
+  if (process.platform === 'win32') return;
+  try {
+    const parent = fs.openSync(dirname(folder), 'r');
+    try {
+      fs.fsyncSync(parent);
+    } finally {
+      fs.closeSync(parent);
+    }
+  } catch {}
 }
 
 /** A look at a data folder that no Sonde is to use meanwhile. */

@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Clock, type Logger, messageOf, OperatorError, systemCode } from '../../base/index.ts';
+import { dirname, join } from 'node:path';
+import { type Clock, type Logger, messageOf, OperatorError, syncFolder, systemCode } from '../../base/index.ts';
 import type { Origin } from '../port.ts';
 import { writeDurably } from './check/clean-mark.ts';
 import { type Damage, exists, setAside } from './damage.ts';
@@ -50,6 +50,8 @@ export async function openFormat(
   damaged: (damage: Damage) => void,
 ): Promise<OpenedFormat> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  // Its own name, too, also when a start that was killed has made it: else a power cut takes all of the store.
+  await syncFolder(dirname(folder));
   const found = await lookAtFormat(folder);
   if (found.is === 'store') {
     const { format, version } = found;
