@@ -48,6 +48,10 @@ export async function readLog(folder: string, incarnation: string, options: Read
   const { segmentBytes = SEGMENT_BYTES, on = disk, known = NOTHING_KNOWN, keep } = options;
   const files = new SegmentFiles(folder, segmentBytes, on);
   const found = await findSegments(folder, incarnation, known.wanted, (path) => on.open(path, 'r+'));
+  // A process that was killed may have written what it did not sync. What is read now others are told, and the next segment says that it
+  // is good; a header that was wiped must not come back either, nor a file go whose name was not durable yet.
+  for (const { handle } of [...found.segments, ...found.free]) await (handle as LogHandle).datasync();
+  await on.sync(folder);
   const reader = await readFound(folder, found, known);
   for (const { slot, path, handle, header } of found.segments) {
     files.adopt(slot, { path, handle: handle as LogHandle, bytes: header.bytes }, header.sequence);
