@@ -17,13 +17,14 @@ beforeEach(() => {
 
 const open = (): Promise<DiskStore> => openSmall(folder, { tableMs: 60_000 });
 
-/** Messages `0` to `count - 1` of 400 bytes in the queue `q`, each its own commit. */
-async function fill(count: number, end: 'closed' | 'killed' = 'closed'): Promise<void> {
+/** Messages `0` to `count - 1` of 400 bytes in the queue `q`, each its own commit; the last `together` of them in one write. */
+async function fill(count: number, end: 'closed' | 'killed' = 'closed', together = 1): Promise<void> {
   const store = await open();
   const queue = store.openQueue('q');
   for (let n = 0; n < count; n++) {
     store.append(storedMessage(String(n), Buffer.alloc(400, n)), [targetOf(queue)]);
-    await store.commit();
+    const synced = store.commit();
+    if (n <= count - together || n === count - 1) await synced;
   }
   const killed = mkdtempSync(join(base, 'killed-'));
   if (end === 'killed') cpSync(folder, killed, { recursive: true });
@@ -75,6 +76,22 @@ describe('a log whose last write was cut short', () => {
     expect(store.damage).toEqual([]);
     expect(await found(store)).toEqual(upTo(9));
     await store.close();
+  });
+
+  it('leaves out all behind the piece that a power cut took, and names no damage, then or later', async () => {
+    await fill(10, 'killed', 4);
+    const [segment] = segments();
+    if (segment === undefined) throw new Error('no segment');
+    // The last six records are the messages 7, 8 and 9, each with its end: 7 goes.
+    const seventh = records(segment.bytes).at(-6) as number;
+    segment.bytes.fill(0, seventh, seventh + RECORD_HEADER + 100);
+    writeFileSync(segment.path, segment.bytes);
+    for (let life = 1; life <= 3; life++) {
+      const store = await open();
+      expect(store.damage).toEqual([]);
+      expect(await found(store)).toEqual(upTo(7));
+      await store.close();
+    }
   });
 
   it('leaves out a batch whose end is missing, however good its records are', async () => {

@@ -1,4 +1,5 @@
 import { readNumber } from './batch.ts';
+import { BatchOrder, isBefore, type Part } from './batch-order.ts';
 import { FIRST_RECORD, type Place, RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
 import { Replay } from './replay.ts';
 import type { SegmentHeader } from './segment-header.ts';
@@ -32,7 +33,13 @@ export class LogReader {
   #synced: Place = { sequence: 0, offset: 0 };
   readonly #first: number | null;
   /** Good records behind the last end of a batch: the batch may go on in the next segment. */
-  #carried: { readonly bytes: Buffer; readonly start: number; readonly end: number; readonly sequence: number }[] = [];
+  #carried: Part[] = [];
+  readonly #order = new BatchOrder((parts, end) => {
+    for (const part of parts) this.replay.take(part.bytes, part.start, part.end, part.sequence);
+    if (end.sequence === this.#sequence) this.lastEnd = end.offset;
+  });
+  /** Of the segment that is read. */
+  #sequence = 0;
   #before: {
     readonly sequence: number;
     readonly end: SegmentEnd;
@@ -68,19 +75,19 @@ export class LogReader {
     let start = FIRST_RECORD;
     let next = FIRST_RECORD;
     this.lastEnd = 0;
-    const end = readSegment(bytes, sequence, (kind, _number, _bytes, _bodyAt, bodyBytes, offset) => {
-      // Behind a gap: what was before it stands, the gap itself is left out.
+    this.#sequence = sequence;
+    const end = readSegment(bytes, sequence, (kind, _number, _bytes, bodyAt, bodyBytes, offset) => {
       if (offset !== next) {
+        this.#order.gap({ sequence, offset: next });
         this.#carried.push({ bytes, start, end: next, sequence });
         start = offset;
       }
       next = offset + recordBytes(bodyBytes);
       if (kind !== RecordKind.batchEnd) return;
-      for (const part of this.#carried) this.replay.take(part.bytes, part.start, part.end, part.sequence);
+      this.#know({ sequence: bytes.readUInt32LE(bodyAt), offset: bytes.readUInt32LE(bodyAt + 4) });
+      this.#order.batch([...this.#carried, { bytes, start, end: next, sequence }], { sequence, offset: next });
       this.#carried = [];
-      this.replay.take(bytes, start, next, sequence);
       start = next;
-      this.lastEnd = next;
     });
     if (start < next) this.#carried.push({ bytes, start, end: next, sequence });
     for (const { from, to } of end.gaps) {
@@ -96,13 +103,13 @@ export class LogReader {
         offset: from,
       });
     }
-    this.#know(end.synced);
     this.#before = { sequence, end, path, bytes: bytes.length };
   }
 
   /** There are no more segments; `synced`: up to here the log was synced, as others know. */
   end(synced: Place | null): void {
     this.#know(synced);
+    this.#order.dropRest();
     this.#settle();
     const before = this.#before;
     if (synced === null || synced.sequence < (before?.sequence ?? 0)) return;
@@ -134,6 +141,8 @@ export class LogReader {
     if (!header.anew) this.#know({ sequence: header.sequence, offset: FIRST_RECORD });
     else if (header.sequence === before.sequence + 1)
       this.#know({ sequence: before.sequence, offset: header.beforeEnd });
+    if (header.sequence === before.sequence + 1) this.#order.dropRest();
+    else this.#order.takeRest();
     this.#settle();
     if (header.sequence !== before.sequence + 1) {
       this.fault({ file: path, from: 0, to: 0, what: missing(before.sequence + 1, header.sequence - 1, 'before it') });
@@ -149,7 +158,9 @@ export class LogReader {
   }
 
   #know(synced: Place | null): void {
-    if (synced !== null && isBefore(this.#synced, synced)) this.#synced = synced;
+    if (synced === null || !isBefore(this.#synced, synced)) return;
+    this.#synced = synced;
+    this.#order.synced(synced);
   }
 
   /** What was not synced when the process ended was never promised: it is no damage. */
@@ -163,10 +174,6 @@ export class LogReader {
 
 function missing(from: number, to: number, where: string): string {
   return `segments ${from} to ${to} are missing ${where}`;
-}
-
-function isBefore(a: Place, b: Place): boolean {
-  return a.sequence < b.sequence || (a.sequence === b.sequence && a.offset < b.offset);
 }
 
 /** The records of a broken stretch, where their lengths still lead from one to the next. */

@@ -1,12 +1,5 @@
 import { readNumber, recordSum, sequenceSeed } from './batch.ts';
-import {
-  FIRST_RECORD,
-  RecordKind as Kinds,
-  type Place,
-  RECORD_HEADER,
-  type RecordKind,
-  recordBytes,
-} from './layout.ts';
+import { FIRST_RECORD, RecordKind as Kinds, RECORD_HEADER, type RecordKind, recordBytes } from './layout.ts';
 
 /** Sees the records of a segment in their order. `bodyAt`: where the body begins in `bytes`. */
 export type OnRecord = (
@@ -26,30 +19,25 @@ export type SegmentEnd = {
   readonly end: number;
   /** Broken stretches between good records. */
   readonly gaps: readonly { readonly from: number; readonly to: number }[];
-  /** The greatest place that a good record says was synced. */
-  readonly synced: Place | null;
 };
 
 /** Reads a whole segment, `bytes` being all of its file. Goes on behind broken records as far as there are good ones. */
 export function readSegment(bytes: Buffer, sequence: number, onRecord: OnRecord): SegmentEnd {
   const seed = sequenceSeed(sequence);
   const gaps: { from: number; to: number }[] = [];
-  let synced: Place | null = null;
   let at = FIRST_RECORD;
   for (;;) {
     const bodyBytes = goodBody(bytes, at, seed);
     if (bodyBytes < 0) {
       const next = nextGood(bytes, at + 8, seed);
-      if (next < 0) return { whole: false, end: at, gaps, synced };
+      if (next < 0) return { whole: false, end: at, gaps };
       gaps.push({ from: at, to: next });
       at = next;
       continue;
     }
     const kind = bytes[at + 8] as RecordKind;
     const bodyAt = at + RECORD_HEADER;
-    if (kind === Kinds.segmentEnd) return { whole: true, end: at + recordBytes(bodyBytes), gaps, synced };
-    if (kind === Kinds.batchEnd)
-      synced = { sequence: bytes.readUInt32LE(bodyAt), offset: bytes.readUInt32LE(bodyAt + 4) };
+    if (kind === Kinds.segmentEnd) return { whole: true, end: at + recordBytes(bodyBytes), gaps };
     onRecord(kind, readNumber(bytes, at + 9), bytes, bodyAt, bodyBytes, at);
     at += recordBytes(bodyBytes);
   }
