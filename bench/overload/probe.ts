@@ -21,7 +21,7 @@ const AGAIN_MS = 100;
 export class Probe {
   readonly #port: number;
   readonly #due = new Map<number, number>();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   readonly #startedMs = performance.now();
   #millis: number[] = [];
   #next = 0;
@@ -36,7 +36,7 @@ export class Probe {
   constructor(port: number) {
     this.#port = port;
     this.#connect();
-    this.#timer = setInterval(() => this.#send(), EVERY_MS / 2);
+    this.#timer = setTimeout(() => this.#send(), 0);
   }
 
   /** Forgets what was measured so far. */
@@ -58,7 +58,7 @@ export class Probe {
 
   close(): void {
     this.#over = true;
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#socket?.destroy();
   }
 
@@ -89,12 +89,15 @@ export class Probe {
     this.#millis.push(performance.now() - dueMs);
   }
 
-  /** All that is due by now: a late timer leaves none out. */
+  /** All that is due by now: a late timer leaves none out. Then it waits for the next, to the millisecond. */
   #send(): void {
     const nowMs = performance.now();
     for (;;) {
       const dueMs = this.#startedMs + this.#next * EVERY_MS;
-      if (dueMs > nowMs) return;
+      if (dueMs > nowMs) {
+        this.#timer = setTimeout(() => this.#send(), dueMs - nowMs);
+        return;
+      }
       this.#due.set(this.#next, dueMs);
       this.#socket?.write(encodePublish('probe/own', Buffer.from(String(this.#next)), 0, 0));
       this.#next += 1;

@@ -8,7 +8,7 @@ import { copyOf, type MessageView } from './message-view.ts';
 import { isTight, queuesWithoutRoom, refuse } from './queue-bounds.ts';
 import type { QueueOwner } from './queue-owner.ts';
 import { type Receiver, type Receivers, receiversOf } from './receivers.ts';
-import { retain as retainMessage } from './retain.ts';
+import { retain as retainMessage, unretain } from './retain.ts';
 import { deliverToGroup } from './share-out.ts';
 import { CHECK_BYTES, checkStore } from './store-pressure.ts';
 import type { World } from './world.ts';
@@ -25,8 +25,9 @@ export function distribute(core: BrokerCore, source: Client | null, world: World
   let isTaken = receivers.recorded;
 
   if (retain) {
-    stored = copyOf(world.number, message);
-    if (retainMessage(core, world, stored)) isTaken = true;
+    if (payloadEnd > payloadStart) stored = retainMessage(core, world, message);
+    else unretain(core, world, topic.name, qos);
+    if (stored !== null || payloadEnd === payloadStart) isTaken = true;
   }
   for (const tap of world.taps) {
     tap.published(topic, bytes, payloadStart, payloadEnd, qos, retain, message.arrivedUs);

@@ -1,3 +1,4 @@
+import { createSlab } from '../base/index.ts';
 import type { StoredMessage } from '../store/index.ts';
 import type { TopicEntry } from '../topics/index.ts';
 import type { Receivers } from './receivers.ts';
@@ -48,10 +49,12 @@ export function viewOfKept(message: StoredMessage): MessageView {
   return viewOf(topic, message.payload as Buffer, message as StoredMessage & { readonly properties: Buffer | null });
 }
 
+const roomFor = createSlab();
+
 /** The message with bytes of its own: what is kept beyond the turn may not point into a socket's buffer. */
 export function copyOf(world: number, message: MessageView): StoredMessage {
   const { topic, payloadStart, payloadEnd, qos, retain, properties, arrivedUs, expiresAtMs } = message;
-  const payload = Buffer.allocUnsafeSlow(payloadEnd - payloadStart);
+  const payload = roomFor(payloadEnd - payloadStart);
   message.bytes.copy(payload, 0, payloadStart, payloadEnd);
   return { world, topic: topic.name, payload, qos, retain, properties, arrivedUs, expiresAtMs };
 }

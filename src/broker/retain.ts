@@ -2,24 +2,16 @@ import { isTold } from '../base/index.ts';
 import type { StoredMessage } from '../store/index.ts';
 import type { BrokerCore } from './core.ts';
 import { forgetRetainedMessage, keepRetainedMessage } from './durable/keep.ts';
-import { retainedCost } from './retained-cost.ts';
+import { copyOf, type MessageView } from './message-view.ts';
+import { costToRetain, retainedCost } from './retained-cost.ts';
 import type { World } from './world.ts';
 
-/**
- * Keeps or, with an empty payload, removes the retained message of a topic [MQTT-3.3.1-5, MQTT-3.3.1-6]. False: there is no
- * room for it.
- */
-export function retain(core: BrokerCore, world: World, message: StoredMessage): boolean {
-  const { topic, qos } = message;
+/** Keeps a message as the retained one of its topic [MQTT-3.3.1-5]. Null: there is no room for it. */
+export function retain(core: BrokerCore, world: World, message: MessageView): StoredMessage | null {
+  const topic = message.topic.name;
   const known = world.retained.get(topic);
-  if (message.payload.length === 0) {
-    if (known === undefined) return true;
-    removeRetained(world, known);
-    forgetRetainedMessage(core, world, topic, qos);
-    return true;
-  }
   const { maxRetainedMessages, maxRetainedBytes } = core.limits;
-  const bytes = world.retainedBytes - (known ? retainedCost(known) : 0) + retainedCost(message);
+  const bytes = world.retainedBytes - (known ? retainedCost(known) : 0) + costToRetain(message);
   const tooMany = !known && world.retained.size >= maxRetainedMessages;
   if (tooMany || bytes > maxRetainedBytes) {
     core.reached[tooMany ? 'maxRetainedMessages' : 'maxRetainedBytes'] += 1;
@@ -29,11 +21,20 @@ export function retain(core: BrokerCore, world: World, message: StoredMessage): 
       const fields = { topic, notRetained: world.notRetained };
       core.logger.warn(fields, 'not retained: the limit of retained messages is reached');
     }
-    return false;
+    return null;
   }
-  addRetained(world, message);
-  keepRetainedMessage(core, world, message);
-  return true;
+  const kept = copyOf(world.number, message);
+  addRetained(world, kept);
+  keepRetainedMessage(core, world, kept);
+  return kept;
+}
+
+/** An empty message was published with RETAIN: its topic has no retained one any more [MQTT-3.3.1-6]. */
+export function unretain(core: BrokerCore, world: World, topic: string, qos: number): void {
+  const known = world.retained.get(topic);
+  if (known === undefined) return;
+  removeRetained(world, known);
+  forgetRetainedMessage(core, world, topic, qos);
 }
 
 /**

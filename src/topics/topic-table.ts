@@ -1,3 +1,4 @@
+import { createSlab } from '../base/index.ts';
 import { topicNameFault } from './filter.ts';
 
 /**
@@ -21,13 +22,17 @@ export class TopicNameError extends Error {}
 /**
  * Topic bytes -> entry, without making a string. Open addressing over a power of two; bounded by two halves: when the
  * young half is full it becomes the old one, and what is not asked for again is forgotten with the next turn-over. Names may
- * be 64 KiB long: it is full too when they are longer than `MEAN_TOPIC_BYTES` on average.
+ * be 64 KiB long: it is full too when they are longer than `MEAN_TOPIC_BYTES` on average. In a table that has some thousands
+ * a topic is remembered from its second message on: a flood of ever new ones pushes nothing out, and its entries are gone
+ * at once.
  */
 export class TopicTable<R> {
   readonly #capacity: number;
   readonly #seed: number;
   #young: Half<R>;
   #old: Half<R>;
+  /** The hash of the last topic that came for each place, once the table has some thousands; 0: none. */
+  #came: Int32Array | null = null;
 
   /** `maxEntries` bounds the topics that are remembered; 2 to 2^20. */
   constructor(maxEntries = 131_072, seed = (Math.random() * 0x7fffffff) | 0) {
@@ -49,7 +54,7 @@ export class TopicTable<R> {
     if (young) return young;
     const known = find(this.#old, hash, bytes, start, end);
     const entry = known ?? makeEntry<R>(bytes, start, end, hash);
-    this.#remember(entry);
+    if (known || this.size < ALL_REMEMBERED || this.#cameBefore(hash)) this.#remember(entry);
     return entry;
   }
 
@@ -63,6 +68,15 @@ export class TopicTable<R> {
   forget(): void {
     this.#young = newHalf(16);
     this.#old = newHalf(16);
+    this.#came = null;
+  }
+
+  #cameBefore(hash: number): boolean {
+    this.#came ??= new Int32Array(CAME_PLACES);
+    const place = hash & (CAME_PLACES - 1);
+    if (this.#came[place] === hash) return true;
+    this.#came[place] = hash;
+    return false;
   }
 
   #remember(entry: TopicEntry<R>): void {
@@ -87,6 +101,9 @@ export function isTopic(entry: TopicEntry<unknown>, bytes: Buffer, start: number
 type Half<R> = { slots: (TopicEntry<R> | undefined)[]; mask: number; count: number; bytes: number };
 
 const MEAN_TOPIC_BYTES = 256;
+const ALL_REMEMBERED = 4096;
+/** A power of two. */
+const CAME_PLACES = 65_536;
 
 /** Beyond this many collisions in a row an entry is not remembered: a crafted set of topics costs speed to its sender only. */
 const MAX_PROBES = 64;
@@ -141,21 +158,7 @@ function makeEntry<R>(bytes: Buffer, start: number, end: number, hash: number): 
   return { name, bytes: own, hash, generation: 0, receivers: null, live: undefined };
 }
 
-/** Topics are short and come in thousands: those of a slab share their memory, which is free when the last of them is. */
-const SLAB_BYTES = 1024;
-const LARGEST_IN_SLAB = 128;
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-let slabUsed = 0;
-
-function roomFor(length: number): Buffer {
-  if (length > LARGEST_IN_SLAB) return Buffer.allocUnsafeSlow(length);
-  if (slabUsed + length > SLAB_BYTES) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    slabUsed = 0;
-  }
-  slabUsed += length;
-  return slab.subarray(slabUsed - length, slabUsed);
-}
+const roomFor = createSlab();
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -205,6 +205,19 @@ describe('the topic table', () => {
     expect(table.size).toBeGreaterThan(500);
   });
 
+  it('remembers every topic at first, later those that come again', () => {
+    const table = new TopicTable<unknown>();
+    const known = lookup(table, 'known');
+    for (let i = 0; i < 10_000; i++) lookup(table, `once/${i}`);
+    expect(table.size).toBe(4096);
+    expect(lookup(table, 'known')).toBe(known);
+    const first = lookup(table, 'again');
+    const second = lookup(table, 'again');
+    expect(second).not.toBe(first);
+    expect(lookup(table, 'again')).toBe(second);
+    expect(table.size).toBe(4097);
+  });
+
   it('stays bounded and still answers rightly', () => {
     const table = new TopicTable<unknown>(64);
     for (let i = 0; i < 10_000; i++) expect(lookup(table, `t/${i}`).name).toBe(`t/${i}`);

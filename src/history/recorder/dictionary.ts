@@ -46,8 +46,10 @@ export function createDictionary(mostTopics = MOST_TOPICS): TopicDictionary {
     byKey: (key, world, topic) => {
       const known = keys.get(key);
       if (known !== undefined) return known;
+      const before = topics.length;
       const number = byName(world, topic);
-      keys.set(key, number);
+      // A new one may never come again: a flood of those would fill the map.
+      if (topics.length === before) keys.set(key, number);
       return number;
     },
     byName,
