@@ -121,14 +121,12 @@ function takeTurn(
 ): void {
   // Its bytes are kept meanwhile, so that a fault may be told too.
   socket.on('error', () => {});
-  /** The PROXY header; what came behind it is read by whom it is for. */
-  const saidBytes = socket.bytesRead;
   const leave = pacer.enter({
     address: realAddress(socket),
     begin(place) {
       notePlace(socket, place);
-      // TLS is begun by the client, unasked. Who takes the connection says more of it.
-      place.heldBy({ isSilent: () => socket.bytesRead === saidBytes, destroy: () => socket.destroy() });
+      // TLS is begun by the client; its ClientHello is answered as it is read. Who takes the connection says more of it.
+      place.heldBy({ isSilent: () => socket.bytesWritten === 0, destroy: () => socket.destroy() });
       goOn();
     },
     refuse: (limit) => refuse(socket, limit, 'too many wait for their turn'),

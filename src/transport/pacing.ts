@@ -31,6 +31,8 @@ export type Place = {
 export type Comer = {
   /** As far as it is known: of a proxy's client, that client's. */
   readonly address: string;
+  /** It has said something already, and says no more before it is answered: a WebSocket's upgrade. */
+  readonly isOwedAnswer?: boolean;
   /** Its turn has come; within `enter` when nobody waits. */
   readonly begin: (place: Place) => void;
   /** There is no room to wait: it is to be closed. */
@@ -64,7 +66,14 @@ export type PacerOptions = {
   readonly later?: (work: () => void, ms: number) => void;
 };
 
-type Address = Silence & { readonly name: string; pending: number; readonly comers: Set<Comer>; isWatched: boolean };
+type Address = Silence & {
+  readonly name: string;
+  pending: number;
+  /** Those who wait, and when (monotonic) they came. */
+  readonly comers: Map<Comer, number>;
+  /** It is going to be looked at. */
+  isWatched: boolean;
+};
 
 /** Who has not come for so long may begin so many at once. */
 const BURST_MS = 100;
@@ -108,7 +117,7 @@ export function createPacer({
     const made = {
       name,
       pending: 0,
-      comers: new Set<Comer>(),
+      comers: new Map<Comer, number>(),
       isWatched: false,
       quiet: new Set<Held>(),
       aside: new Set<Held>(),
@@ -123,16 +132,19 @@ export function createPacer({
     if (addresses.get(address.name) === address) addresses.delete(address.name);
   };
 
-  const begin = (address: Address, comer: Comer): void => {
+  const begin = (address: Address, comer: Comer, cameMs: number): void => {
     tokens -= 1;
     address.pending += 1;
     pending += 1;
     let isIn = true;
-    const held: Held = { holder: NOBODY, sinceMs: 0, isSuspect: false, isAside: false };
+    const held: Held = { holder: NOBODY, sinceMs: 0, silentSinceMs: 0, isSuspect: false, isAside: false };
     comer.begin({
       heldBy(holder) {
         if (!isIn) return;
-        Object.assign(held, { holder, sinceMs: clock.monotonicMs(), isSuspect: false });
+        const nowMs = clock.monotonicMs();
+        // What it sent while it waited is read at once.
+        const couldSpeakMs = held.holder === NOBODY && comer.isOwedAnswer !== true ? cameMs : nowMs;
+        Object.assign(held, { holder, sinceMs: nowMs, silentSinceMs: couldSpeakMs, isSuspect: false });
         const among = held.isAside ? address.aside : address.quiet;
         among.delete(held);
         among.add(held);
@@ -200,11 +212,12 @@ export function createPacer({
       const [address] = ready as Iterable<Address>;
       if (address === undefined) break;
       ready.delete(address);
-      const [comer] = address.comers;
-      if (comer === undefined || address.pending >= maxPendingPerAddress) continue;
+      const [first] = address.comers;
+      if (first === undefined || address.pending >= maxPendingPerAddress) continue;
+      const [comer, cameMs] = first;
       address.comers.delete(comer);
       waiting -= 1;
-      begin(address, comer);
+      begin(address, comer, cameMs);
       if (address.comers.size > 0 && address.pending < maxPendingPerAddress) ready.add(address);
       forget(address);
     }
@@ -216,7 +229,7 @@ export function createPacer({
       const address = addressOf(comer.address);
       const isFull = address.pending >= maxPendingPerAddress;
       if (!isFull && ready.size === 0 && address.comers.size === 0 && !isClosed && mayBegin()) {
-        begin(address, comer);
+        begin(address, comer, clock.monotonicMs());
         forget(address);
         return NOTHING;
       }
@@ -227,7 +240,7 @@ export function createPacer({
         return NOTHING;
       }
       reached[isFull ? 'maxPendingPerAddress' : 'maxConnectionsPerS'] += 1;
-      address.comers.add(comer);
+      address.comers.set(comer, clock.monotonicMs());
       waiting += 1;
       if (!isFull) {
         ready.add(address);
@@ -244,7 +257,7 @@ export function createPacer({
     silent: () => silent,
     close() {
       isClosed = true;
-      const all = [...addresses.values()].flatMap(({ comers }) => [...comers]);
+      const all = [...addresses.values()].flatMap(({ comers }) => [...comers.keys()]);
       ready.clear();
       for (const address of addresses.values()) address.comers.clear();
       waiting = 0;

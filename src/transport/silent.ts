@@ -16,8 +16,9 @@ export type Holder = {
 /** A place that is held. */
 export type Held = {
   holder: Holder;
-  /** Monotonic: since when it is `holder` who is asked. */
+  /** Monotonic: since when it is `holder` who is asked; and since when its peer could have spoken. */
   sinceMs: number;
+  silentSinceMs: number;
   /** It was silent when it was looked at; what had come by then may not have been read. */
   isSuspect: boolean;
   /** It gave its place up. */
@@ -92,7 +93,7 @@ export function makeRoom(silence: Silence, { wanted, nowMs, maxAside }: Look): F
 function endLongest(aside: Set<Held>, nowMs: number): 'closed' | 'none' | null {
   for (const held of aside) {
     const hasSpoken = !held.holder.isSilent();
-    if (!hasSpoken && nowMs - held.sinceMs < LONG_MS) return null;
+    if (!hasSpoken && nowMs - held.silentSinceMs < LONG_MS) return null;
     aside.delete(held);
     if (hasSpoken) return 'none';
     held.holder.destroy();

@@ -69,6 +69,7 @@ export function createWebSocketTransport(options: WebSocketOptions): WebSocketTr
     const { address } = remoteOf(request.socket, 'websocket', request.headers);
     const leave = pacer.enter({
       address,
+      isOwedAnswer: true,
       begin(place) {
         socket.once('close', place.leave);
         upgrades.handleUpgrade(request, socket, head, (websocket) => accept(options, websocket, request, place));

@@ -215,8 +215,9 @@ describe('class 13: a thousand strangers of one address who owe their CONNECT', 
     ['send one byte of it', () => sonde.mqttPort, Buffer.of(0x10), () => plain()],
     ['come by a proxy', () => ports.proxied, PROXY, () => plain(PROXY, ports.proxied)],
     ['begin no TLS', () => ports.tls, NONE, secure],
+    ['stop within their ClientHello', () => ports.tls, Buffer.from('1603010200010001fc0303', 'hex'), secure],
     ['say no more than their upgrade', () => Number(new URL(sonde.url).port), WEB, () => comeByWeb('honest')],
-  ])('%s: another one of it is in within two seconds, and none of them is closed', async (_how, port, said, honest) => {
+  ])('%s: another one of it is in soon, and none of them is closed', async (_how, port, said, honest) => {
     await waitFor('nobody', async () => (await figure('sonde_connections')) === 0);
     const silent = Array.from({ length: 1000 }, () => {
       const stranger = watched(connectTcp(port(), '127.0.0.1'));
@@ -227,7 +228,7 @@ describe('class 13: a thousand strangers of one address who owe their CONNECT', 
     const sinceMs = performance.now();
     const honestIsIn = honest();
     await waitFor('the honest one', honestIsIn);
-    expect(performance.now() - sinceMs).toBeLessThan(2000);
+    expect(performance.now() - sinceMs).toBeLessThan(5000); // some hundred ms; the strangers have a minute
     expect(silent.some(({ ended }) => ended)).toBe(false);
     expect(await figure('sonde_connections_silent')).toBeGreaterThan(700);
     expect(await reached('maxSilentPerAddress')).toBe(0);
