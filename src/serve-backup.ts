@@ -12,11 +12,13 @@ type BackedUp = {
   readonly history: History | null;
   readonly version: string;
   readonly clock: Clock;
+  /** Aborted when Sonde is told to stop: nobody waits for a backup then. */
+  readonly stop: AbortSignal;
 };
 
 /** A backup that somebody asks a running Sonde for. `data`: the data folder that is meant; null: whatever there is. */
 export function backUp(
-  { settings, store, ...rest }: BackedUp,
+  { settings, store, stop, ...rest }: BackedUp,
   folder: string,
   data: string | null,
 ): ReturnType<typeof makeBackup> {
@@ -24,7 +26,8 @@ export function backUp(
   if (data !== null && realpathSync(settings.data) !== resolvedPath(data)) {
     throw new OperatorError(`this Sonde has the data folder ${settings.data}, not ${data}`, 'Ask the other one: --url');
   }
-  return makeBackup({ data: settings.data, store, ...rest }, folder);
+  const stoppable = { backup: (to: string) => store.backup(to, stop) };
+  return makeBackup({ data: settings.data, store: stoppable, ...rest }, folder);
 }
 
 function resolvedPath(path: string): string {

@@ -78,7 +78,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
 
 async function open(
   settings: Settings,
-  { print, version, onReload }: ServeOptions,
+  { signal, print, version, onReload }: ServeOptions,
   logger: Logger,
   onClose: (close: Closer) => void,
 ): Promise<void> {
@@ -214,7 +214,7 @@ async function open(
     version,
     mqttPort: () => mqtt[0]?.port ?? null,
     caPem: () => certificates.local()?.caPem() ?? null,
-    backup: (folder, data) => backUp({ settings, store, history, version, clock }, folder, data),
+    backup: (folder, data) => backUp({ settings, store, history, version, clock, stop: signal }, folder, data),
   });
   const websockets = createWebSocketTransport({ broker, logger, pacer, reached, ...limits });
 

@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -103,3 +112,28 @@ it('a backup needs its owner, and a restore a whole backup and an empty folder',
   const refused = await sondeCommand(['serve', '--data', at('data')]);
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('was not finished')]);
 }, 90_000);
+
+it.skipIf(process.platform === 'win32')(
+  'SIGTERM during a backup ends it: the half copy of the store is gone, who asked is told, and the folder is no backup',
+  async () => {
+    mkdirSync(at('data'));
+    const sonde = await startSonde({ history: 'duckdb', dataDir: at('data') });
+    for (let n = 1; n <= 20; n++) await publish(sonde.url, n);
+    const asked = fetch(`${sonde.url}/api/v1/backup`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ folder: at('one') }),
+    });
+    // The child process that copies the table is beginning.
+    await waitFor('the copy to begin', () => existsSync(at('one/store/table')));
+    const since = performance.now();
+    await sonde.stop();
+    expect(performance.now() - since).toBeLessThan(5000);
+    const answer = await asked;
+    expect([answer.status, await answer.text()]).toEqual([409, expect.stringContaining('Sonde was stopped')]);
+    expect(readdirSync(at('one/store'))).toEqual([]);
+    expect((await sondeCommand(['restore', at('one'), '--data', at('two')])).stderr).toContain('is no backup of Sonde');
+    await (await startSonde({ history: 'duckdb', dataDir: at('data') })).stop();
+  },
+  60_000,
+);

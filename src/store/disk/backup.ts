@@ -1,6 +1,7 @@
-import { chmod, mkdir, open } from 'node:fs/promises';
+import { chmod, mkdir, open, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { copyFile, OperatorError, syncFolder } from '../../base/index.ts';
+import { type CopyTable, stopped } from './copy/copy-child.ts';
 import { type StoreFormat, writeFormat } from './format.ts';
 import type { DiskLog } from './log/disk-log.ts';
 import { FIRST_RECORD } from './log/layout.ts';
@@ -13,8 +14,9 @@ export type Copied = {
   readonly log: DiskLog;
   readonly table: Table;
   readonly format: StoreFormat;
-  /** The store is about to close. */
-  readonly stopping: () => boolean;
+  readonly copyTable: CopyTable;
+  /** Nobody wants the copy any more. */
+  readonly stop: AbortSignal;
 };
 
 /**
@@ -25,23 +27,32 @@ export type Copied = {
  * after a crash, and comes to the state of that place. The other way round the table's copy could have changes of behind the
  * place, some of them and others not: a state that never was.
  */
-export async function copyStore({ log, table, format, stopping }: Copied, folder: string): Promise<void> {
+export async function copyStore(copied: Copied, folder: string): Promise<void> {
+  try {
+    await copyParts(copied, folder);
+  } catch (error) {
+    for (const part of ['table', 'log']) await rm(join(folder, part), { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function copyParts({ log, table, format, copyTable, stop }: Copied, folder: string): Promise<void> {
   await mkdir(join(folder, 'table'), { recursive: true, mode: 0o700 });
   await mkdir(join(folder, 'log'), { mode: 0o700 });
-  await table.backup(join(folder, 'table'));
+  await copyTable(table, join(folder, 'table'), stop);
   await syncFile(join(folder, 'table', 'data.mdb'));
   await syncFolder(join(folder, 'table'));
 
   // Of one moment: all messages up to this number are before this place, and all others behind it.
   const copiedAt = log.lastNumber;
   const { place, synced } = log.mark();
-  await settled(synced, () => log.writer.failing);
+  await settled(synced, () => log.writer.failing, stop);
 
   for (const sequence of log.files.sequences) {
     if (sequence > place.sequence) break;
     const file = log.files.fileOf(sequence);
     if (file === undefined) continue;
-    if (stopping()) throw new OperatorError('Sonde was stopped during the backup', 'Back up again.');
+    if (stop.aborted) throw stopped();
     const to = join(folder, 'log', basename(file.path));
     if (sequence < place.sequence) await copyFile(file.path, to);
     else await copyEnd(file.path, to, place.offset);
@@ -65,8 +76,8 @@ async function copyEnd(from: string, to: string, end: number): Promise<void> {
   await copyFile(from, to, { end, head: encodeHeader({ ...header, bytes: end }) });
 }
 
-/** Waits until the log is on disk; not for a disk that takes nothing. */
-async function settled(synced: Promise<void>, failing: () => boolean): Promise<void> {
+/** Waits until the log is on disk; not for a disk that takes nothing, and not in a stop. */
+async function settled(synced: Promise<void>, failing: () => boolean, stop: AbortSignal): Promise<void> {
   let done = false;
   const finished = synced.then(() => {
     done = true;
@@ -78,6 +89,7 @@ async function settled(synced: Promise<void>, failing: () => boolean): Promise<v
     });
     await Promise.race([finished, look]);
     clearTimeout(timer);
+    if (!done && stop.aborted) throw stopped();
     if (!done && failing()) {
       throw new OperatorError('the store cannot be written at the moment', 'See the log for why, and back up again.');
     }

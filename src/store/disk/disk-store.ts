@@ -10,6 +10,7 @@ import { type InspectTable, inspectInChild } from './check/inspect-child.ts';
 import { sumTable } from './check/inspect-table.ts';
 import { damagedValue, knownOf, lostTable, oldTable, queueNamer } from './check/known.ts';
 import { openTable, tableIsOpen } from './check/open-table.ts';
+import { type CopyTable, copyTableInChild } from './copy/copy-child.ts';
 import { createDamageList, type Damage, type DamageList, setAside } from './damage.ts';
 import { numbersOfStart, openFormat, type StoreFormat } from './format.ts';
 import { keepOrigins, wantedOrigins, withKeptOrigins } from './kept-origins.ts';
@@ -35,6 +36,8 @@ export type DiskStoreOptions = {
   readonly tableMs?: number;
   /** Looks at the table when the last stop was not in good order; in a child process when not given. */
   readonly inspect?: InspectTable;
+  /** Copies the table for a backup; in a child process when not given. */
+  readonly copyTable?: CopyTable;
 };
 
 /** A store on disk, with what was found when it was opened. */
@@ -45,8 +48,11 @@ export type DiskStore = Store & {
   readonly tableBytes: () => number;
   /** Writes are failing: nothing is acknowledged until they succeed. */
   readonly failing: () => boolean;
-  /** Copies all of it into an empty folder, as of one moment, while it is in use. The copy is a store: see docs/storage.md. */
-  readonly backup: (folder: string) => Promise<void>;
+  /**
+   * Copies all of it into an empty folder, as of one moment, while it is in use; until `stop`, and then nothing is left of it. The copy is a
+   * store: see docs/storage.md.
+   */
+  readonly backup: (folder: string, stop?: AbortSignal) => Promise<void>;
   /** A disk that takes nothing is waited for 2 s, or until `byMs` (monotonic) where that is earlier. */
   readonly close: (byMs?: number) => Promise<void>;
 };
@@ -152,7 +158,7 @@ type Opened = {
 };
 
 function storeOf(
-  { folder, clock, logger, durability, tableMs = TABLE_MS }: DiskStoreOptions,
+  { folder, clock, logger, durability, tableMs = TABLE_MS, copyTable = copyTableInChild }: DiskStoreOptions,
   format: StoreFormat,
   log: DiskLog,
   table: Table,
@@ -170,6 +176,7 @@ function storeOf(
   let closed = false;
   /** Backups under way: they need every segment that there is. */
   const copies = new Set<Promise<void>>();
+  const stopping = new AbortController();
   /** There is more to do when what is under way is done. */
   let again = false;
 
@@ -304,10 +311,11 @@ function storeOf(
       const done = log.commit();
       return durability === 'sync' ? done : null;
     },
-    async backup(target) {
+    async backup(target, stop) {
+      const ends = stop === undefined ? stopping.signal : AbortSignal.any([stopping.signal, stop]);
       // A round that began before may be freeing segments.
       const free = following ?? Promise.resolve();
-      const copy = free.then(() => copyStore({ log, table, format, stopping: () => closed }, target));
+      const copy = free.then(() => copyStore({ log, table, format, copyTable, stop: ends }, target));
       copies.add(copy);
       try {
         await copy;
@@ -318,6 +326,7 @@ function storeOf(
     },
     async close(byMs: number = Number.POSITIVE_INFINITY) {
       closed = true;
+      stopping.abort();
       await Promise.allSettled(copies);
       if (timer !== null) clearTimeout(timer);
       // A stop does not wait for a disk that is broken.

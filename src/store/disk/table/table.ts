@@ -28,11 +28,13 @@ export const STEP_AT_START = 5000;
  * values as docs/storage.md has them.
  */
 export class Table {
+  readonly folder: string;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #values: ReadonlyMap<StoredTable, Values>;
   readonly #stamp: Values;
 
-  private constructor(root: RootDatabase<Buffer, Buffer>) {
+  private constructor(folder: string, root: RootDatabase<Buffer, Buffer>) {
+    this.folder = folder;
     this.#root = root;
     const options = { encoding: 'binary', keyEncoding: 'binary' } as const;
     this.#values = new Map(TABLES.map((name) => [name, root.openDB<Buffer, Buffer>({ name, ...options })]));
@@ -53,7 +55,7 @@ export class Table {
       permissionsMode: 0o600,
       maxDbs: 12,
     };
-    return new Table(open<Buffer, Buffer>(options));
+    return new Table(folder, open<Buffer, Buffer>(options));
   }
 
   /** Puts and removes all of it, in some transactions; the stamp comes with the last. Resolves when it is synced. */
@@ -134,7 +136,12 @@ export class Table {
     }
   }
 
-  /** Copies all of it into a folder, compacted. */
+  /** Readers of other processes that have died keep nothing any more. */
+  forgetDeadReaders(): void {
+    this.#root.readerCheck();
+  }
+
+  /** Copies all of it into a folder, compacted; nothing can interrupt it. */
   async backup(folder: string): Promise<void> {
     await this.#root.backup(folder, true);
   }

@@ -1,6 +1,7 @@
 import { silentLogger, systemClock } from '../../../base/index.ts';
 import type { QueueTarget, StoredMessage } from '../../port.ts';
 import { type DiskStore, type DiskStoreOptions, openDiskStore } from '../disk-store.ts';
+import { copyHere } from './copy-here.ts';
 import { inspectHere } from './inspect-here.ts';
 
 /** So small that a test of some hundred messages fills many of them. */
@@ -16,6 +17,7 @@ export function openSmall(folder: string, more: Partial<DiskStoreOptions> = {}):
     segmentBytes: SMALL_SEGMENT,
     tableMs: 0,
     inspect: inspectHere,
+    copyTable: copyHere,
     ...more,
   });
 }
