@@ -25,15 +25,17 @@ export class ConnectionHolds extends ConnectionFields {
     this.wire.resume();
   }
 
-  /** Its peer sends nothing more. When ten thousand say so at once, most of them have to wait for a turn. */
+  /**
+   * Its peer sends nothing more. What that leads to waits for the turn's end, since ten thousand may say so in one turn of
+   * the event loop, which goes on as long as the system reports another: all but a note of it is done later.
+   */
   ended(goOn: () => void): void {
     const { turn, meter } = this.core;
     if (meter.work !== 'closing') meter.begin('closing');
     if (this.roomWaiting !== null && mayLinger(this)) {
       this.onEnd = goOn; // what it sent before waits
       this.core.lingering += 1;
-    } else if (turn.isLate()) turn.fewATurn(goOn);
-    else goOn();
+    } else turn.fewATurn(goOn);
   }
 
   /**

@@ -129,6 +129,30 @@ describe('a turn that has used its time', () => {
     expect(payloads(receiver)).toEqual(inOrder(payloads(receiver).length));
   });
 
+  it('only notes that peers have ended, and then goes on with a few of them a turn, in their order', async () => {
+    slowBroker();
+    const devices: FakeDevice[] = [];
+    for (let n = 0; n < 200; n++) devices.push(await FakeDevice.connected(broker, { clientId: `c${n}` }));
+    await settled();
+    const ended: FakeDevice[] = [];
+    for (const device of devices) {
+      device.connection.ended(() => {
+        ended.push(device);
+        device.drop();
+      });
+    }
+    expect(ended).toEqual([]);
+    const turns: number[] = [];
+    while (ended.length < devices.length && turns.length < 20) {
+      const before = ended.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      turns.push(ended.length - before);
+    }
+    expect(turns).toEqual([64, 64, 64, 8]);
+    expect(ended).toEqual(devices);
+    expect(broker.stats().connections).toBe(0);
+  });
+
   it('is followed by no empty ones once all is done', async () => {
     slowBroker();
     const meter = new TurnMeter({ clock: spent });

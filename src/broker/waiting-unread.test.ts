@@ -197,6 +197,7 @@ describe('who waits for room', () => {
       device.connection.ended(() => device.drop());
       gone.push(device);
     }
+    await settled();
     expect(gone.filter(({ closed }) => !closed)).toHaveLength(5);
     broker.diskIsLow(false);
     await settled();
