@@ -51,6 +51,7 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
   // A start that died between the two steps of `beginAnew`: the new table is whole.
   if (!(await exists(path)) && (await exists(next))) await rename(next, path);
   await rm(next, { recursive: true, force: true });
+  await rm(oldTable(folder), { recursive: true, force: true });
   const missing = await tableGap(path);
   if (missing !== null) {
     await rm(join(path, 'data.mdb'), { force: true });
@@ -60,6 +61,10 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
     await syncFolder(folder);
     return { table, isPart: false, isSound: false, missing };
   }
+  // A process that was killed may have written a commit's last page and not synced it: LMDB would go on from there, and use pages that
+  // what is on disk still needs. Its name may not be durable yet, either.
+  await syncFile(join(path, 'data.mdb'));
+  await syncFolder(path);
   const trouble = await troubleOf(options, path);
   let isPart = false;
   if (trouble !== null) isPart = await beginAnew(options, path, trouble);
@@ -119,6 +124,9 @@ async function beginAnew(options: OpenTableOptions, path: string, trouble: Troub
   for (let i = 0; i < values.length; i += STEP) await table.copy(values.slice(i, i + STEP));
   await table.close();
   await removeLockFile(next);
+  // With all its names, before anything happens to the one that there is.
+  await syncFolder(next);
+  await syncFolder(folder);
   const died = trouble.inspection?.died ?? null;
   const wasWhole = findings !== null && findings.faults.length === 0 && findings.bad.length === 0;
   if (wasWhole && died === null && trouble.died) {
@@ -127,7 +135,7 @@ async function beginAnew(options: OpenTableOptions, path: string, trouble: Troub
       {},
       'the last start ended while it opened the table of the store: it was written anew, with all its values',
     );
-    await rm(path, { recursive: true });
+    await rename(path, oldTable(folder));
   } else {
     const kept = await setAside(folder, path, clock);
     const bad = (findings?.bad ?? []).map(({ table, key }) => `${table} ${key}`);
@@ -142,7 +150,13 @@ async function beginAnew(options: OpenTableOptions, path: string, trouble: Troub
   }
   await rename(next, path);
   await syncFolder(folder);
+  await rm(oldTable(folder), { recursive: true, force: true });
   return !wasWhole;
+}
+
+/** A table that was written anew, until the new one is in its place for good. */
+function oldTable(folder: string): string {
+  return join(folder, 'table-old');
 }
 
 /** Values that the file says it has and that could not be read; null: it cannot say. */
@@ -152,6 +166,16 @@ function lostOf(findings: ReturnType<typeof inspectPages> | null): number | null
   const lost = findings.counts.reduce((sum, { entries, found }) => sum + Math.abs(entries - found), 0);
   const isKnown = Number.isSafeInteger(lost) && lost < 1e9;
   return isKnown ? lost + findings.bad.length : null;
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+').catch(() => null);
+  if (handle === null) return; // whoever looks at it says why
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function openMarked(folder: string, path: string): Promise<Table> {
