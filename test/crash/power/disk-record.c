@@ -4,8 +4,9 @@
  *
  *   DISK_RECORD_FOLDER  it and the files below it are recorded, no others
  *   DISK_RECORD_TRACE   the file that gets the records
- *   DISK_RECORD_MARKS   a file: what is written to it becomes a mark in the trace
- *   DISK_RECORD_DIE     the process is killed when it is about to sync, after so many recorded calls
+ *   DISK_RECORD_MARKS   a file: what is written to it becomes a mark in the trace; "die" kills the process
+ *   DISK_RECORD_DIE     the process is killed after so many calls: before a sync, or when the system has what a write to a
+ *                       descriptor with O_DSYNC is to put on disk, and the disk has not
  *   DISK_RECORD_SOCKETS set: what is written to sockets is recorded too
  *
  * A record, little-endian: length of all of it (4), kind (4), name of the call (8), inode (8), offset (8), length of path,
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -39,6 +41,9 @@ struct head {
 };
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+/* Held for reading by each call that is under way: who dies lets the others come to their ends. */
+static pthread_rwlock_t under_way = PTHREAD_RWLOCK_INITIALIZER;
 
 static uint64_t calls;
 static uint64_t new_call(void) {
@@ -106,6 +111,31 @@ static enum what concerns(int fd, struct stat *s) {
 
 static void end(uint64_t call, int64_t result) { record(END, call, 0, result, NULL, NULL, NULL, 0); }
 
+static int is_to_die(void) {
+  const char *from = getenv("DISK_RECORD_DIE");
+  return from != NULL && (long)(uint32_t)calls >= atol(from);
+}
+
+static void die(void) {
+  pthread_rwlock_wrlock(&under_way);
+  kill(getpid(), SIGKILL);
+  for (;;) pause();
+}
+
+/* The system has the bytes, and the process is killed before they are on disk. */
+static void die_writing(int fd, uint64_t inode, int64_t at, const struct iovec *parts, int count) {
+  char link[64];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  int plain = syscall(SYS_openat, AT_FDCWD, link, O_WRONLY | O_CLOEXEC);
+  uint64_t call = new_call();
+  if (plain < 0) abort();
+  pthread_rwlock_wrlock(&under_way);
+  record(WRITE, call, inode, at, NULL, NULL, parts, count);
+  end(call, syscall(SYS_pwritev, plain, parts, count, at, 0));
+  kill(getpid(), SIGKILL);
+  for (;;) pause();
+}
+
 #define WRITING(fd, at, parts, count, real)                                                            \
   do {                                                                                                 \
     struct stat s;                                                                                     \
@@ -115,9 +145,13 @@ static void end(uint64_t call, int64_t result) { record(END, call, 0, result, NU
     int flags = syscall(SYS_fcntl, fd, F_GETFL);                                                       \
     int64_t where = what != FILE_BELOW ? 0 : (flags & O_APPEND) ? s.st_size : (at);                    \
     enum kind kind = what == MARKS ? MARK : what == A_SOCKET ? SOCKET : (flags & O_DSYNC) ? WRITE_SYNCED : WRITE; \
+    if (kind == WRITE_SYNCED && is_to_die()) die_writing(fd, s.st_ino, where, parts, count);           \
+    if (kind == MARK && (parts)[0].iov_len == 3 && memcmp((parts)[0].iov_base, "die", 3) == 0) die();  \
+    pthread_rwlock_rdlock(&under_way);                                                                 \
     record(kind, call, s.st_ino, where, NULL, NULL, parts, count);                                     \
     ssize_t result = real;                                                                             \
     end(call, result);                                                                                 \
+    pthread_rwlock_unlock(&under_way);                                                                 \
     return result;                                                                                     \
   } while (0)
 
@@ -141,21 +175,18 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) 
   WRITING(fd, offset, parts, count, REAL(pwritev64)(fd, parts, count, offset));
 }
 
-static void die_if_told(uint64_t call) {
-  const char *from = getenv("DISK_RECORD_DIE");
-  if (from != NULL && (long)(uint32_t)call >= atol(from)) kill(getpid(), SIGKILL);
-}
-
 /* sync_file_range is no promise, and not recorded. */
 #define CALLING(kind, fd, offset, real)                               \
   do {                                                                \
     struct stat s;                                                    \
     if (concerns(fd, &s) != FILE_BELOW) return real;                  \
     uint64_t call = new_call();                                       \
+    if (kind == SYNC && is_to_die()) die();                           \
+    pthread_rwlock_rdlock(&under_way);                                \
     record(kind, call, s.st_ino, offset, NULL, NULL, NULL, 0);        \
-    if (kind == SYNC) die_if_told(call);                              \
     int result = real;                                                \
     end(call, result);                                                \
+    pthread_rwlock_unlock(&under_way);                                \
     return result;                                                    \
   } while (0)
 
@@ -189,6 +220,7 @@ static int opened_anew(const char *path, int flags, int was_there) {
       va_end(arguments);                                                                             \
     }                                                                                                \
     if (!below(path) || !(flags & (O_CREAT | O_TRUNC))) return call;                                 \
+    pthread_rwlock_rdlock(&under_way);                                                               \
     int was_there = syscall(SYS_faccessat, AT_FDCWD, path, F_OK) == 0;                               \
     int fd = call;                                                                                   \
     int anew = fd < 0 ? 0 : opened_anew(path, flags, was_there);                                     \
@@ -200,6 +232,7 @@ static int opened_anew(const char *path, int flags, int was_there) {
       record(TRUNCATE, id, s.st_ino, 0, NULL, NULL, NULL, 0);                                        \
       end(id, 0);                                                                                    \
     }                                                                                                \
+    pthread_rwlock_unlock(&under_way);                                                               \
     return fd;                                                                                       \
   } while (0)
 
@@ -210,8 +243,10 @@ int openat64(int at, const char *path, int flags, ...) { OPENING(path, flags, RE
 
 #define NAMING(kind, path, second, concerned, call) \
   do {                                              \
+    pthread_rwlock_rdlock(&under_way);              \
     int result = call;                              \
     if (result == 0 && (concerned)) name(kind, path, second); \
+    pthread_rwlock_unlock(&under_way);              \
     return result;                                  \
   } while (0)
 

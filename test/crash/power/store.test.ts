@@ -14,14 +14,14 @@ import { createPromises } from './store-promises.ts';
 import { QUEUES, stateOf } from './store-state.mjs';
 
 const LOAD = fileURLToPath(new URL('./store-load.mjs', import.meta.url));
-/** More of them, and every prefix, by hand: POWER_CUT_SEEDS=20. */
+/** More of them by hand: POWER_CUT_SEEDS=20. */
 const SEEDS = Number(process.env['POWER_CUT_SEEDS'] ?? 0);
 const SEED_LIST = Array.from(
   { length: Math.max(1, SEEDS) },
   (_, n) => n + 1 + Number(process.env['POWER_CUT_FROM'] ?? 0),
 );
-/** Prefixes of one record that are tried; by hand all of them. */
-const PREFIXES = SEEDS > 0 ? Number.POSITIVE_INFINITY : 120;
+/** Prefixes of one record that are tried; by hand all of them, or POWER_CUT_PREFIXES. */
+const PREFIXES = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? Number.POSITIVE_INFINITY : 120));
 const RUNS = 60;
 /** In memory where there is such a folder: what is synced is in the record, and need not be on a disk. */
 const BASE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -98,7 +98,7 @@ describe.skipIf(process.platform !== 'linux')('a power cut at any point of all t
       const number = store.append(storedMessage('next', Buffer.from('x')), [target]);
       const damage = JSON.stringify(store.damage);
       await store.close();
-      if (wrong !== null) return `${wrong} ${JSON.stringify(cut)}`;
+      if (wrong !== null) return `${wrong} ${JSON.stringify(cut)} ${damage}`;
       if (damage !== '[]') return `damage: ${damage} ${JSON.stringify(cut)}`;
       if (number <= promises.lastNumber()) return `number ${number} is given twice`;
       return null;
