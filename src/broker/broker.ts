@@ -286,7 +286,7 @@ export function createBroker(options: BrokerOptions): Broker {
       const patience = new Promise<void>((resolve) => {
         waiting = setTimeout(resolve, CLOSE_MS);
       });
-      await Promise.race([turn.whenDurable(), patience]);
+      await Promise.race([turn.whenDurable().catch(() => {}), patience]);
       clearTimeout(waiting);
     },
   };

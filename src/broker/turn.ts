@@ -13,7 +13,7 @@ type Held = {
   readonly ids: number[];
   readonly reasons: number[];
   readonly packets: HeldPacket[];
-  readonly waiters: (() => void)[];
+  readonly waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
   readonly times: AckTimes;
   /** How far it is released, and how many of `packets` are sent. */
   released: number;
@@ -199,10 +199,10 @@ export class Turn {
     if (!this.#scheduled) this.#schedule();
   }
 
-  /** Resolves when everything that was appended so far is durable. */
+  /** Resolves when everything that was appended so far is durable; rejects when it could not be written. */
   whenDurable(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#held.waiters.push(resolve);
+    return new Promise((resolve, reject) => {
+      this.#held.waiters.push({ resolve, reject });
       if (!this.#scheduled) this.#schedule();
     });
   }
@@ -241,6 +241,7 @@ export class Turn {
       (error) => {
         this.#logger.error({ error: messageOf(error) }, 'the store could not be written: nothing is acknowledged');
         for (const connection of held.connections) connection.abort('the store could not be written');
+        for (const { reject } of held.waiters) reject(error);
       },
     );
     this.#committing = done;
@@ -295,7 +296,7 @@ export class Turn {
       }
     }
     this.#written.addAll(held.times);
-    for (const resolve of held.waiters) resolve();
+    for (const { resolve } of held.waiters) resolve();
     return true;
   }
 
