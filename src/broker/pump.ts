@@ -22,7 +22,8 @@ export function advance(core: BrokerCore, client: Client): void {
   if (client.again.size > 0) sendAgain(core, client, client.connection);
   if (client.again.size > 0 || client.pumping) return; // also while it is promised a message (see `fan-out.ts`)
   if (!client.live) void pump(core, client);
-  else if (client.retainedToSend.size > 0) sendRetained(core, client);
+  // Once a turn: what it has sent may be gone, and leave room for more, before the turn has ended.
+  else if (client.retainedToSend.size > 0 && !client.goesOn) sendRetained(core, client);
 }
 
 /** Notes what was in flight when the last connection ended, for `advance` to send again [MQTT-4.4.0-1]. */

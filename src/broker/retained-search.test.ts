@@ -3,6 +3,7 @@ import { createMemoryStore } from '../store/index.ts';
 import type { Broker } from './index.ts';
 import { fakeBroker } from './testing/fake-broker.ts';
 import { FakeDevice, settled } from './testing/fake-device.ts';
+import { slowMeter } from './testing/slow-meter.ts';
 
 let broker: Broker;
 afterEach(() => broker.close());
@@ -27,4 +28,23 @@ it('a search over retained messages pushes no topic out of those whose receivers
   await settled();
   expect(topicsOf(reader)).toEqual(topics);
   expect(broker.stats().cachedTopics).toBe(0);
+});
+
+it('a search has its part of a turn once, although its receiver takes all of it at once', async () => {
+  let stepMs = 0;
+  ({ broker } = fakeBroker({ meter: slowMeter(() => stepMs) }));
+  const filler = await FakeDevice.connected(broker, { clientId: 'filler' });
+  for (let n = 0; n < 100; n++) filler.publish(`r/${n}`, 'x', 0, 0, true);
+  const reader = await FakeDevice.connected(broker, { clientId: 'reader' });
+  stepMs = 3;
+  reader.subscribe('r/#', 0);
+  const got: number[] = [];
+  for (let turns = 0; turns < 30 && topicsOf(reader).length < 100; turns++) {
+    const before = topicsOf(reader).length;
+    await new Promise((resolve) => setImmediate(resolve));
+    got.push(topicsOf(reader).length - before);
+  }
+  expect(topicsOf(reader)).toHaveLength(100);
+  // As many as between two looks at the clock, each of which finds the time used; the first turn began with the SUBSCRIBE.
+  expect(Math.max(...got.slice(1))).toBeLessThanOrEqual(16);
 });
