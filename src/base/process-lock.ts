@@ -95,11 +95,14 @@ function hold(path: string, holder: LockHolder, machine: LockMachine): LockResul
   return { held: true, release };
 }
 
-/** Writes the whole file first and links it into place, so that nobody reads half of one. False: there is one already. */
+/**
+ * Writes the whole file first, on disk, and links it into place, so that nobody reads half of one, also after a power cut: an empty one
+ * is another process's for a minute. False: there is one already.
+ */
 function createLock(path: string, holder: LockHolder): boolean {
   const draft = `${path}.${holder.nonce}`;
   try {
-    fs.writeFileSync(draft, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' });
+    fs.writeFileSync(draft, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx', flush: true });
     fs.linkSync(draft, path);
     return true;
   } catch (error) {
