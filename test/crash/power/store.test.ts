@@ -21,7 +21,7 @@ const SEED_LIST = Array.from(
   (_, n) => n + 1 + Number(process.env['POWER_CUT_FROM'] ?? 0),
 );
 /** Prefixes of one record that are tried; by hand all of them, or POWER_CUT_PREFIXES. */
-const PREFIXES = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? Number.POSITIVE_INFINITY : 120));
+const PREFIXES = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? Number.POSITIVE_INFINITY : 90));
 const RUNS = 60;
 /** In memory where there is such a folder: what is synced is in the record, and need not be on a disk. */
 const BASE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
