@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import type { CliContext, Output } from './cli/index.ts';
+import { boundYoungGeneration } from './young-generation.ts';
 
 /**
  * The program's entry: says no to machines that it cannot run on, then hands the command line to `cli/`. Nothing else is
@@ -13,6 +14,7 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     return;
   }
+  boundYoungGeneration();
   const { runCli } = await import('./cli/index.ts');
   const code = await runCli(process.argv.slice(2), contextOfProcess());
   if (hungUp) {
