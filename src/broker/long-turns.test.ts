@@ -98,6 +98,30 @@ describe('a turn that has used its time', () => {
     expect(other.paused).toBe(false);
   });
 
+  it('writes what others sent beside a flood before it reads on in that', async () => {
+    const [receiver, sender] = await pair();
+    const other = await FakeDevice.connected(broker, { clientId: 'other' });
+    other.subscribe('b', 0);
+    const first = Buffer.concat(numbered(1000));
+    stepMs = 4;
+    sender.connection.receive(first, first.length); // cut, and put off
+    await new Promise((resolve) => setImmediate(resolve));
+    stepMs = 0;
+    clock.advance(spent.monotonicMs() - clock.monotonicMs());
+    const before = payloads(receiver).length;
+    const little = Buffer.concat([bytesOf('a', 'little'), bytesOf('b', 'little')]); // the flood's receiver is written to first
+    other.connection.receive(little, little.length);
+    const seen: number[] = [];
+    other.received.push = (...packets) => {
+      seen.push(payloads(receiver).length);
+      return Array.prototype.push.apply(other.received, packets);
+    };
+    await settled();
+    expect(payloads(other)).toEqual(['little']);
+    expect(seen).toEqual([before + 1]);
+    expect(payloads(receiver)).toHaveLength(1001);
+  });
+
   it('writes to the rest of many receivers with the next ones', async () => {
     slowBroker();
     const receivers: FakeDevice[] = [];

@@ -215,6 +215,8 @@ export class Turn {
   readonly #end = (): void => {
     this.#meter.begin('writing'); // before the next line, or it would ask for another turn, without end
     this.#scheduled = false;
+    // What others sent beside a flood goes out before that is read on.
+    if (this.#putOff.anyUnread) this.#flush();
     this.#putOff.goOn();
     const held = this.#held;
     if (this.#appended) this.#onAppended();
