@@ -46,7 +46,9 @@ export function openSocket(
     socket.on('error', (error) => {
       logger.debug({ client: connection.name, address: remote.address, error: messageOf(error) }, 'connection lost');
     });
-    socket.on('end', () => socket.end());
+    socket.on('end', () => {
+      if (!socket.writableEnded) socket.end(); // a second end makes an error, with its stack
+    });
     socket.on('close', () => {
       place.leave();
       connection.onClosed();
