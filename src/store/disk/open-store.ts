@@ -1,0 +1,36 @@
+import { messageOf, OperatorError } from '../../base/index.ts';
+import { type DiskStore, type DiskStoreOptions, openDiskStore as open } from './disk-store.ts';
+
+/** Codes that only a fault of ours brings. */
+const OURS: ReadonlySet<string> = new Set(['EBADF', 'EFAULT', 'ERR_INVALID_ARG_TYPE']);
+
+/** Opens the store in a folder, or makes a new one there. What the system refuses meanwhile becomes an OperatorError that names the folder. */
+export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
+  try {
+    return await open(options);
+  } catch (error) {
+    throw isOfSystem(error) ? cannotOpen(options.folder, error) : error;
+  }
+}
+
+function isOfSystem(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
+  if (!(error instanceof Error)) return false;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && syscall !== undefined && !OURS.has(code);
+}
+
+function cannotOpen(folder: string, error: NodeJS.ErrnoException & { readonly code: string }): OperatorError {
+  return new OperatorError(`the store ${folder} cannot be opened: ${messageOf(error)}`, adviceOf(error.code), {
+    cause: error,
+  });
+}
+
+function adviceOf(code: string): string {
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'Free space on its disk.';
+  if (code === 'EROFS') return 'Mount its disk so that it can be written.';
+  if (code === 'EACCES' || code === 'EPERM') return 'Give this user the right to read and write it.';
+  if (code === 'EIO') {
+    return 'Its disk takes or gives no data: look at the log of the system and at the disk, and start Sonde again when it is well.';
+  }
+  return 'Look at that folder and its disk, and start Sonde again when they are well.';
+}
