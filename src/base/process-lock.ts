@@ -17,7 +17,9 @@ export type LockHolder = {
 export type LockResult =
   | { readonly held: true; readonly release: () => void }
   /** `holder` null: its file cannot be read, or is just being written. */
-  | { readonly held: false; readonly holder: LockHolder | null };
+  | { readonly held: false; readonly holder: LockHolder | null }
+  /** Another start takes a stale lock over, or was killed while it did: its file, which is believed for 10 s. */
+  | { readonly held: false; readonly holder: null; readonly guard: string };
 
 /** What the lock asks the machine; tests give their own. */
 export type LockMachine = {
@@ -47,7 +49,8 @@ export function takeLock(path: string, machine: LockMachine = thisMachine): Lock
   if (seen.state === 'present' && !isStale(seen, machine)) return { held: false, holder: seen.holder };
   if (!replaceStale(path, holder, machine)) {
     const now = readLock(path);
-    return { held: false, holder: now.state === 'present' ? now.holder : null };
+    if (now.state === 'present' && !isStale(now, machine)) return { held: false, holder: now.holder };
+    return { held: false, holder: null, guard: guardOf(path) };
   }
   return hold(path, holder, machine);
 }
@@ -63,14 +66,8 @@ export function lookAtLock(
 
 /** Only the owner of the guard file may remove a stale lock, so that nobody removes the lock of who came first. */
 function replaceStale(path: string, holder: LockHolder, machine: LockMachine): boolean {
-  const guard = `${path}.takeover`;
-  try {
-    fs.closeSync(fs.openSync(guard, 'wx', 0o600));
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error;
-    if (ageMs(guard, machine) > GUARD_MS) fs.rmSync(guard, { force: true });
-    return false;
-  }
+  const guard = guardOf(path);
+  if (!createGuard(guard) && !(removeOldGuard(guard, holder, machine) && createGuard(guard))) return false;
   try {
     const seen = readLock(path);
     if (seen.state === 'present') {
@@ -80,6 +77,37 @@ function replaceStale(path: string, holder: LockHolder, machine: LockMachine): b
     return createLock(path, holder) && isOurs(path, holder);
   } finally {
     fs.rmSync(guard, { force: true });
+  }
+}
+
+function guardOf(path: string): string {
+  return `${path}.takeover`;
+}
+
+/** False: there is one. */
+function createGuard(guard: string): boolean {
+  try {
+    fs.closeSync(fs.openSync(guard, 'wx', 0o600));
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Of many who see the same old guard one moves it away; one that is young after all is put back. */
+function removeOldGuard(guard: string, { nonce }: LockHolder, machine: LockMachine): boolean {
+  if (ageMs(guard, machine) <= GUARD_MS) return false;
+  const moved = `${guard}.${nonce}`;
+  try {
+    fs.renameSync(guard, moved);
+    if (ageMs(moved, machine) > GUARD_MS) return true;
+    fs.linkSync(moved, guard);
+    return false;
+  } catch {
+    return false; // somebody else was first
+  } finally {
+    fs.rmSync(moved, { force: true });
   }
 }
 
@@ -97,7 +125,7 @@ function hold(path: string, holder: LockHolder, machine: LockMachine): LockResul
 
 /**
  * Writes the whole file first, on disk, and links it into place, so that nobody reads half of one, also after a power cut: an empty one
- * is another process's for a minute. False: there is one already.
+ * is another process's for 10 s. False: there is one already.
  */
 function createLock(path: string, holder: LockHolder): boolean {
   const draft = `${path}.${holder.nonce}`;

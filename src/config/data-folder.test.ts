@@ -27,6 +27,27 @@ describe('the data folder', () => {
     openDataFolder(path).release();
   });
 
+  it('is refused while another start takes it over, with the file that says so', () => {
+    const path = join(root, 'taking-over');
+    fs.mkdirSync(path);
+    fs.writeFileSync(join(path, 'lock'), '');
+    fs.utimesSync(join(path, 'lock'), 0, 0);
+    const guard = join(path, 'lock.takeover');
+    fs.writeFileSync(guard, '');
+    expect(() => openDataFolder(path)).toThrow(
+      `just starting with the data folder ${path}, or was killed as it did: ${guard}`,
+    );
+    fs.utimesSync(guard, 0, 0);
+    openDataFolder(path).release();
+    expect(fs.readdirSync(path)).toEqual([]);
+  });
+
+  it('is refused with its name where the lock is a folder', () => {
+    const path = join(root, 'lock-folder');
+    fs.mkdirSync(join(path, 'lock'), { recursive: true });
+    expect(() => openDataFolder(path)).toThrow(`${join(path, 'lock')} is a folder`);
+  });
+
   it('is taken over from a process that was killed', async () => {
     const path = join(root, 'killed');
     fs.mkdirSync(path);

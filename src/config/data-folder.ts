@@ -124,6 +124,12 @@ function hold(path: string): DataFolder {
   const file = join(path, 'lock');
   const result = lockOf(path, file);
   if (result.held) return { path, release: result.release };
+  if ('guard' in result) {
+    throw new DataFolderInUse(
+      `another Sonde is just starting with the data folder ${path}, or was killed as it did: ${result.guard} is there`,
+      'Start again in 10 s.',
+    );
+  }
   throw inUse(path, result.holder);
 }
 
@@ -139,6 +145,9 @@ function lockOf(path: string, file: string): LockResult {
   try {
     return takeLock(file);
   } catch (error) {
+    if (systemCode(error) === 'EISDIR') {
+      throw new OperatorError(`${file} is a folder`, 'Remove it: the lock of the data folder is a file.');
+    }
     throw new OperatorError(
       `cannot write in the data folder ${path}: ${messageOf(error)}`,
       'Free space on the disk, or choose another folder with --data.',
