@@ -1,16 +1,32 @@
 import { messageOf, OperatorError } from '../../base/index.ts';
 import { type DiskStore, type DiskStoreOptions, openDiskStore as open } from './disk-store.ts';
 
+const TELL_MS = 5_000;
+const TELL_AGAIN_MS = 10_000;
+
 /** Codes that only a fault of ours brings. */
 const OURS: ReadonlySet<string> = new Set(['EBADF', 'EFAULT', 'ERR_INVALID_ARG_TYPE']);
 
 /** Opens the store in a folder, or makes a new one there. What the system refuses meanwhile becomes an OperatorError that names the folder. */
 export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
+  const end = tellOfSlowness(options);
   try {
     return await open(options);
   } catch (error) {
     throw isOfSystem(error) ? cannotOpen(options.folder, error) : error;
+  } finally {
+    end();
   }
+}
+
+/** After 5 s, then every 10 s: a start that says nothing looks like one that hangs. Ends when it is called back. */
+function tellOfSlowness({ folder, logger }: DiskStoreOptions): () => void {
+  const tell = (): void => {
+    timer = setTimeout(tell, TELL_AGAIN_MS);
+    logger.info({ folder }, 'the store is still being opened: its disk is slow, or there is much to read');
+  };
+  let timer = setTimeout(tell, TELL_MS);
+  return () => clearTimeout(timer);
 }
 
 function isOfSystem(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
