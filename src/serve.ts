@@ -57,6 +57,8 @@ type Closer = (sinceMs: number) => unknown;
 /** From the beginning of a stop on. Before history: clients are told, and requests under way have a second. */
 const HISTORY_ENDS_MS = 3300;
 const STORE_ENDS_MS = 4300;
+/** A disk that does not answer keeps even the end of a process waiting. */
+const STOP_ENDS_MS = 4800;
 
 /** Puts the rooms together and runs until the signal. Throws an OperatorError for what the owner can mend. */
 export async function serve(settings: Settings, options: ServeOptions): Promise<void> {
@@ -72,7 +74,15 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
     logger.info({}, 'stopping');
   } finally {
     const sinceMs = performance.now();
+    const isTooLong = setTimeout(() => {
+      logger.error(
+        {},
+        'the disk does not answer: Sonde leaves without closing its store. Nothing acknowledged is lost; the next start looks at all of it',
+      );
+      process.kill(process.pid, 'SIGKILL'); // an exit would wait for what is asked of the disk
+    }, STOP_ENDS_MS);
     for (const close of closers) await close(sinceMs);
+    clearTimeout(isTooLong);
   }
 }
 

@@ -239,6 +239,7 @@ export function createBroker(options: BrokerOptions): Broker {
         );
         return null;
       }
+      core.turn.newcomer();
       const connection = new Connection(core, wire);
       core.connections.add(connection);
       countConnection(core, connection, 1);

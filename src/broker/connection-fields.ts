@@ -51,6 +51,8 @@ export class ConnectionFields {
   unread = false;
   /** What it sent is kept for one of the next turns. */
   putOff = false;
+  /** Monotonic: when that was last. */
+  putOffAtMs = Number.NEGATIVE_INFINITY;
   /** It publishes while memory is short. */
   slowed = false;
   /** Those who publish to it and are not read until it has caught up. */

@@ -32,10 +32,22 @@ export class ConnectionHolds extends ConnectionFields {
   ended(goOn: () => void): void {
     const { turn, meter } = this.core;
     if (meter.work !== 'closing') meter.begin('closing');
-    if (this.roomWaiting !== null && mayLinger(this)) {
-      this.onEnd = goOn; // what it sent before waits
-      this.core.lingering += 1;
-    } else turn.fewATurn(goOn);
+    if (!this.readsFirst(goOn, true)) turn.fewATurn(goOn);
+  }
+
+  /**
+   * Whether its peer is gone before all that it sent was read: `goOn` is called when it is. What waits for room is waited
+   * for only where the peer has ended the connection in good order.
+   */
+  protected readsFirst(goOn: () => void, isOrderly: boolean): boolean {
+    const waits =
+      this.roomWaiting === null
+        ? this.tail !== null && (this.putOff || this.state === 'authenticating')
+        : isOrderly && (this.onEnd !== null || mayLinger(this));
+    if (!waits) return false;
+    if (this.onEnd === null) this.core.lingering += 1;
+    this.onEnd = goOn;
+    return true;
   }
 
   /**

@@ -120,7 +120,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
     const core = this.core;
     core.arrivedMs = core.clock.monotonicMs();
     core.arrivedUs = core.clock.wallMicros(core.arrivedMs);
-    return core.turn.reading(core.arrivedMs, length);
+    return core.turn.reading(core.arrivedMs, length, this.putOffAtMs);
   }
 
   /** Whatever goes wrong with one connection's bytes, also a fault of ours, ends that connection only. */
@@ -346,13 +346,14 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
   }
 
   /**
-   * The wire is closed, whoever did it. When ten thousand are at once most of them have to wait for a turn; until then what
-   * is sent to them is lost on the way, as with a network that says nothing yet.
+   * The wire is closed, whoever did it: what came before is read first. When ten thousand are at once most of them have to
+   * wait for a turn; until then what is sent to them is lost on the way, as with a network that says nothing yet.
    */
   onClosed(): void {
     if (this.state === 'closed') return;
     const { turn, meter } = this.core;
     if (meter.work !== 'closing') meter.begin('closing');
+    if (this.readsFirst(() => this.#close(), this.onEnd !== null)) return;
     if (!turn.isLate()) this.#close();
     else turn.later(() => this.#close());
   }

@@ -7,6 +7,8 @@ export const READING_MS = 5;
 /** Where bytes wait unread, all reading ends here, or this much after what else was read. */
 const UNREAD_MS = 3;
 const UNREAD_AT_LEAST_MS = 1;
+/** The system hands over one new connection a turn: where one came, the next is not kept waiting for long. */
+const UNREAD_BEFORE_NEXT_MS = 0.3;
 const LATER_MS = 2;
 const AHEAD_MS = 2;
 const FEW_A_TURN = 64;
@@ -21,6 +23,8 @@ export class PutOff {
   #later: (() => void)[] = [];
   /** Works that make more work behind the turn's end: so many a turn. */
   #few: (() => void)[] = [];
+  /** A connection came in this turn. */
+  hasNewcomer = false;
   /** What was begun and goes on before all that. */
   readonly #ahead: (() => boolean)[] = [];
   /** What is done now is late beyond this, in milliseconds since the turn began. */
@@ -86,6 +90,7 @@ export class PutOff {
     if (this.#unread.length > 0) this.#readUnread();
     if (this.#later.length > 0) this.#doLater();
     if (this.#few.length > 0) for (const work of this.#few.splice(0, FEW_A_TURN)) work();
+    this.hasNewcomer = false;
   }
 
   #until(lateMs: number, work: () => void): void {
@@ -107,7 +112,9 @@ export class PutOff {
   #readUnread(): void {
     const unread = this.#unread;
     this.#unread = [];
-    this.#until(Math.max(UNREAD_MS, this.#meter.elapsedMs() + UNREAD_AT_LEAST_MS), () => {
+    const elapsedMs = this.#meter.elapsedMs();
+    const untilMs = Math.max(UNREAD_MS, elapsedMs + UNREAD_AT_LEAST_MS);
+    this.#until(this.hasNewcomer ? elapsedMs + UNREAD_BEFORE_NEXT_MS : untilMs, () => {
       let read = 0;
       do {
         readOnLater(unread[read] as Connection);

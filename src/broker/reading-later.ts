@@ -25,6 +25,7 @@ export function goOnParked(connection: Connection): void {
 /** The turn has used its time: what is kept is read in one of the next, and nothing more until then. */
 export function putOff(connection: Connection): void {
   connection.putOff = true;
+  connection.putOffAtMs = connection.core.arrivedMs;
   connection.hold();
   connection.core.turn.readLater(connection);
 }

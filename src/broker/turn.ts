@@ -35,6 +35,9 @@ type AckBound = { readonly most: number; readonly reached: Reached };
 /** The little that others send beside a flood is read beyond that, up to here. */
 const LIGHT_MS = 10;
 const LIGHT_BYTES = 4096;
+/** So much is little too of who has not been put off for so long. */
+const SELDOM_BYTES = 32 * 1024;
+const SELDOM_MS = 1000;
 const RELEASING_MS = 3;
 const RELEASES_A_LOOK = 16;
 const WRITING_MS = 4;
@@ -82,14 +85,23 @@ export class Turn {
     this.#putOff = new PutOff(meter, wake);
   }
 
-  /** `length` bytes of a connection are read now. Answers whether the turn has no time left for them. `nowMs`: monotonic. */
-  reading(nowMs: number, length: number): boolean {
+  /** A connection came: others may be behind it. */
+  newcomer(): void {
+    this.#putOff.hasNewcomer = true;
+  }
+
+  /**
+   * `length` bytes of a connection that was put off last at `putOffMs` are read now. Answers whether the turn has no time left
+   * for them. Times are monotonic.
+   */
+  reading(nowMs: number, length: number, putOffMs: number): boolean {
     const { work } = this.#meter;
     if (work !== 'reading') this.#meter.begin('reading', nowMs);
+    const isLight = length <= LIGHT_BYTES || (length <= SELDOM_BYTES && nowMs - putOffMs > SELDOM_MS);
     // Behind those that brought much before it.
-    if (length > LIGHT_BYTES && this.#putOff.anyUnread) return true;
+    if (!isLight && this.#putOff.anyUnread) return true;
     if (work === null) return false;
-    return this.#meter.elapsedMs() > (length <= LIGHT_BYTES ? LIGHT_MS : READING_MS);
+    return this.#meter.elapsedMs() > (isLight ? LIGHT_MS : READING_MS);
   }
 
   /** This turn, or what it has for work that was put off, is used up: what can wait is put off. */

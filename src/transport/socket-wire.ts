@@ -46,9 +46,10 @@ export function openSocket(
     socket.on('error', (error) => {
       logger.debug({ client: connection.name, address: remote.address, error: messageOf(error) }, 'connection lost');
     });
-    socket.on('end', () => {
+    const end = (): void => {
       if (!socket.writableEnded) socket.end(); // a second end makes an error, with its stack
-    });
+    };
+    socket.on('end', () => (way === 'direct' ? end() : connection.ended(end)));
     socket.on('close', () => {
       place.leave();
       connection.onClosed();

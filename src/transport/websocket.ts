@@ -13,6 +13,8 @@ import { remoteOf, rulesOf } from './peer.ts';
 /** Subprotocols of MQTT over WebSocket; the second is what old libraries of 3.1 ask for. */
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
 const PATH = '/mqtt';
+/** What `ws` says where the connection was lost without a Close frame (RFC 6455, 7.4.1). */
+const NO_CLOSE_FRAME = 1006;
 const CLOSE_GRACE_MS = 2000;
 /** What one read of a TCP socket brings. */
 const MIN_MESSAGE_BYTES = 64 * 1024;
@@ -147,7 +149,10 @@ function accept(options: WebSocketOptions, websocket: WebSocket, request: Incomi
   websocket.on('error', (error) => {
     logger.debug({ client: connection.name, address: remote.address, error: messageOf(error) }, 'connection lost');
   });
-  websocket.on('close', () => connection.onClosed());
+  websocket.on('close', (code) => {
+    if (code !== NO_CLOSE_FRAME) connection.ended(() => {});
+    connection.onClosed();
+  });
 }
 
 /** A WebSocket as the broker's byte stream; frames and packets need not match. */

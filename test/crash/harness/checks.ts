@@ -120,9 +120,10 @@ function holes(stream: Stream, isThere: (number: number) => boolean, ends: reado
   return found;
 }
 
+/** Of the Sonde that took it: what it answered may be read when it has ended. */
 function nextEnd(stream: Stream, number: number, ends: readonly End[]): End | undefined {
-  const takenMs = stream.acknowledgedAtMs(number);
-  return ends.find(({ atMs }) => atMs >= takenMs);
+  const connectedMs = stream.connectedAtMs(number);
+  return ends.find(({ atMs }) => atMs >= connectedMs);
 }
 
 /** How long a message had been taken when Sonde ended; 0: that is not known. */

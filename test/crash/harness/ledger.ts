@@ -10,12 +10,14 @@ export type Stream = {
   readonly sent: () => number;
   readonly send: () => number;
   /** The server took it over: PUBACK, PUBREC, or (QoS 0) the UNSUBACK to an UNSUBSCRIBE behind it. */
-  readonly acknowledge: (number: number) => void;
+  readonly acknowledge: (number: number, connectedMs?: number) => void;
   readonly acknowledged: () => number;
   readonly lastAcknowledged: () => number;
   readonly isAcknowledged: (number: number) => boolean;
   /** Milliseconds of `performance.now()` at the acknowledgement. */
   readonly acknowledgedAtMs: (number: number) => number;
+  /** The same of the connection on which it came: it is of the Sonde that ended next, however late it was read. */
+  readonly connectedAtMs: (number: number) => number;
   readonly sendAgain: (number: number) => void;
   /** How often a QoS 1 PUBLISH was sent once more. */
   readonly sentAgain: (number: number) => number;
@@ -31,6 +33,7 @@ export function createStream(
   const sentIn: number[] = [];
   const ackedIn: number[] = [];
   const ackedAtMs: number[] = [];
+  const connectedAtMs: number[] = [];
   const again = new Map<number, number>();
   let acknowledged = 0;
   let last = -1;
@@ -39,8 +42,9 @@ export function createStream(
     ...spec,
     sent: () => sentIn.length,
     send: () => sentIn.push(run.cycle()) - 1,
-    acknowledge(number) {
+    acknowledge(number, connectedMs = performance.now()) {
       if (ackedIn[number] !== undefined) return;
+      connectedAtMs[number] = connectedMs;
       ackedIn[number] = run.cycle();
       ackedAtMs[number] = performance.now();
       acknowledged += 1;
@@ -50,6 +54,7 @@ export function createStream(
     lastAcknowledged: () => last,
     isAcknowledged: (number) => ackedIn[number] !== undefined,
     acknowledgedAtMs: (number) => ackedAtMs[number] ?? Number.POSITIVE_INFINITY,
+    connectedAtMs: (number) => connectedAtMs[number] ?? Number.POSITIVE_INFINITY,
     sendAgain(number) {
       resends += 1;
       again.set(number, (again.get(number) ?? 0) + 1);

@@ -6,6 +6,8 @@ import type { Run } from './run-state.ts';
 /** A client with a session that it keeps: it comes back as long as it is wanted. */
 export type Peer = {
   readonly isUp: () => boolean;
+  /** Milliseconds of `performance.now()` when the connection of now, or the last one, was begun. */
+  readonly begunMs: () => number;
   /** Does nothing while there is no connection: what has to be sent again is sent again by its owner. */
   readonly send: (bytes: Uint8Array) => void;
   /** Connects, now and whenever the connection is lost. */
@@ -47,10 +49,12 @@ export function createPeer(run: Run, { id, level, clean = false, onUp, onPacket,
   /** The Sonde that ended the connection, if this client did not want it to end. */
   let endedBy: number | null = null;
   let server: number | null = null;
+  let begunMs = 0;
 
   function dial(): void {
     timer = null;
     if (!wanted || socket !== null) return;
+    begunMs = performance.now();
     const dialled = connect({ host: '127.0.0.1', port: run.mqttPort, noDelay: true });
     socket = dialled;
     const patience = setTimeout(() => dialled.destroy(), CONNACK_MS);
@@ -101,6 +105,7 @@ export function createPeer(run: Run, { id, level, clean = false, onUp, onPacket,
 
   return {
     isUp: () => up,
+    begunMs: () => begunMs,
     send: (bytes) => {
       if (up) socket?.write(bytes);
     },

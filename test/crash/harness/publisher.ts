@@ -91,7 +91,7 @@ export function createPublisher(run: Run, spec: PublisherSpec): Publisher {
   function onPacket(packet: Packet): void {
     if (packet.type === 'unsuback') {
       if (qos !== 0 || sentBefore === null) return;
-      for (; surelyTaken < sentBefore; surelyTaken++) stream.acknowledge(surelyTaken);
+      for (; surelyTaken < sentBefore; surelyTaken++) stream.acknowledge(surelyTaken, peer.begunMs());
       sentBefore = null;
       return;
     }
