@@ -53,7 +53,9 @@ describe('a connection that is closed before all that came on it was read', () =
           : new Promise<ReturnType<typeof openDoor.authenticate>>((resolve) => {
               answer = () =>
                 resolve(
-                  mayIn ? { ok: true, principal: principalOf('default') } : { ok: false, reason: 'bad-credentials', detail: '' },
+                  mayIn
+                    ? { ok: true, principal: principalOf('default') }
+                    : { ok: false, reason: 'bad-credentials', detail: '' },
                 );
             }),
     } as typeof openDoor;

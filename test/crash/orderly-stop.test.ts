@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { ackBytes, clientsOf, subscribeBytes } from '../conformance/client.ts';
-import { openRaw, startSonde, waitFor } from '../tooling/index.ts';
+import { describe, expect, it } from 'vitest';
+import { ackBytes, clientsOf, publishBytes, subscribeBytes } from '../conformance/client.ts';
+import { openRaw, requireTool, startSonde, waitFor } from '../tooling/index.ts';
+import { buildFaultyDisk, TOOLS } from './faults/disk-fault.ts';
 import { health, historyPid, recorded } from './publishers.ts';
 
 const CLIENTS = 400;
@@ -107,3 +108,46 @@ it.skipIf(process.platform !== 'linux')(
   },
   60_000,
 );
+
+describe.skipIf(process.platform !== 'linux')('a stop while the disk does not answer', () => {
+  requireTool(...TOOLS);
+
+  it('is over within 5 s, says why, and nothing that was acknowledged is lost', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'sonde-stop-'));
+    const dataDir = join(scratch, 'data');
+    mkdirSync(dataDir);
+    const disk = await buildFaultyDisk(scratch, dataDir);
+    try {
+      const first = await startSonde({ dataDir, env: disk.env });
+      const clients = clientsOf(() => first.mqttPort);
+      const away = await clients.connect({ level: 4, id: 'away', clean: false });
+      await away.subscribe('kept', 1);
+      away.destroy();
+      const publisher = await clients.connect({ level: 4, id: 'publisher' });
+      for (let n = 1; n <= 50; n++) await publisher.publish('kept', String(n), { qos: 1 });
+      disk.begin('sync slow 20000');
+      publisher.send(publishBytes(4, 'kept', 'late', { qos: 1, id: 7 }));
+      const since = performance.now();
+      process.kill(first.pid, 'SIGTERM');
+      await first.process.exited;
+      expect(performance.now() - since).toBeLessThan(STOP_MS);
+      expect(first.process.stderr()).toContain('the disk does not answer');
+      clients.closeAll();
+      disk.end();
+
+      const second = await startSonde({ dataDir });
+      const again = clientsOf(() => second.mqttPort);
+      const back = await again.connect({ level: 4, id: 'away', clean: false });
+      for (let n = 1; n <= 50; n++) {
+        const message = await back.take('publish');
+        expect(Buffer.from(message.payload).toString()).toBe(String(n));
+        back.send(ackBytes('puback', message.packetId));
+      }
+      again.closeAll();
+      await second.stop();
+    } finally {
+      disk.end();
+      rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }, 60_000);
+});

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
@@ -64,6 +64,37 @@ function records(bytes: Buffer): number[] {
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 describe('a log whose last write was cut short', () => {
+  it('is not one whose last write had been synced for a while: damage in it is named, though nothing came behind it', async () => {
+    const store = await openSmall(folder, { tableMs: 5 });
+    const queue = store.openQueue('q');
+    await store.commit();
+    const data = join(folder, 'table', 'data.mdb');
+    const written = (): bigint => statSync(data, { bigint: true }).mtimeNs;
+    const settled = async (): Promise<void> => {
+      for (let before = -1n; before !== written(); await new Promise((resolve) => setTimeout(resolve, 100))) {
+        before = written();
+      }
+    };
+    await settled();
+    for (let n = 0; n < 10; n++) store.append(storedMessage(String(n), Buffer.alloc(400, n)), [targetOf(queue)]);
+    await store.commit();
+    await settled();
+    const killed = mkdtempSync(join(base, 'killed-'));
+    cpSync(folder, killed, { recursive: true });
+    await store.close();
+    folder = killed;
+    const last = segments().at(-1);
+    if (last === undefined) throw new Error('no segment');
+    const fifth = last.bytes.indexOf(Buffer.alloc(400, 5));
+    last.bytes[fifth + 7] = 6;
+    writeFileSync(last.path, last.bytes);
+
+    const again = await open();
+    expect(again.damage).toHaveLength(1);
+    expect(await found(again)).toEqual(upTo(10).filter((n) => n !== 5));
+    await again.close();
+  });
+
   it('has all before it, and no damage', async () => {
     await fill(10, 'killed');
     const [segment] = segments();
