@@ -1,14 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-/** What crosses rooms runs the built program, one file after the other: two cores, and ports of its own. */
-const crossing = (name: string, timeoutS: number) => ({
+/** What crosses rooms runs the built program, mostly one file after the other: two cores, and ports of its own. */
+const crossing = (name: string, timeoutS: number, fileParallelism = false) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     globalSetup: ['test/tooling/require-dist.ts'],
     testTimeout: timeoutS * 1000,
     hookTimeout: 60_000,
-    fileParallelism: false,
+    fileParallelism,
     retry: 0,
   },
 });
@@ -29,7 +29,7 @@ export default defineConfig({
       // In one process, with a clock of its own: nothing built is needed.
       { test: { name: 'model', include: ['test/model/**/*.test.ts'], retry: 0 } },
       crossing('interop', 30),
-      crossing('conformance', 30),
+      crossing('conformance', 30, true),
       crossing('crash', 60),
       crossing('fuzz', 120),
       crossing('browser', 60),

@@ -24,6 +24,8 @@ export async function runProject(project, options) {
   const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   // Of itself vitest leaves a core idle, which is half of a small machine.
   if (project === 'unit') args.push(`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`);
+  // These wait for the programs that they start more than they work.
+  if (project === 'conformance') args.push('--maxWorkers=2');
   const result = await run(process.execPath, [tool('vitest/vitest.mjs'), ...args], { cwd: root, ...options });
   const files = filesOf(report);
   const sums = sumsOf(files, result.code);

@@ -84,12 +84,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
       // Bytes alone keep nothing alive [MQTT-3.1.2-22].
       const before = this.client === null ? 0 : this.client.messagesIn;
       if (readPackets(this, chunk, length)) this.lastPacketMs = Math.trunc(this.core.arrivedMs);
-      // Without an answer to it nothing more waits than did before.
-      if (this.dirty) this.checkUnread();
-      if (this.core.shed === 3 && this.client !== null && this.client.messagesIn > before) readSlowly(this);
-      if (this.core.shed === 3) cutUnfinished(this);
-      if (this.rate !== null) this.rate.spend(this);
-      if (this.roomWaiting !== null) listen(this);
+      this.#afterReading(before);
     } catch (error) {
       this.#readFailed(error);
     }
@@ -105,14 +100,25 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
     this.#arrived(0);
     this.lastPacketMs = Math.trunc(this.core.arrivedMs);
     try {
+      const before = this.client === null ? 0 : this.client.messagesIn;
       readKept(this);
-      if (this.core.shed === 3) cutUnfinished(this);
-      if (this.rate !== null) this.rate.spend(this);
-      if (this.roomWaiting !== null) listen(this);
+      this.#afterReading(before);
     } catch (error) {
       this.#readFailed(error);
     }
     if (this.onEnd !== null && this.roomWaiting === null && !this.putOff) this.onEnd();
+  }
+
+  /** `messages`: how many had come before. */
+  #afterReading(messages: number): void {
+    // Without an answer to it nothing more waits than did before.
+    if (this.dirty) this.checkUnread();
+    if (this.core.shed === 3) {
+      if (this.client !== null && this.client.messagesIn > messages) readSlowly(this);
+      cutUnfinished(this);
+    }
+    if (this.rate !== null) this.rate.spend(this);
+    if (this.roomWaiting !== null) listen(this);
   }
 
   /** What is read now came now. Answers whether the turn has no time left for it. */
