@@ -16,7 +16,6 @@ export {
 export { type LockHolder, type LockMachine, type LockResult, lookAtLock, takeLock } from './process-lock.ts';
 export { BOUNDS, type Bound, nothingReached, type Reached } from './reached.ts';
 export { type BytesReader, readShared } from './shared-read.ts';
-export { createSlab } from './slab.ts';
 export { sparingLogger } from './sparing-log.ts';
 export { type StreamHandle, streamBinding, type WriteRequest } from './stream-binding.ts';
 export { type ThreadCpu, threadCpu } from './thread-cpu.ts';

@@ -1,6 +1,5 @@
-import { createSlab } from '../base/index.ts';
 import type { StoredMessage } from '../store/index.ts';
-import type { TopicEntry } from '../topics/index.ts';
+import { createSlab, type TopicEntry } from '../topics/index.ts';
 import type { Receivers } from './receivers.ts';
 
 /** A message as it passes through: its parts lie in a buffer of somebody else's. The hot path uses one object over and over. */

@@ -1,5 +1,5 @@
-import { createSlab } from '../base/index.ts';
 import { topicNameFault } from './filter.ts';
+import { createSlab } from './slab.ts';
 
 /**
  * A topic as the hot path knows it: its text and bytes once, and what was found out about it. `R` is what the broker
@@ -29,6 +29,7 @@ export class TopicNameError extends Error {}
 export class TopicTable<R> {
   readonly #capacity: number;
   readonly #seed: number;
+  readonly #roomFor = createSlab();
   #young: Half<R>;
   #old: Half<R>;
   /** The hash of the last topic that came for each place, once the table has some thousands; 0: none. */
@@ -53,7 +54,7 @@ export class TopicTable<R> {
     const young = find(this.#young, hash, bytes, start, end);
     if (young) return young;
     const known = find(this.#old, hash, bytes, start, end);
-    const entry = known ?? makeEntry<R>(bytes, start, end, hash);
+    const entry = known ?? makeEntry<R>(bytes, start, end, hash, this.#roomFor);
     if (known || this.size < ALL_REMEMBERED || this.#cameBefore(hash)) this.#remember(entry);
     return entry;
   }
@@ -149,7 +150,13 @@ function grow<R>(half: Half<R>): void {
   half.bytes = bigger.bytes;
 }
 
-function makeEntry<R>(bytes: Buffer, start: number, end: number, hash: number): TopicEntry<R> {
+function makeEntry<R>(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  hash: number,
+  roomFor: (length: number) => Buffer,
+): TopicEntry<R> {
   const own = roomFor(end - start);
   bytes.copy(own, 0, start, end);
   const name = decode(own);
@@ -157,8 +164,6 @@ function makeEntry<R>(bytes: Buffer, start: number, end: number, hash: number): 
   if (fault) throw new TopicNameError(fault);
   return { name, bytes: own, hash, generation: 0, receivers: null, live: undefined };
 }
-
-const roomFor = createSlab();
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
