@@ -47,7 +47,7 @@ export type ServeOptions = {
   readonly version: string;
   /** Calls back when the files that may change while it runs are to be read again (SIGHUP). */
   readonly onReload: (reload: () => void) => void;
-  /** Prints one line for the person who started it. */
+  /** Prints one line or several for the person who started it. */
   readonly print: (line: string) => void;
 };
 
@@ -272,7 +272,8 @@ async function open(
   const unix = settings.unix.map(({ path }) => path);
   const places = { mqtt, mqtts, http, https, unix, ca: caOf(certificates) };
   const facts = { version, ...places, interfaces: networkInterfaces(), firstToken, needs };
-  for (const line of bannerLines({ ...facts, history: settings.history, dataFolder: settings.data })) print(line);
+  // At once: who waits for its first line reads the rest with it.
+  print(bannerLines({ ...facts, history: settings.history, dataFolder: settings.data }).join('\n'));
 }
 
 const ballastOf = (settings: Settings): string => join(settings.data, BALLAST_FILE);

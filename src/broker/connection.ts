@@ -22,7 +22,7 @@ import { forgetExchange, keepExchange } from './durable/keep.ts';
 import { tellHint } from './hints.ts';
 import { keepUnread, type PacketHandler, readKept, readPackets } from './packet-reader.ts';
 import { ackWithReason, encodeFor, inWords } from './problem-information.ts';
-import { cutUnfinished, putOff, readSlowly } from './reading-later.ts';
+import { afterReading, putOff } from './reading-later.ts';
 import { checkReceived } from './receive-maximum.ts';
 import { readShortOf } from './short-length.ts';
 import { endWaiting, listen } from './waiting-unread.ts';
@@ -84,7 +84,7 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
       // Bytes alone keep nothing alive [MQTT-3.1.2-22].
       const before = this.client === null ? 0 : this.client.messagesIn;
       if (readPackets(this, chunk, length)) this.lastPacketMs = Math.trunc(this.core.arrivedMs);
-      this.#afterReading(before);
+      afterReading(this, before);
     } catch (error) {
       this.#readFailed(error);
     }
@@ -102,23 +102,11 @@ export class Connection extends ConnectionHolds implements SessionSink<QueueEntr
     try {
       const before = this.client === null ? 0 : this.client.messagesIn;
       readKept(this);
-      this.#afterReading(before);
+      afterReading(this, before);
     } catch (error) {
       this.#readFailed(error);
     }
     if (this.onEnd !== null && this.roomWaiting === null && !this.putOff) this.onEnd();
-  }
-
-  /** `messages`: how many had come before. */
-  #afterReading(messages: number): void {
-    // Without an answer to it nothing more waits than did before.
-    if (this.dirty) this.checkUnread();
-    if (this.core.shed === 3) {
-      if (this.client !== null && this.client.messagesIn > messages) readSlowly(this);
-      cutUnfinished(this);
-    }
-    if (this.rate !== null) this.rate.spend(this);
-    if (this.roomWaiting !== null) listen(this);
   }
 
   /** What is read now came now. Answers whether the turn has no time left for it. */

@@ -1,6 +1,6 @@
 import { Reason } from '../codec/index.ts';
 import type { Connection } from './connection.ts';
-import { goOnWaiting, wait } from './waiting-unread.ts';
+import { goOnWaiting, listen, wait } from './waiting-unread.ts';
 
 /* What came and is not read at once: its peer is held, what is kept is read on when its time has come. */
 
@@ -38,7 +38,7 @@ export function readOnLater(connection: Connection): void {
 }
 
 /** Memory is short: what publishes is read no more than four times a second. */
-export function readSlowly(connection: Connection): void {
+function readSlowly(connection: Connection): void {
   if (connection.slowed) return;
   connection.slowed = true;
   connection.hold();
@@ -52,9 +52,22 @@ export function readSlowly(connection: Connection): void {
 const UNFINISHED_BYTES = 64 * 1024;
 
 /** Memory is short: a connection with a large packet that is not whole is ended. What it has sent of it was not acknowledged. */
-export function cutUnfinished(connection: Connection): void {
+function cutUnfinished(connection: Connection): void {
   const { core, tail } = connection;
   if (tail === null || tail.length <= UNFINISHED_BYTES || connection.putOff || connection.roomWaiting !== null) return;
   core.reached.memoryWatermarkBytes += 1;
   connection.disconnect(Reason.quotaExceeded, 'memory is short, and its packet is not whole');
+}
+
+/** Some of it was read, at once or later; `messages`: how many had come before. What it has to wait for is begun. */
+export function afterReading(connection: Connection, messages: number): void {
+  const { core, client } = connection;
+  // Without an answer to it nothing more waits than did before.
+  if (connection.dirty) connection.checkUnread();
+  if (core.shed === 3) {
+    if (client !== null && client.messagesIn > messages) readSlowly(connection);
+    cutUnfinished(connection);
+  }
+  if (connection.rate !== null) connection.rate.spend(connection);
+  if (connection.roomWaiting !== null) listen(connection);
 }

@@ -1,7 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { OperatorError } from '../../../base/index.ts';
+import { locateProcess } from '../built-process.ts';
 import type { TableFindings } from './inspect-table.ts';
 
 /** What is known of a table after a look at it; `died`: how the process ended that had LMDB open it, null when it did not. */
@@ -17,7 +15,9 @@ const LAST_WORDS = 500;
 export const inspectInChild: InspectTable = (folder) =>
   new Promise((resolve, reject) => {
     // Not our own arguments: an inspector port or a test runner's loader has no business there.
-    const child = spawn(process.execPath, [locateProcess(), folder], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [locateProcess('check/inspect-process.js', 'checks'), folder], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let said = '';
     let lastWords = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -53,16 +53,4 @@ function inspectionOf(said: string, died: string | null): Inspection {
     return { findings, died: `LMDB finds ${entries} values, and there are ${expected}` };
   }
   return { findings, died };
-}
-
-/** The built entry: beside this module when Sonde is built; `dist/` of the same tree when it runs from its sources (tests). */
-function locateProcess(): string {
-  const beside = fileURLToPath(new URL('./inspect-process.js', import.meta.url));
-  if (existsSync(beside)) return beside;
-  const built = fileURLToPath(new URL('../../../../dist/store/disk/check/inspect-process.js', import.meta.url));
-  if (existsSync(built)) return built;
-  throw new OperatorError(
-    `the process that checks the store is not built: ${built} is not there`,
-    'Run `npm run build`.',
-  );
 }

@@ -1,8 +1,7 @@
 import { fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { OperatorError } from '../../../base/index.ts';
+import { locateProcess } from '../built-process.ts';
 import type { Table } from '../table/table.ts';
 
 /** Copies a table into a folder, compacted, as of one moment; until `stop`. Rejects when it cannot; then nothing is left. */
@@ -31,7 +30,10 @@ function run(args: readonly string[], stop: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (stop.aborted) return reject(stopped());
     // Not our own arguments: an inspector port or a test runner's loader has no business there.
-    const child = fork(locateProcess(), args, { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const child = fork(locateProcess('copy/copy-process.js', 'copies'), args, {
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
     let lastWords = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       lastWords = (lastWords + text).slice(-LAST_WORDS);
@@ -45,16 +47,4 @@ function run(args: readonly string[], stop: AbortSignal): Promise<void> {
       else reject(new Error(`the table could not be copied (${signal ?? `code ${code}`}): ${lastWords.trim()}`));
     });
   });
-}
-
-/** The built entry: beside this module when Sonde is built; `dist/` of the same tree when it runs from its sources (tests). */
-function locateProcess(): string {
-  const beside = fileURLToPath(new URL('./copy-process.js', import.meta.url));
-  if (existsSync(beside)) return beside;
-  const built = fileURLToPath(new URL('../../../../dist/store/disk/copy/copy-process.js', import.meta.url));
-  if (existsSync(built)) return built;
-  throw new OperatorError(
-    `the process that copies the store is not built: ${built} is not there`,
-    'Run `npm run build`.',
-  );
 }
