@@ -22,4 +22,10 @@ test('a wrong word, flag or number is refused by name', () => {
   expect(() => parseArguments(['sing'])).toThrow(/unknown word "sing"/);
   expect(() => parseArguments(['--loud'])).toThrow(/--loud/);
   expect(() => parseArguments(['--rounds', 'many'])).toThrow(/--rounds wants a number above 0, not "many"/);
+  expect(() => parseArguments(['--durability', 'fast'])).toThrow(/--durability is sync or async, not "fast"/);
+});
+
+test('durability is what Sonde is told, and its default when left out', () => {
+  expect(parseArguments([]).durability).toBeNull();
+  expect(parseArguments(['--against', 'HEAD~1', '--durability', 'async']).durability).toBe('async');
 });

@@ -21,6 +21,8 @@ export type BenchArguments = {
   readonly against: string | null;
   /** Leave a CPU profile of each Sonde in this folder. */
   readonly profile: string | null;
+  /** What Sonde is told of durability (compare; with `--against` this one only, the older may not know it); null: its default. */
+  readonly durability: 'sync' | 'async' | null;
 };
 
 export type Mode = 'compare' | 'publishes' | 'queries' | 'soak' | 'durable' | 'overload' | 'restart' | 'retained';
@@ -61,6 +63,7 @@ export const USAGE = `npm run bench -- [compare|publishes|queries|soak|durable|o
   --sonde DIR      run the Sonde built in DIR/dist instead of this repository's
   --against COMMIT that Sonde is the measure instead of Mosquitto (compare); 1 when this one is slower by more than 10 %
   --profile DIR    leave CPU profiles of Sonde there
+  --durability D   sync or async, for Sonde (compare; with --against for this one only)
 `;
 
 /** Reads the command line. Throws with one sentence for a wrong one. */
@@ -82,6 +85,7 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
       sonde: { type: 'string' },
       against: { type: 'string' },
       profile: { type: 'string' },
+      durability: { type: 'string' },
     },
   });
   const mode = MODES.find((one) => one === (positionals[0] ?? 'compare'));
@@ -103,7 +107,13 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
     sonde: values.sonde ?? null,
     against: values.against ?? null,
     profile: values.profile ?? null,
+    durability: durabilityOf(values.durability),
   };
+}
+
+function durabilityOf(text: string | undefined): 'sync' | 'async' | null {
+  if (text === undefined || text === 'sync' || text === 'async') return text ?? null;
+  throw new Error(`--durability is sync or async, not "${text}"`);
 }
 
 function defaultSeconds(mode: Mode, quick: boolean): number {

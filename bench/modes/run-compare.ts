@@ -67,17 +67,25 @@ function beforeAndNow(options: BenchArguments, root: string, say: (line: string)
   const before = buildCommit(root, options.against as string, say);
   return [
     sonde({ name: `before-${before.commit}`, root: before.root, history }),
-    sonde({ root: options.sonde ?? root, history, nodeOptions: profileOptions(options.profile) }),
+    sonde({
+      root: options.sonde ?? root,
+      history,
+      nodeOptions: profileOptions(options.profile),
+      extra: extra(options),
+    }),
   ];
 }
+
+const extra = ({ durability }: BenchArguments): readonly string[] =>
+  durability === null ? [] : ['--durability', durability];
 
 function pickPeers(options: BenchArguments, root: string, say: (line: string) => void): readonly Peer[] {
   const nodeOptions = profileOptions(options.profile);
   const command = findMosquitto();
   const known: readonly Peer[] = [
     ...(command === null ? [] : [mosquitto(command), mosquitto(command, { name: 'mosquitto-nodelay', nodelay: true })]),
-    sonde({ root: options.sonde ?? root, history: 'off', nodeOptions }),
-    sonde({ root: options.sonde ?? root, history: 'duckdb', nodeOptions }),
+    sonde({ root: options.sonde ?? root, history: 'off', nodeOptions, extra: extra(options) }),
+    sonde({ root: options.sonde ?? root, history: 'duckdb', nodeOptions, extra: extra(options) }),
   ];
   if (command === null)
     say('Mosquitto is not installed (Debian: apt-get install mosquitto): Sonde runs alone, without ratios');
