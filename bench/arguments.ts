@@ -51,7 +51,7 @@ export const USAGE = `npm run bench -- [compare|publishes|queries|soak|durable|o
 
   --loads a,b      only these loads (compare, overload)
   --peers a,b      of mosquitto, mosquitto-nodelay, sonde, sonde-recording (compare), or of those that durable names
-  --rounds N       rounds a cell, default 5, with --against 7 (compare); pairs of phases, default 5 (queries)
+  --rounds N       rounds a cell, default 5, with --against 7 (compare), 3 (overload); pairs of phases, default 5 (queries)
   --seconds N      length of a cell, default 2 (compare); of a phase, default 10 (queries, overload); of publishing, default 32 (durable)
   --workers N      generator processes, default 2 (compare)
   --minutes N      length of the soak, default 10
@@ -98,7 +98,7 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
     help: values.help,
     loads: listOf(values.loads) ?? (quick && mode === 'compare' ? ['fan-in-q0', 'fan-out-q1', 'pairs-50-q1-w20'] : []),
     peers: listOf(values.peers) ?? (quick && mode === 'compare' ? ['mosquitto', 'sonde'] : []),
-    rounds: positive('rounds', values.rounds) ?? (quick ? 2 : values.against === undefined ? 5 : 7),
+    rounds: positive('rounds', values.rounds) ?? defaultRounds(mode, quick, values.against !== undefined),
     seconds: positive('seconds', values.seconds) ?? defaultSeconds(mode, quick),
     workers: positive('workers', values.workers) ?? 2,
     minutes: positive('minutes', values.minutes) ?? (quick ? 0.5 : 10),
@@ -114,6 +114,12 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
 function durabilityOf(text: string | undefined): 'sync' | 'async' | null {
   if (text === undefined || text === 'sync' || text === 'async') return text ?? null;
   throw new Error(`--durability is sync or async, not "${text}"`);
+}
+
+function defaultRounds(mode: Mode, quick: boolean, against: boolean): number {
+  if (mode === 'overload') return quick ? 1 : 3;
+  if (quick) return 2;
+  return against ? 7 : 5;
 }
 
 function defaultSeconds(mode: Mode, quick: boolean): number {

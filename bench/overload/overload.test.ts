@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { faultsOf } from '../modes/run-overload.ts';
-import { pickAttacks } from './attacks.ts';
+import { overloadMarkdown } from '../report/overload-markdown.ts';
+import { ATTACKS, pickAttacks } from './attacks.ts';
 import type { OverloadCell } from './cell.ts';
+import { faultsOf } from './faults.ts';
 import { Probe } from './probe.ts';
 
 const closers: (() => void)[] = [];
@@ -45,6 +46,27 @@ test('Sonde must live, lose nothing of others, and let them wait no longer than 
   ]);
   expect(faultsOf([calm, cell('sonde', { lost: 3, reconnects: 1 })])).toHaveLength(2);
   expect(faultsOf([cell('mosquitto', { lost: 3, failure: 'gone' })])).toEqual([]);
+});
+
+test('of several rounds the medians count, but each must live', () => {
+  const calm = [5, 6, 7].map((p99) => cell('mosquitto', { p99 }));
+  expect(faultsOf([...calm, ...[2, 6, 90].map((p99) => cell('sonde', { p99 }))])).toEqual([]);
+  expect(faultsOf([...calm, ...[2, 7, 90].map((p99) => cell('sonde', { p99 }))])).toEqual([
+    "sonde, silent: p99 of the other client 7.0 ms, Mosquitto's 6.0 ms",
+  ]);
+  expect(faultsOf([...calm, cell('sonde', {}), cell('sonde', {}), cell('sonde', { lost: 1 })])).toHaveLength(1);
+});
+
+test('its page has a row for each broker, with the ratio of each round to that of Mosquitto', () => {
+  const cells = [
+    cell('mosquitto', { p99: 4 }),
+    cell('sonde', {}),
+    cell('mosquitto', { p99: 5 }),
+    cell('sonde', { longest: 20 }),
+  ];
+  const page = overloadMarkdown('a machine', [], ATTACKS, cells, { rounds: 2, seconds: 10 });
+  expect(page).toContain('| mosquitto | 0 | 1.0 | 4.5 (4.0-5.0) |  | 9.0 | 0 | 0 | 1.0 |');
+  expect(page).toContain('| sonde | 0 | 1.0 | 5.0 | 1.13 (1.00-1.25) | 20.0 | 0 | 0 | 1.0 |');
 });
 
 /** Answers a probe as a broker would; `returns` says whether a PUBLISH comes back. */
