@@ -1,11 +1,12 @@
 import { filterMatches } from './filter.ts';
+import { isFull, WideMap } from './wide-map.ts';
 
 /**
  * The retained message of each topic of one world, reachable by name at once and by filter through a cursor that may be
  * left and taken up again while messages come and go.
  */
 export class RetainedIndex<M> {
-  readonly #byName = new Map<string, M>();
+  readonly #byName = new WideMap<M>();
   readonly #root: Node<M> = { children: null, name: null, parent: null, level: '' };
 
   get size(): number {
@@ -86,6 +87,7 @@ export class RetainedIndex<M> {
       let child = node.children.get(level);
       if (!child) {
         child = { children: null, name: null, parent: node, level };
+        if (node.children instanceof Map && isFull(node.children)) node.children = new WideMap(node.children);
         node.children.set(level, child);
       }
       node = child;
@@ -111,7 +113,8 @@ export class RetainedIndex<M> {
 const NODES_A_STEP = 500;
 
 type Node<M> = {
-  children: Map<string, Node<M>> | null;
+  /** Few have many. */
+  children: Map<string, Node<M>> | WideMap<Node<M>> | null;
   /** The whole topic when a message is retained on it. */
   name: string | null;
   readonly parent: Node<M> | null;
