@@ -10,7 +10,7 @@ afterEach(() => vi.restoreAllMocks());
 /** The sizes of the largest Map that `work` fills. */
 function largest(work: () => void): number {
   let most = 0;
-  const { set } = Map.prototype;
+  const set = Reflect.get(Map.prototype, 'set') as (this: Map<unknown, unknown>, key: unknown, value: unknown) => void;
   vi.spyOn(Map.prototype, 'set').mockImplementation(function (this: Map<unknown, unknown>, key, value) {
     set.call(this, key, value);
     most = Math.max(most, this.size);
@@ -23,7 +23,7 @@ function largest(work: () => void): number {
 
 it('holds what was set, each key once, as keys come and go', () => {
   const map = new WideMap<number>();
-  keys.forEach((key, n) => void map.set(key, n));
+  keys.forEach((key, n) => map.set(key, n));
   expect(map.size).toBe(MANY);
   expect(keys.filter((key, n) => n % 3 === 0 && map.delete(key))).toHaveLength(Math.ceil(MANY / 3));
   expect(map.delete(keys[0] as string)).toBe(false);
@@ -41,7 +41,7 @@ it('holds what was set, each key once, as keys come and go', () => {
 
 it('lets no single Map grow beyond the first 16,384', () => {
   const map = new WideMap<number>();
-  expect(largest(() => keys.forEach((key, n) => void map.set(key, n)))).toBe(16_384);
+  expect(largest(() => keys.forEach((key, n) => map.set(key, n)))).toBe(16_384);
 });
 
 it.each([

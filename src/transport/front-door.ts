@@ -125,8 +125,13 @@ function takeTurn(
     address: realAddress(socket),
     begin(place) {
       notePlace(socket, place);
-      // TLS is begun by the client; its ClientHello is answered as it is read. Who takes the connection says more of it.
-      place.heldBy({ isSilent: () => socket.bytesWritten === 0, destroy: () => socket.destroy() });
+      // TLS is begun by the client, and what it sends is answered as it is read: it is always the one who owes something.
+      // Who takes the connection says more of it.
+      place.heldBy({
+        isSilent: () => true,
+        answered: () => socket.bytesWritten,
+        destroy: () => socket.destroy(),
+      });
       goOn();
     },
     refuse: (limit) => refuse(socket, limit, 'too many wait for their turn'),

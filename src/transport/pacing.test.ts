@@ -169,6 +169,26 @@ describe('connections that say nothing', () => {
     expect(begun).toEqual(['a']);
   });
 
+  it('and are answered in between, as in a handshake, have their moment anew with each answer, and before they are closed', () => {
+    const { come, pass, begun, closed, places, pacer } = rig({ maxPendingPerAddress: 1, maxSilentPerAddress: 1 });
+    for (const name of ['a', 'b', 'c']) come(name, 'x');
+    let answered = 0;
+    const destroy = (): void => void closed.push('a');
+    places.get('a')?.heldBy({ isSilent: () => true, answered: () => answered, destroy });
+    pass(50);
+    answered = 1500;
+    pass(140); // when it was looked at, after 100 ms, it had said its ClientHello
+    expect(begun).toEqual(['a']);
+    pass(20);
+    expect([begun, closed, pacer.silent()]).toEqual([['a', 'b'], [], 1]);
+    pass(2000);
+    answered = 1800;
+    pass(2500); // 4.7 s after it came, 2.5 s after it was last heard
+    expect([begun, closed]).toEqual([['a', 'b'], []]);
+    pass(1000);
+    expect([begun, closed]).toEqual([['a', 'b', 'c'], ['a']]);
+  });
+
   it('are closed beyond so many, the longest silent first, and only after long', () => {
     const { come, pass, begun, closed, spoken, reached, pacer } = rig(bounds);
     for (const name of numbered(8)) come(name, 'x');

@@ -137,14 +137,14 @@ export function createPacer({
     address.pending += 1;
     pending += 1;
     let isIn = true;
-    const held: Held = { holder: NOBODY, sinceMs: 0, silentSinceMs: 0, isSuspect: false, isAside: false };
+    const held: Held = { holder: NOBODY, sinceMs: 0, silentSinceMs: 0, answered: 0, isSuspect: false, isAside: false };
     comer.begin({
       heldBy(holder) {
         if (!isIn) return;
         const nowMs = clock.monotonicMs();
         // What it sent while it waited is read at once.
         const couldSpeakMs = held.holder === NOBODY && comer.isOwedAnswer !== true ? cameMs : nowMs;
-        Object.assign(held, { holder, sinceMs: nowMs, silentSinceMs: couldSpeakMs, isSuspect: false });
+        Object.assign(held, { holder, sinceMs: nowMs, silentSinceMs: couldSpeakMs, answered: 0, isSuspect: false });
         const among = held.isAside ? address.aside : address.quiet;
         among.delete(held);
         among.add(held);

@@ -10,6 +10,8 @@
 export type Holder = {
   /** It is its peer's turn to say something: what it has sent until now is no whole CONNECT. */
   readonly isSilent: () => boolean;
+  /** Of one that is answered in between: grows with each answer, and it is its peer's turn anew. */
+  readonly answered?: () => number;
   readonly destroy: () => void;
 };
 
@@ -19,6 +21,8 @@ export type Held = {
   /** Monotonic: since when it is `holder` who is asked; and since when its peer could have spoken. */
   sinceMs: number;
   silentSinceMs: number;
+  /** What its holder's `answered` said last. */
+  answered: number;
   /** It was silent when it was looked at; what had come by then may not have been read. */
   isSuspect: boolean;
   /** It gave its place up. */
@@ -65,6 +69,7 @@ export function makeRoom(silence: Silence, { wanted, nowMs, maxAside }: Look): F
       quiet.delete(held);
       continue;
     }
+    if (isAnsweredAnew(held, quiet, nowMs)) continue;
     const leftMs = held.sinceMs + MOMENT_MS - nowMs;
     if (leftMs > 0) {
       againMs ??= leftMs;
@@ -93,6 +98,7 @@ export function makeRoom(silence: Silence, { wanted, nowMs, maxAside }: Look): F
 function endLongest(aside: Set<Held>, nowMs: number): 'closed' | 'none' | null {
   for (const held of aside) {
     const hasSpoken = !held.holder.isSilent();
+    if (!hasSpoken && isAnsweredAnew(held, aside, nowMs)) continue;
     if (!hasSpoken && nowMs - held.silentSinceMs < LONG_MS) return null;
     aside.delete(held);
     if (hasSpoken) return 'none';
@@ -100,4 +106,14 @@ function endLongest(aside: Set<Held>, nowMs: number): 'closed' | 'none' | null {
     return 'closed';
   }
   return null;
+}
+
+/** It has said what was owed, and owes the next: as one that is silent since now it goes behind the others. */
+function isAnsweredAnew(held: Held, among: Set<Held>, nowMs: number): boolean {
+  const answered = held.holder.answered?.() ?? 0;
+  if (answered === held.answered) return false;
+  Object.assign(held, { answered, sinceMs: nowMs, silentSinceMs: nowMs, isSuspect: false });
+  among.delete(held);
+  among.add(held);
+  return true;
 }
