@@ -26,8 +26,7 @@ export function backUp(
   if (data !== null && realpathSync(settings.data) !== resolvedPath(data)) {
     throw new OperatorError(`this Sonde has the data folder ${settings.data}, not ${data}`, 'Ask the other one: --url');
   }
-  const stoppable = { backup: (to: string) => store.backup(to, stop) };
-  return makeBackup({ data: settings.data, store: stoppable, ...rest }, folder);
+  return makeBackup({ data: settings.data, store, stop, ...rest }, folder);
 }
 
 function resolvedPath(path: string): string {

@@ -4,17 +4,22 @@ import { type Clock, type Logger, OperatorError } from '../base/index.ts';
 import { HISTORY_FILE, openDataFolder, STORE_FOLDER } from '../config/index.ts';
 import { createHistory } from '../history/index.ts';
 import { openDiskStore } from '../store/index.ts';
-import { type BackupReport, makeBackup } from './backup.ts';
+import { type BackupReport, makeBackup, stoppedBackup, untilStopped } from './backup.ts';
 
 export type AtRest = {
   readonly data: string;
   readonly version: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Aborted when nobody wants the backup any more. */
+  readonly stop: AbortSignal;
 };
 
 /** Backs up a data folder that no Sonde runs on: opens what is there, as a start would. Throws an OperatorError when one does. */
-export async function backupAtRest({ data, version, clock, logger }: AtRest, target: string): Promise<BackupReport> {
+export async function backupAtRest(
+  { data, version, clock, logger, stop }: AtRest,
+  target: string,
+): Promise<BackupReport> {
   if (!existsSync(data)) {
     throw new OperatorError(`there is no data folder ${data}`, 'Say which one with --data.');
   }
@@ -24,15 +29,19 @@ export async function backupAtRest({ data, version, clock, logger }: AtRest, tar
     let store = null;
     if (existsSync(join(data, STORE_FOLDER, 'FORMAT'))) {
       store = await openDiskStore({ folder: join(data, STORE_FOLDER), clock, logger, durability: 'sync' });
-      closers.push(store.close);
+      closers.unshift(store.close);
     }
     let history = null;
     if (existsSync(join(data, HISTORY_FILE))) {
       history = createHistory({ file: join(data, HISTORY_FILE), clock, logger });
-      closers.push(history.stop);
-      await history.start();
+      closers.unshift(history.stop);
+      if (stop.aborted) throw stoppedBackup();
+      await untilStopped(history.start(), stop);
     }
-    return await makeBackup({ data, store, history, version, clock }, target);
+    if (stop.aborted) throw stoppedBackup();
+    return await makeBackup({ data, store, history, version, clock, stop }, target);
+  } catch (error) {
+    throw error === stop.reason ? stoppedBackup() : error;
   } finally {
     for (const close of closers) await close();
     folder.release();

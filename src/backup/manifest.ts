@@ -18,11 +18,15 @@ const FORMAT = 'sonde-backup';
 const VERSION = 1;
 
 /** All files of a folder but the manifest itself and `except`, with their sums. */
-export async function describeFiles(folder: string, except: readonly string[]): Promise<BackupFile[]> {
+export async function describeFiles(
+  folder: string,
+  except: readonly string[],
+  stop?: AbortSignal,
+): Promise<BackupFile[]> {
   const files: BackupFile[] = [];
   for (const path of await filesIn(folder)) {
     const name = relative(folder, path).split(sep).join('/');
-    if (name !== MANIFEST && !except.includes(name)) files.push({ path: name, ...(await sumOf(path)) });
+    if (name !== MANIFEST && !except.includes(name)) files.push({ path: name, ...(await sumOf(path, stop)) });
   }
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

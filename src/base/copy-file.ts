@@ -9,25 +9,34 @@ export type CopyOptions = {
   readonly end?: number;
   /** Stands in for the beginning. */
   readonly head?: Buffer;
+  /** Ends it between two pieces, by its reason; what there is of the copy stays. */
+  readonly stop?: AbortSignal | undefined;
 };
 
 /** Copies a file piece by piece into a new one, which only its owner may read, and syncs it. */
-export async function copyFile(from: string, to: string, { end, head }: CopyOptions = {}): Promise<void> {
+export async function copyFile(from: string, to: string, { end, head, stop }: CopyOptions = {}): Promise<void> {
   const target = await open(to, 'wx', 0o600);
   try {
     if (head !== undefined) await writeAll(target, head);
-    await eachPiece(from, head?.length ?? 0, end ?? Number.POSITIVE_INFINITY, (piece) => writeAll(target, piece));
+    await eachPiece(from, head?.length ?? 0, end ?? Number.POSITIVE_INFINITY, (piece) => {
+      stop?.throwIfAborted();
+      return writeAll(target, piece);
+    });
     await target.sync();
   } finally {
     await target.close();
   }
 }
 
-/** SHA-256 of a file, in hex, and its size. */
-export async function sumOf(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
+/** SHA-256 of a file, in hex, and its size; until `stop`. */
+export async function sumOf(
+  path: string,
+  stop?: AbortSignal,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const hash = createHash('sha256');
   let bytes = 0;
   await eachPiece(path, 0, Number.POSITIVE_INFINITY, (piece) => {
+    stop?.throwIfAborted();
     hash.update(piece);
     bytes += piece.length;
   });

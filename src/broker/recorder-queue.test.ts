@@ -58,6 +58,21 @@ describe("the recorder's queue at its bound, with many who wait", () => {
     expect(writers.map(answered)).toEqual([30, 10, 10, 10, 10]);
   });
 
+  it('tells its reader when it is full, and no more when it is not', async () => {
+    const all = made({ limits: { maxRecorderQueueMessages: 3 } });
+    const queue = all.broker.record(qos0);
+    const told: boolean[] = [];
+    queue.onEntries((isFull) => told.push(isFull));
+    const device = await writer(all, 'w');
+    for (let id = 1; id <= 3; id++) {
+      device.publish('t', 'x', 1, id);
+      await settled();
+    }
+    expect(told).toEqual([false, false, true]);
+    queue.ackThrough((await queue.read(0, 2, 1e6)).at(-1)?.number ?? 0);
+    expect(told.at(-1)).toBe(false);
+  });
+
   it('keeps nobody waiting who waits for something else', async () => {
     const all = await flooded('x', { maxRecorderQueueMessages: BOUND });
     await away(all, 'away', '$own/#');

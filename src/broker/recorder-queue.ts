@@ -19,7 +19,8 @@ export type RecorderQueue = {
   /** All up to this number was taken by the history of then, before this broker; 0: nobody knows. */
   readonly takenBefore: number;
   readonly depth: () => { readonly entries: number; readonly bytes: number };
-  readonly onEntries: (wake: () => void) => void;
+  /** `isFull`: publishers wait, or are about to. */
+  readonly onEntries: (wake: (isFull: boolean) => void) => void;
 };
 
 /** Makes the recorder a session of every world: known by its kind, with a queue of its own and no client id to take over. */
@@ -32,7 +33,7 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
     world.subscriptions.changedAll();
   }
 
-  let wake: (() => void) | null = null;
+  let wake: ((isFull: boolean) => void) | null = null;
   const look = (): number => {
     const { entries, bytes } = store.depth(queue);
     const part = core.recorderFull ? ROOM_AGAIN : 1;
@@ -49,7 +50,7 @@ export function attachRecorder(core: BrokerCore, qos0: Qos0Recorder): RecorderQu
     return entries;
   };
   const check = (): void => {
-    if (look() > 0) wake?.();
+    if (look() > 0) wake?.(core.recorderFull);
     if (core.waitingForRecorder.size > 0 && !qos0.crowded()) releaseForRecorder(core);
   };
   let toldAtMs = Number.NEGATIVE_INFINITY;

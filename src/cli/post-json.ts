@@ -2,10 +2,16 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { messageOf, OperatorError } from '../base/index.ts';
 
-/** Asks a running Sonde; waits as long as it takes. An answer that says no, or none at all, is an OperatorError. */
-export async function postJson(base: string, path: string, body: unknown): Promise<unknown> {
+/** Asks a running Sonde; waits as long as it takes, or until `stop`. An answer that says no, or none at all, is an OperatorError. */
+export async function postJson(base: string, path: string, body: unknown, stop: AbortSignal): Promise<unknown> {
   const url = parse(base);
-  const { status, text } = await exchange(url, path, JSON.stringify(body)).catch((error: unknown) => {
+  const { status, text } = await exchange(url, path, JSON.stringify(body), stop).catch((error: unknown) => {
+    if (stop.aborted) {
+      throw new OperatorError(
+        `this command was stopped; the Sonde at ${url.origin} goes on with what it was asked for`,
+        'Its log tells how that ends.',
+      );
+    }
     throw new OperatorError(
       `no Sonde answers at ${url.origin}: ${messageOf(error)}`,
       'Say where its HTTP is with --url http://localhost:PORT',
@@ -30,13 +36,15 @@ function parse(base: string): URL {
   return new URL(base);
 }
 
-function exchange(url: URL, path: string, body: string): Promise<{ readonly status: number; readonly text: string }> {
+type Answered = { readonly status: number; readonly text: string };
+
+function exchange(url: URL, path: string, body: string, signal: AbortSignal): Promise<Answered> {
   const { username, password, protocol } = url;
   const auth = username === '' ? {} : { auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}` };
   const ask = protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const request = ask(new URL(path, url.origin), { method: 'POST', headers, ...auth }, (response) => {
+    const request = ask(new URL(path, url.origin), { method: 'POST', headers, signal, ...auth }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (part: string) => {

@@ -14,8 +14,8 @@ export type RecorderSource = {
   readonly takenBefore: number;
   /** Entries and payload bytes that wait. */
   readonly depth: () => { readonly entries: number; readonly bytes: number };
-  /** `wake` is called (cheaply, at most once until the next read) when entries have come to an idle queue. */
-  readonly onEntries: (wake: () => void) => void;
+  /** `wake` is called (cheaply) when entries have come. `isFull`: publishers wait for room, so that they are taken at once. */
+  readonly onEntries: (wake: (isFull: boolean) => void) => void;
 };
 
 export type RecorderEntry = {

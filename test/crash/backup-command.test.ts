@@ -6,12 +6,14 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { sondeCommand, startSonde, waitFor } from '../tooling/index.ts';
+import { entry } from '../../scripts/workshop/paths.mjs';
+import { sondeCommand, start, startSonde, waitFor } from '../tooling/index.ts';
 
 let base: string;
 beforeEach(() => {
@@ -134,6 +136,36 @@ it.skipIf(process.platform === 'win32')(
     expect(readdirSync(at('one/store'))).toEqual([]);
     expect((await sondeCommand(['restore', at('one'), '--data', at('two')])).stderr).toContain('is no backup of Sonde');
     await (await startSonde({ history: 'duckdb', dataDir: at('data') })).stop();
+  },
+  60_000,
+);
+
+it.skipIf(process.platform === 'win32')(
+  'Ctrl-C during a backup of a folder at rest ends it soon, and what there is of it is no backup',
+  async () => {
+    mkdirSync(at('data'));
+    const sonde = await startSonde({ history: 'duckdb', dataDir: at('data') });
+    await publish(sonde.url, 1);
+    await sonde.stop();
+    writeFileSync(at('data/large.bin'), '');
+    truncateSync(at('data/large.bin'), 1024 ** 3);
+    // While the child process copies the store's table, and while a file is copied.
+    for (const [folder, copied] of [
+      ['one', 'store/table'],
+      ['two', 'large.bin'],
+    ] as const) {
+      const backup = start(process.execPath, [entry, 'backup', at(folder), '--data', at('data')]);
+      await waitFor('the copy to begin', () => existsSync(at(`${folder}/${copied}`)) || backup.hasExited());
+      const since = performance.now();
+      backup.signal('SIGINT');
+      expect(await backup.exited).toEqual({ code: 1, signal: null });
+      expect(performance.now() - since).toBeLessThan(5000);
+      expect(backup.stderr()).toContain('Sonde was stopped during the backup. Remove the folder, and back up again.');
+      expect(readdirSync(at(folder))).toContain('UNFINISHED');
+      expect(existsSync(at(`${folder}/backup.json`))).toBe(false);
+    }
+    const check = await sondeCommand(['check', '--data', at('data')]);
+    expect([check.code, check.stdout]).toEqual([0, expect.stringContaining('is sound')]);
   },
   60_000,
 );

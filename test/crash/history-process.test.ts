@@ -56,7 +56,7 @@ it('after kill -9 at any moment of a commit, every message of the queue and of t
   await history.start();
 
   let queue: RecorderEntry[] = [];
-  let wake = (): void => {};
+  let wake: (isFull: boolean) => void = () => {};
   const source: RecorderSource = {
     incarnation: 'crash',
     origins: [],
@@ -87,7 +87,7 @@ it('after kill -9 at any moment of a commit, every message of the queue and of t
       queue.push({ number: sent, message: { world: 1, topic: 'queue', payload, arrivedUs: sent } });
       expect(history.intake.offer(key, 1, 'buffer', payload, 0, payload.length, sent)).toBe(true);
     }
-    wake();
+    wake(false);
     // Enough for a batch: it is sent from setImmediate, after the queue has been read.
     for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
     blockFor(delayMs);

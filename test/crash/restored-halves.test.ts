@@ -42,7 +42,7 @@ async function live(name: string): Promise<Life> {
   const store = await openDiskStore({ folder: join(data, 'store'), clock, logger: silentLogger, durability: 'sync' });
   const queue = store.openQueue('recorder');
   const target = { queue, maxQos: 2 as const, retainAsPublished: true, subscriptionIdentifiers: [] };
-  let wake = (): void => {};
+  let wake: (isFull: boolean) => void = () => {};
   const source: RecorderSource = {
     incarnation: store.incarnation,
     origins: store.origins,
@@ -81,7 +81,7 @@ async function live(name: string): Promise<Life> {
         store.append({ world: 1, topic: 't', payload, arrivedUs: value, ...rest }, [target]);
       }
       await store.commit();
-      wake();
+      wake(false);
     },
     record: async () => {
       await start();

@@ -21,17 +21,19 @@ export function backupCommand(context: CliContext): Command {
     .action(async (dir: string, { data, config, url, json }: Flags) => {
       const folder = resolve(context.cwd, dir);
       const settings = resolveSettings({ flags: { data, config }, env: context.env, cwd: context.cwd });
-      const report = url === undefined ? await ofFolder(settings, folder, context) : await ask(url, { folder });
+      const report =
+        url === undefined ? await ofFolder(settings, folder, context) : await ask(url, { folder }, context);
       await context.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : text(report));
     });
 }
 
-async function ofFolder(settings: Settings, folder: string, { version }: CliContext): Promise<BackupReport> {
+async function ofFolder(settings: Settings, folder: string, context: CliContext): Promise<BackupReport> {
   const { data } = settings;
+  const { version, signal: stop } = context;
   // Brings the databases' libraries along, which no other command waits for.
   const { backupAtRest } = await import('../../backup/index.ts');
   try {
-    return await backupAtRest({ data, version, clock: systemClock(), logger: silentLogger }, folder);
+    return await backupAtRest({ data, version, clock: systemClock(), logger: silentLogger, stop }, folder);
   } catch (error) {
     if (!(error instanceof DataFolderInUse)) throw error;
   }
@@ -43,11 +45,13 @@ async function ofFolder(settings: Settings, folder: string, { version }: CliCont
       'Say it with --url http://localhost:PORT',
     );
   }
-  return ask(`http://${urlHost(first.host)}:${first.port}`, { folder, data });
+  return ask(`http://${urlHost(first.host)}:${first.port}`, { folder, data }, context);
 }
 
-async function ask(url: string, body: { readonly folder: string; readonly data?: string }): Promise<BackupReport> {
-  return (await postJson(url, '/api/v1/backup', body)) as BackupReport;
+type Asked = { readonly folder: string; readonly data?: string };
+
+async function ask(url: string, body: Asked, { signal }: CliContext): Promise<BackupReport> {
+  return (await postJson(url, '/api/v1/backup', body, signal)) as BackupReport;
 }
 
 function text({ folder, files, bytes, storeBytes, historyBytes, ms }: BackupReport): string {

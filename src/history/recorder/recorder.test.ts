@@ -105,6 +105,34 @@ it('acknowledges queue entries after their commit only, and reads on in pages', 
   expect(sent.length).toBeGreaterThan(2);
 });
 
+it('takes a queue that is full at once, and again when what was in flight is committed', async () => {
+  const { recorder, sent } = rig();
+  const source = createMemorySource('test-1', [], 0, 3);
+  recorder.attach(source);
+  recorder.ready([]);
+  await vi.advanceTimersByTimeAsync(1);
+  for (const text of ['1', '2']) source.add(1, 'q', text, 1);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(sent).toHaveLength(0);
+  source.add(1, 'q', '3', 1);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(payloads(sent[0]?.queue?.messages)).toEqual(['1', '2', '3']);
+  // It fills again while that is under way: nothing more is sent until it is committed, and then it is not waited either.
+  source.add(1, 'q', '4', 1);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(sent).toHaveLength(1);
+  commit(recorder, sent[0]!);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(payloads(sent[1]?.queue?.messages)).toEqual(['4']);
+  commit(recorder, sent[1]!);
+  // One that is not full waits for its interval.
+  source.add(1, 'q', '5', 1);
+  await vi.advanceTimersByTimeAsync(HISTORY_DEFAULTS.commitIntervalMs - 10);
+  expect(sent).toHaveLength(2);
+  await vi.advanceTimersByTimeAsync(20);
+  expect(payloads(sent[2]?.queue?.messages)).toEqual(['5']);
+});
+
 it('sends the batch in flight again, the same, to the next process, with its topics', async () => {
   const { recorder, sent } = rig();
   const source = createMemorySource();

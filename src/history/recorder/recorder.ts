@@ -88,6 +88,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   /** Through which number entries were read from the queue, and acknowledged to it. */
   let readThrough = 0;
   let queueMayHave = false;
+  /** Publishers wait for room in it. */
+  let queueIsFull = false;
   let connected = false;
   let reading = false;
   /** The queue could not be read the last time. */
@@ -114,10 +116,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
     earlyMessages: limits.earlyMessages,
     earlyBytes: limits.earlyBytes,
     onFirst: () => later(limits.commitIntervalMs),
-    onEarly: () => {
-      if (connected && pending === null && !reading) setImmediate(next);
-    },
+    onEarly: () => soon(),
   });
+
+  const soon = (): void => {
+    if (connected && pending === null && !reading) setImmediate(next);
+  };
 
   const later = (ms: number): void => {
     if (timer !== null || closed) return;
@@ -146,6 +150,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     }
     reading = true;
     queueMayHave = false;
+    queueIsFull = false;
     source.read(readThrough, QUEUE_MESSAGES, QUEUE_BYTES).then(
       (entries) => {
         reading = false;
@@ -239,7 +244,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const goOn = (): void => {
     if (intake.port.crowded()) watchQueue();
     const waiting = intake.waiting();
-    const early = waiting.messages >= limits.earlyMessages || waiting.bytes >= limits.earlyBytes;
+    const early = queueIsFull || waiting.messages >= limits.earlyMessages || waiting.bytes >= limits.earlyBytes;
     if (early || flushing || (queueMayHave && source !== null && source.depth().entries >= limits.earlyMessages)) {
       next();
       return;
@@ -260,8 +265,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
       // A history that has that goes on with its stretch; another one begins a new one.
       readThrough = given.takenBefore;
       queueMayHave = true;
-      given.onEntries(() => {
+      given.onEntries((isFull) => {
         queueMayHave = true;
+        if (isFull && !queueIsFull) soon();
+        queueIsFull = isFull;
         later(limits.commitIntervalMs);
       });
       later(1);

@@ -12,11 +12,12 @@ export function createMemorySource(
   incarnation = 'test-1',
   origins: RecorderSource['origins'] = [],
   takenBefore = 0,
+  bound = Number.POSITIVE_INFINITY,
 ): MemorySource {
   let entries: RecorderEntry[] = [];
   let last = takenBefore;
   let acknowledged = 0;
-  let wake: (() => void) | null = null;
+  let wake: ((isFull: boolean) => void) | null = null;
   let awake = false;
 
   return {
@@ -27,9 +28,10 @@ export function createMemorySource(
       last += 1;
       const bytes = typeof payload === 'string' ? encoder.encode(payload) : payload;
       entries.push({ number: last, message: { world, topic, payload: bytes, arrivedUs } });
-      if (!awake) {
+      const isFull = entries.length >= bound;
+      if (!awake || isFull) {
         awake = true;
-        wake?.();
+        wake?.(isFull);
       }
       return last;
     },

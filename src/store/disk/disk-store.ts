@@ -1,17 +1,18 @@
 import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, type Logger, messageOf } from '../../base/index.ts';
+import { messageOf } from '../../base/index.ts';
 import { expiryClock } from '../message-bytes.ts';
-import type { QueueId, Store, TableName } from '../port.ts';
+import type { QueueId, TableName } from '../port.ts';
 import { copyStore } from './backup.ts';
 import { readCleanMark, removeCleanMark, writeCleanMark } from './check/clean-mark.ts';
-import { type InspectTable, inspectInChild } from './check/inspect-child.ts';
+import { inspectInChild } from './check/inspect-child.ts';
 import { sumTable } from './check/inspect-table.ts';
 import { damagedValue, knownOf, lostTable, oldTable, queueNamer } from './check/known.ts';
 import { openTable, tableIsOpen } from './check/open-table.ts';
-import { type CopyTable, copyTableInChild } from './copy/copy-child.ts';
-import { createDamageList, type Damage, type DamageList, setAside } from './damage.ts';
+import { createTableFaults } from './check/table-faults.ts';
+import { copyTableInChild } from './copy/copy-child.ts';
+import { createDamageList, type DamageList, setAside } from './damage.ts';
 import { numbersOfStart, openFormat, type StoreFormat } from './format.ts';
 import { keepOrigins, wantedOrigins, withKeptOrigins } from './kept-origins.ts';
 import { cleanSegment, firstWanted, freeSegments, segmentToClean } from './log/cleaner.ts';
@@ -20,42 +21,12 @@ import { FIRST_RECORD, type Place, TABLES } from './log/layout.ts';
 import { LogWriter } from './log/log-writer.ts';
 import { logFolderOf, type ReadLog, readLog } from './log/open-log.ts';
 import { QueueIndex } from './log/queue-index.ts';
+import type { DiskStore, DiskStoreOptions } from './options.ts';
 import { changesThatFail, newest, noChanges, type Pending, TABLE_FAILS } from './pending.ts';
 import type { Stamp } from './table/stamp.ts';
 import type { DamagedValue, StoredTable, Table } from './table/table.ts';
 
-export type DiskStoreOptions = {
-  readonly folder: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** `sync`: a commit is done when it is on disk. `async`: at once; the system has it within milliseconds, the disk within a second. */
-  readonly durability: 'sync' | 'async';
-  /** Of a segment of the log; tests take small ones. */
-  readonly segmentBytes?: number;
-  /** The table follows the log so long after a change, in ms; 1000 when not given. */
-  readonly tableMs?: number;
-  /** Looks at the table when the last stop was not in good order; in a child process when not given. */
-  readonly inspect?: InspectTable;
-  /** Copies the table for a backup; in a child process when not given. */
-  readonly copyTable?: CopyTable;
-};
-
-/** A store on disk, with what was found when it was opened. */
-export type DiskStore = Store & {
-  /** All that was found damaged since it was opened; grows. `damageText` makes a sentence of it. */
-  readonly damage: readonly Damage[];
-  /** What the table takes on disk. */
-  readonly tableBytes: () => number;
-  /** Writes are failing: nothing is acknowledged until they succeed. */
-  readonly failing: () => boolean;
-  /**
-   * Copies all of it into an empty folder, as of one moment, while it is in use; until `stop`, and then nothing is left of it. The copy is a
-   * store: see docs/storage.md.
-   */
-  readonly backup: (folder: string, stop?: AbortSignal) => Promise<void>;
-  /** A disk that takes nothing is waited for 2 s, or until `byMs` (monotonic) where that is earlier. */
-  readonly close: (byMs?: number) => Promise<void>;
-};
+export type { DiskStore, DiskStoreOptions };
 
 /** The table follows the log at least so often, while it has changed. */
 const TABLE_MS = 1000;
@@ -92,7 +63,10 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
       ? oldTable(join(folder, 'table'), stamp, sequences)
       : lostTable(join(folder, 'table', 'data.mdb'), missing, { clean, numbersAfter: found.numbersAfter, sequences });
   if (old !== null) damage.add(old);
-  const unapplied = await changesThatFail(table, read.replay.changes, logger);
+  const unapplied = await changesThatFail(table, read.replay.changes, logger).catch(async (error: unknown) => {
+    await read.files.close();
+    throw error;
+  });
   await tableIsOpen(folder);
   const names = new Map<string, QueueId>();
   const damagedQueue = (value: DamagedValue): void => damage.add(damagedValue(folder, value));
@@ -177,6 +151,7 @@ function storeOf(
   /** Backups under way: they need every segment that there is. */
   const copies = new Set<Promise<void>>();
   const stopping = new AbortController();
+  const faultOfTable = createTableFaults(folder, damage, logger);
   /** There is more to do when what is under way is done. */
   let again = false;
 
@@ -239,6 +214,7 @@ function storeOf(
       for (const [name, entries] of pending) for (const [key, value] of entries) changes.get(name)?.set(key, value);
       pending = changes;
       applying = noChanges();
+      faultOfTable(error);
       logger.error({ error: messageOf(error) }, TABLE_FAILS);
       again = true;
     }
@@ -299,10 +275,12 @@ function storeOf(
       // On a full disk the table cannot follow, and a start reads it all the same.
       await Promise.race([catchUp(), log.writer.failed()]);
       const changes = new Map([...(applying.get(name) ?? []), ...(pending.get(name) ?? [])]);
-      yield* newest(
-        table.entries(name, (value) => damage.add(damagedValue(folder, value))),
-        changes,
-      );
+      const entries = table.entries(name, (value) => damage.add(damagedValue(folder, value)));
+      try {
+        yield* newest(entries, changes);
+      } catch (error) {
+        throw faultOfTable(error) ?? error;
+      }
     },
     tableBytes: () => statSync(join(folder, 'table', 'data.mdb'), { throwIfNoEntry: false })?.size ?? 0,
     unsyncedBytes: () => log.writer.unsyncedBytes,

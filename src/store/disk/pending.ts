@@ -1,4 +1,5 @@
 import { type Logger, messageOf } from '../../base/index.ts';
+import { damageWords } from './check/lmdb-error.ts';
 import { TABLES } from './log/layout.ts';
 import { type Changes, STEP_AT_START, type StoredTable, type Table } from './table/table.ts';
 
@@ -7,12 +8,13 @@ export const TABLE_FAILS = 'the table of the store cannot be written; the log ha
 /** Changes that the table has not yet. */
 export type Pending = Map<StoredTable, Map<string, Uint8Array | null>>;
 
-/** Applies what the log has and the table may lack; what cannot be written now, on a full disk, is left for later. */
+/** Applies what the log has and the table may lack; what cannot be written now, on a full disk, is left for later. Rejects when LMDB calls the table damaged. */
 export async function changesThatFail(table: Table, changes: Changes, logger: Logger): Promise<Pending> {
   try {
     await table.apply(changes, null, STEP_AT_START);
     return noChanges();
   } catch (error) {
+    if (damageWords(error) !== null) throw error;
     logger.error({ error: messageOf(error) }, TABLE_FAILS);
     return new Map([...noChanges()].map(([name, none]) => [name, new Map(changes.get(name) ?? none)]));
   }

@@ -30,7 +30,7 @@ export async function writeCleanMark(folder: string, { log, table }: CleanMark):
   await writeDurably(folder, NAME, sealLine({ log, table }));
 }
 
-/** A start that dies while LMDB opens the table leaves this behind. */
+/** A start that dies while LMDB opens the table leaves this behind. It has LMDB's words, where there were any. */
 const OPENING = 'OPENING';
 
 export async function beginOpening(folder: string): Promise<void> {
@@ -41,12 +41,14 @@ export async function endOpening(folder: string): Promise<void> {
   await removeMark(folder, OPENING);
 }
 
-/** Whether the last start died while it opened the table. */
-export async function diedOpening(folder: string): Promise<boolean> {
-  return readFile(join(folder, OPENING)).then(
-    () => true,
-    () => false,
-  );
+/** LMDB calls the table damaged: the next start begins it anew, whatever else is found. */
+export async function noteDamage(folder: string, words: string): Promise<void> {
+  await writeDurably(folder, OPENING, words);
+}
+
+/** What the last start, which died while it opened the table, left of LMDB's words; null: it did not die. */
+export async function diedOpening(folder: string): Promise<string | null> {
+  return readFile(join(folder, OPENING), 'utf8').catch(() => null);
 }
 
 /** Writes a small file anew, in one step, so that it is there whole or as it was. */

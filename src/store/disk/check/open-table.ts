@@ -70,7 +70,7 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
   if (trouble !== null) isPart = await beginAnew(options, path, trouble);
   const table = await openMarked(folder, path);
   if (trouble === null) return { table, isPart, isSound: true, missing };
-  if (trouble.inspection?.findings?.bad.length === 0) return { table, isPart, isSound: false, missing };
+  if (trouble.inspection.findings?.bad.length === 0) return { table, isPart, isSound: false, missing };
   const removed = await table.removeDamaged();
   if (removed.length > 0) {
     const kept = await keepValues(options, removed);
@@ -86,14 +86,15 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
   return { table, isPart: isPart || removed.length > 0, isSound: false, missing };
 }
 
-/** `isSound`: LMDB may open the file, its values have to be looked at. `died`: the start before, while it did. */
-type Trouble = { readonly isSound: boolean; readonly died: boolean; readonly inspection: Inspection | null };
+/** `isSound`: LMDB may open the file, its values have to be looked at. `died`: the start before, while it did, with these words. */
+type Trouble = { readonly isSound: boolean; readonly died: string | null; readonly inspection: Inspection };
 
 /** Null: the file is as good as when it was closed. */
 async function troubleOf({ folder, closed, inspect, logger }: OpenTableOptions, path: string): Promise<Trouble | null> {
   const died = await diedOpening(folder);
   const now = await sumTable(path).catch(() => null);
-  if (!died && closed !== null && now !== null && closed.bytes === now.bytes && closed.sum === now.sum) return null;
+  if (died === null && closed !== null && now !== null && closed.bytes === now.bytes && closed.sum === now.sum)
+    return null;
   await removeLockFile(path);
   const inspection = await inspect(path);
   await removeLockFile(path);
@@ -102,8 +103,8 @@ async function troubleOf({ folder, closed, inspect, logger }: OpenTableOptions, 
   // What was changed while nobody used it was changed where nobody looks: LMDB might trip over it later.
   const isAsLeft = closed === null && now !== null;
   logger.debug({ isSound, isAsLeft, died }, 'the table was looked at before it is opened');
-  if (isSound && isAsLeft && !died && findings.bad.length === 0) return null;
-  return { isSound: isSound && isAsLeft && !died, died, inspection };
+  if (isSound && isAsLeft && died === null && findings.bad.length === 0) return null;
+  return { isSound: isSound && isAsLeft && died === null, died, inspection };
 }
 
 /** Writes the table anew with what can be read of it, unless it is sound. Answers whether values may be lost. */
@@ -127,9 +128,11 @@ async function beginAnew(options: OpenTableOptions, path: string, trouble: Troub
   // With all its names, before anything happens to the one that there is.
   await syncFolder(next);
   await syncFolder(folder);
-  const died = trouble.inspection?.died ?? null;
+  const ended = trouble.inspection.died ?? '';
+  const words = ended !== '' ? `ended with ${ended}` : `said: ${trouble.died}`;
+  const isBad = ended !== '' || (trouble.died ?? '') !== '';
   const wasWhole = findings !== null && findings.faults.length === 0 && findings.bad.length === 0;
-  if (wasWhole && died === null && trouble.died) {
+  if (wasWhole && !isBad && trouble.died !== null) {
     // The start before may have been killed just then; that the table is written anew is only for safety.
     logger.warn(
       {},
@@ -142,7 +145,7 @@ async function beginAnew(options: OpenTableOptions, path: string, trouble: Troub
     const faults = (findings?.faults ?? []).map(({ page, what }) => `page ${page} ${what}`);
     damaged({
       file: join(path, 'data.mdb'),
-      what: died === null ? 'its pages are damaged' : `its pages are damaged: LMDB, reading it, ended with ${died}`,
+      what: isBad ? `its pages are damaged: LMDB, reading it, ${words}` : 'its pages are damaged',
       count: wasWhole ? 0 : lostOf(findings),
       which: [...bad, ...faults],
       kept,

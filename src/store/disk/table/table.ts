@@ -22,6 +22,8 @@ type OwnerOnly = RootDatabaseOptionsWithPath & { readonly permissionsMode: numbe
 /** Changes that are made before others have their turn: some milliseconds of them, and while nobody is served yet more. */
 const STEP = 250;
 export const STEP_AT_START = 5000;
+/** lmdb says so soon why a commit has failed, or not at all. */
+const WHY_MS = 200;
 
 /**
  * What stays, in LMDB. It follows the log: changes come in groups, after the log has them. Values are copied out; keys and
@@ -158,8 +160,17 @@ async function settled(writes: readonly Promise<unknown>[]): Promise<void> {
   }
 }
 
-/** lmdb leaves a second promise behind with each commit that fails: looked at later than now, it ends the process. */
-function failed(reason: Error & { commitError?: Promise<unknown> }): never {
-  reason.commitError?.catch?.(() => {});
-  throw reason;
+/** lmdb leaves a second promise behind with each commit that fails, which says why: looked at later than now, it ends the process. */
+async function failed(reason: Error & { commitError?: Promise<unknown> }): Promise<never> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, WHY_MS, null);
+  });
+  const why = reason.commitError?.then?.(
+    () => null,
+    (error: unknown) => error,
+  );
+  const said = await Promise.race([why, patience]);
+  clearTimeout(timer);
+  throw said instanceof Error ? said : reason;
 }
