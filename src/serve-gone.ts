@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Logger, messageOf } from './base/index.ts';
+import { type Logger, messageOf, syncFolder } from './base/index.ts';
 import { HISTORY_FILE, RECORDED_FILE } from './config/index.ts';
 
 const TOKENS =
@@ -27,13 +27,14 @@ export function createGoneNotes(data: string, logger: Logger): GoneNotes {
 }
 
 /** Notes that there is a history: one that is gone later is noticed. */
-export function noteRecorded(data: string, logger: Logger): void {
+export async function noteRecorded(data: string, logger: Logger): Promise<void> {
   const file = join(data, RECORDED_FILE);
   if (existsSync(file)) return;
   try {
     const handle = openSync(file, 'a', 0o600);
     fsyncSync(handle);
     closeSync(handle);
+    await syncFolder(data);
   } catch (error) {
     // A full disk: the next start does it.
     logger.debug({ error: messageOf(error) }, `that there is a ${HISTORY_FILE} cannot be noted`);

@@ -177,7 +177,7 @@ async function open(
   const loopDelay = watchLoopDelay(clock);
   onClose(loopDelay.stop);
   await started;
-  if (history) noteRecorded(settings.data, logger);
+  if (history) await noteRecorded(settings.data, logger);
 
   const certificates = createCertificates({ dataFolder: settings.data, logger });
   onClose(certificates.close);

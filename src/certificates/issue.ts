@@ -7,7 +7,7 @@ export type Issued = { readonly cert: string; readonly key: string };
 
 const DAY_MS = 24 * 3600 * 1000;
 /** A device's clock may be behind ours. */
-const BACKDATED_MS = DAY_MS;
+export const BACKDATED_MS = DAY_MS;
 const CA_DAYS = 3650;
 /** Apple takes no server certificate of more than 825 days, also from a CA that its owner trusts. */
 export const SERVER_DAYS = 397;

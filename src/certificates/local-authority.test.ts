@@ -91,6 +91,28 @@ describe('the local CA', () => {
     await open();
   });
 
+  it('is renewed to the end by the next start, whatever its clock says, when the first was cut short between key and certificate', async () => {
+    const { caFile, fingerprint } = await open();
+    const keyFile = join(folder, 'certificates', 'ca-key.pem');
+    const [cert, key] = [fs.readFileSync(caFile), fs.readFileSync(keyFile)];
+    fs.rmSync(caFile);
+    await open();
+    expect(fs.readFileSync(caFile)).toEqual(cert);
+
+    const knownMs = nowMs;
+    nowMs = Date.parse(read(caFile).validTo) - 20 * DAY_MS;
+    await open();
+    const renewed = fingerprint();
+    fs.writeFileSync(caFile, cert);
+    nowMs = 0;
+    await open();
+    expect(fingerprint()).toBe(renewed);
+    nowMs = knownMs;
+    fs.writeFileSync(caFile, cert);
+    fs.writeFileSync(keyFile, key);
+    await open();
+  });
+
   it('is made anew when it ends itself', async () => {
     const { caFile } = await open();
     const before = read(caFile).serialNumber;

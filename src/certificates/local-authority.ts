@@ -1,9 +1,9 @@
 import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { messageOf, OperatorError, systemCode } from '../base/index.ts';
-import { type Issued, issueCa, issueServer } from './issue.ts';
+import { dirname, join } from 'node:path';
+import { messageOf, OperatorError, syncFolder, systemCode } from '../base/index.ts';
+import { BACKDATED_MS, type Issued, issueCa, issueServer } from './issue.ts';
 import type { Names } from './machine-names.ts';
 
 /** A CA of this machine's own, in the data folder; devices and browsers that trust it trust every certificate that it makes. */
@@ -42,28 +42,35 @@ export async function openLocalAuthority(
           { cause: error },
         );
 
+  const isGood = (pem: string): boolean => daysLeft(pem, wallMs()) > RENEW_BEFORE_DAYS;
+
   const loadCa = async (): Promise<Issued> => {
     const cert = readIfThere(caFile);
     const key = readIfThere(keyFile);
+    const begun = caOfKeyFile(key);
+    if (begun !== null && isGood(begun.cert) && (cert === null || isFollowed(cert, begun.cert))) {
+      await replaceFile(caFile, begun.cert);
+      return begun;
+    }
     if (cert !== null) {
       const known = checkedCa(cert, key, folder);
-      if (daysLeft(known.cert, wallMs()) > RENEW_BEFORE_DAYS) return known;
+      if (isGood(known.cert)) return known;
     }
     const made = await issueCa(hostname(), wallMs());
-    // The key first: a crash in between leaves a key that nobody has trusted.
-    replaceFile(keyFile, made.key);
-    replaceFile(caFile, made.cert);
+    // The key first, and its certificate with it: what a crash in between leaves can be finished by the next start.
+    await replaceFile(keyFile, made.key + made.cert);
+    await replaceFile(caFile, made.cert);
     return made;
   };
 
   const renew = async (wanted: Names): Promise<boolean> => {
     try {
-      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      if (fs.mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) await syncFolder(dataFolder);
       const ca = await loadCa();
       const server = readIfThere(serverFile);
       if (server !== null && serves(server, ca.cert, wanted, wallMs())) return false;
       const made = await issueServer(ca, wanted, wallMs());
-      replaceFile(serverFile, made.cert + made.key);
+      await replaceFile(serverFile, made.cert + made.key);
       return true;
     } catch (error) {
       throw explain(error);
@@ -91,6 +98,32 @@ function checkedCa(cert: string, key: string | null, folder: string): Issued {
   }
   if (!fits) throw fault('ca-key.pem is not the key of ca.pem');
   return { cert, key };
+}
+
+/** The CA that the key's file has whole, beside `ca.pem`; null in one of an older Sonde, which had the key alone. */
+function caOfKeyFile(text: string | null): Issued | null {
+  if (text === null) return null;
+  const cert = certificateOf(text);
+  try {
+    if (cert?.ca !== true || !cert.checkPrivateKey(createPrivateKey(text))) return null;
+  } catch {
+    return null;
+  }
+  return { cert: text.slice(text.indexOf('-----BEGIN CERTIFICATE-----')), key: text };
+}
+
+/** The second one was made since the first was about to end: nobody put it there. Whatever the clock says by now. */
+function isFollowed(pem: string, next: string): boolean {
+  const madeMs = Date.parse(new X509Certificate(next).validFrom) + BACKDATED_MS;
+  return certificateOf(pem) !== null && daysLeft(pem, madeMs) < RENEW_BEFORE_DAYS + 1;
+}
+
+function certificateOf(pem: string): X509Certificate | null {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return null;
+  }
 }
 
 function serves(server: string, caPem: string, { dns, addresses }: Names, nowMs: number): boolean {
@@ -125,8 +158,8 @@ function readIfThere(file: string): string | null {
   }
 }
 
-/** Old or new content after a crash, never half of it; readable by its owner only. */
-function replaceFile(file: string, text: string): void {
+/** Old or new content after a crash, never half of it; durable when it resolves; readable by its owner only. */
+async function replaceFile(file: string, text: string): Promise<void> {
   const draft = `${file}.${randomUUID()}.tmp`;
   try {
     const handle = fs.openSync(draft, 'wx', 0o600);
@@ -141,4 +174,5 @@ function replaceFile(file: string, text: string): void {
     fs.rmSync(draft, { force: true });
     throw error;
   }
+  await syncFolder(dirname(file));
 }

@@ -1,5 +1,6 @@
+import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
-import { messageOf, OperatorError } from '../base/index.ts';
+import { messageOf, OperatorError, syncFolder } from '../base/index.ts';
 import { type Catalog, createCatalog } from './duckdb/catalog.ts';
 import { createCopies } from './duckdb/copy.ts';
 import { DamagedDatabase, isDamage, mend } from './duckdb/damage.ts';
@@ -65,6 +66,9 @@ export async function openEngine(
   };
   const copies = createCopies(database);
 
+  /** DuckDB makes its log with the first commit after a checkpoint, and syncs its bytes, not its name. */
+  let isLogNamed = false;
+
   /** Writes and checkpoints in turn: a checkpoint between two commits costs neither of them a failure. */
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -79,6 +83,7 @@ export async function openEngine(
     try {
       await saveCatalog(database.writer, catalog, writer.seq());
       mark.clear();
+      isLogNamed = false;
       await database.writer.run('CHECKPOINT');
     } catch (error) {
       tellDamage(error);
@@ -140,6 +145,8 @@ export async function openEngine(
           await checkpoint();
           return writer.write(batch);
         });
+        if (!isLogNamed) await syncFolder(dirname(file));
+        isLogNamed = true;
         mark.note(writer.walBytes());
         sinceSizeCheck += 1;
         if (sinceSizeCheck >= 16) {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { messageOf, OperatorError, systemCode, takeLock } from '../../base/index.ts';
+import { messageOf, OperatorError, syncFolder, systemCode, takeLock } from '../../base/index.ts';
 import { SCRAM_MECHANISMS, scramMechanism } from '../scram/mechanism.ts';
 import type { Token } from './token.ts';
 
@@ -239,20 +239,5 @@ async function renameOver(draft: string, file: string): Promise<void> {
       if (process.platform !== 'win32') throw error;
       await sleep(20 * attempt);
     }
-  }
-}
-
-/** Makes the rename itself durable; Windows and some file systems have no such call for folders. */
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await fs.promises.open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === 'EIO' || code === 'ENOSPC') throw error;
   }
 }

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { messageOf, OperatorError } from '../../base/index.ts';
+import { messageOf, OperatorError, syncFolder } from '../../base/index.ts';
 import type { HistoryLimits } from '../options.ts';
 import { DamagedDatabase, isDamage } from './damage.ts';
 import { plainMessage } from './rows.ts';
@@ -37,6 +37,8 @@ export async function openDatabase(file: string, limits: HistoryLimits): Promise
   }
   const instance = await openInstance(file, tempFolder, limits);
   try {
+    // DuckDB syncs its files, and leaves their names to us: the database's before there can be a log or a mark without it.
+    await syncFolder(dirname(file));
     const writer = await instance.connect();
     await prepareSchema(writer, file);
     return {

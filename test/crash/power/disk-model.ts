@@ -8,7 +8,14 @@ export type Change = { readonly at: number; readonly bytes: Buffer } | { readonl
 /** A change of bytes that may not be on disk yet. */
 type PendingChange = { readonly change: Change; ended: boolean; durable: boolean };
 
-export type FileNode = { readonly is: 'file'; readonly inode: string; base: Buffer; pending: PendingChange[] };
+export type FileNode = {
+  readonly is: 'file';
+  readonly inode: string;
+  /** Permissions, as it was made. */
+  readonly mode: number;
+  base: Buffer;
+  pending: PendingChange[];
+};
 
 /** Names that change in one step. `waitsFor`: folders that have to be synced before it is durable. */
 type NameChange = { readonly sets: readonly NameSet[]; readonly waitsFor: Set<FolderNode> };
@@ -119,7 +126,7 @@ export function createDisk(folder: string): DiskModel {
           break;
         case 'create':
         case 'mkdir': {
-          const node = event.do === 'create' ? newFile(event.inode, Buffer.alloc(0)) : newFolder();
+          const node = event.do === 'create' ? newFile(event.inode, event.mode, Buffer.alloc(0)) : newFolder();
           inodes.set(event.inode, node);
           rename([{ ...place(event.path), node }]);
           break;
@@ -179,8 +186,8 @@ function sized(before: Buffer, length: number): Buffer {
   return Buffer.concat([before, Buffer.alloc(length - before.length)]);
 }
 
-function newFile(inode: string, base: Buffer): FileNode {
-  return { is: 'file', inode, base, pending: [] };
+function newFile(inode: string, mode: number, base: Buffer): FileNode {
+  return { is: 'file', inode, mode, base, pending: [] };
 }
 
 function newFolder(): FolderNode {
@@ -189,7 +196,9 @@ function newFolder(): FolderNode {
 
 function load(path: string, inodes: Map<string, Node>): Node {
   const stat = statSync(path, { bigint: true });
-  const node = stat.isDirectory() ? newFolder() : newFile(String(stat.ino), readFileSync(path));
+  const node = stat.isDirectory()
+    ? newFolder()
+    : newFile(String(stat.ino), Number(stat.mode) & 0o777, readFileSync(path));
   inodes.set(String(stat.ino), node);
   if (node.is === 'file') return node;
   for (const name of readdirSync(path)) {

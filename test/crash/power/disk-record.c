@@ -11,7 +11,8 @@
  *
  * A record, little-endian: length of all of it (4), kind (4), name of the call (8), inode (8), offset (8), length of path,
  * second path and bytes (4 each), 1 when the bytes are zeroes that are left out (4), then the three. A call that takes time has a record
- * before it and an END with its result (as offset) behind it; one that changes names has one behind it, when it succeeded.
+ * before it and an END with its result (as offset) behind it; one that changes names has one behind it, when it succeeded,
+ * with the permissions of what was made as offset. Several processes have one trace: its order is the order of all.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -195,13 +196,41 @@ int fdatasync(int fd) { CALLING(SYNC, fd, 0, REAL(fdatasync)(fd)); }
 int ftruncate(int fd, off_t length) { CALLING(TRUNCATE, fd, length, REAL(ftruncate)(fd, length)); }
 int ftruncate64(int fd, off64_t length) { CALLING(TRUNCATE, fd, length, REAL(ftruncate64)(fd, length)); }
 
+/* A hole is zeroes, a file that is made longer has them. Both are recorded when they are there. */
+static int allocated(int fd, int mode, off_t at, off_t length, int result) {
+  static const char zeroes[1 << 20];
+  struct iovec parts[256];
+  struct stat s;
+  int count = 0;
+  if (result != 0 || concerns(fd, &s) != FILE_BELOW) return result;
+  uint64_t call = new_call();
+  if (!(mode & FALLOC_FL_PUNCH_HOLE)) {
+    if (mode & FALLOC_FL_KEEP_SIZE) return result;
+    record(TRUNCATE, call, s.st_ino, s.st_size, NULL, NULL, NULL, 0);
+    end(call, 0);
+    return result;
+  }
+  for (off_t done = 0; done < length; done += sizeof zeroes) {
+    if (count == 256) abort();
+    off_t left = length - done;
+    parts[count++] = (struct iovec){(void *)zeroes, left < (off_t)sizeof zeroes ? (size_t)left : sizeof zeroes};
+  }
+  record(WRITE, call, s.st_ino, at, NULL, NULL, parts, count);
+  end(call, length);
+  return result;
+}
+
+int fallocate(int fd, int mode, off_t at, off_t length) {
+  return allocated(fd, mode, at, length, REAL(fallocate)(fd, mode, at, length));
+}
+
 static void name(enum kind kind, const char *path, const char *second) {
   struct stat s;
   int error = errno;
   memset(&s, 0, sizeof s);
   lstat(second ? second : path, &s);
   errno = error;
-  record(kind, new_call(), s.st_ino, 0, path, second, NULL, 0);
+  record(kind, new_call(), s.st_ino, s.st_mode & 07777, path, second, NULL, 0);
 }
 
 /* 1: made; 0: it was there; 2: it was there and is empty now. */

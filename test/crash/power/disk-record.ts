@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runTool } from '../../tooling/index.ts';
@@ -18,7 +18,7 @@ export type DiskEvent =
   | { readonly do: 'sync'; readonly call: string; readonly inode: string }
   | { readonly do: 'end'; readonly call: string; readonly result: number }
   /** Names change: the call has ended. */
-  | { readonly do: 'create' | 'mkdir'; readonly path: string; readonly inode: string }
+  | { readonly do: 'create' | 'mkdir'; readonly path: string; readonly inode: string; readonly mode: number }
   | { readonly do: 'rename' | 'link'; readonly path: string; readonly to: string }
   | { readonly do: 'unlink'; readonly path: string }
   /** A line that the program wrote for whoever reads the record. */
@@ -32,6 +32,8 @@ export type DiskRecord = {
   readonly env: NodeJS.ProcessEnv;
   /** What they write there becomes marks. */
   readonly marks: string;
+  /** Puts a mark behind all that is recorded by now. */
+  readonly mark: (text: string) => void;
   readonly events: () => DiskEvent[];
 };
 
@@ -62,6 +64,7 @@ export function newRecord(library: string, scratch: string, name: string, folder
       DISK_RECORD_MARKS: marks,
     },
     marks,
+    mark: (text) => appendFileSync(trace, markOf(text)),
     events: () => (existsSync(trace) ? eventsOf(readFileSync(trace)) : []),
   };
 }
@@ -82,6 +85,15 @@ const NAMES = [
   'mark',
   'send',
 ] as const;
+
+function markOf(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.writeUInt32LE(HEAD_BYTES + bytes.length, 0);
+  head.writeUInt32LE(NAMES.indexOf('mark'), 4);
+  head.writeUInt32LE(bytes.length, 40);
+  return Buffer.concat([head, bytes]);
+}
 
 /** Reads a trace as disk-record.c draws it. */
 function eventsOf(trace: Buffer): DiskEvent[] {
@@ -114,7 +126,7 @@ function eventOf(trace: Buffer, at: number): DiskEvent {
       return { do: kind, call, inode, length: offset };
     case 'create':
     case 'mkdir':
-      return { do: kind, path, inode };
+      return { do: kind, path, inode, mode: offset };
     case 'rename':
     case 'link':
       return { do: kind, path, to };

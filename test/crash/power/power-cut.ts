@@ -25,8 +25,11 @@ export function chooseCut(random: Random): Cut {
 /** All happened that was asked for. */
 export const NO_CUT: Cut = { bytes: 100, names: 100, piece: Number.POSITIVE_INFINITY };
 
-/** Writes the folder as a power cut may leave it now. What was not synced happened or not, each for itself. */
-export function writeCut(root: FolderNode, folder: string, cut: Cut, random: Random): void {
+/**
+ * Writes the folder as a power cut may leave it now, but for what `without` matches. What was not synced happened or not, each
+ * for itself.
+ */
+export function writeCut(root: FolderNode, folder: string, cut: Cut, random: Random, without = /^$/): void {
   const happens = (percent: number): boolean => random.below(100) < percent;
   /** One answer for a change that two folders have a part in. */
   const answers = new Map<object, boolean>();
@@ -56,11 +59,14 @@ export function writeCut(root: FolderNode, folder: string, cut: Cut, random: Ran
 
   const write = (node: Node, path: string): void => {
     if (node.is === 'file') {
-      writeFileSync(path, bytes(node), { mode: 0o600 });
+      writeFileSync(path, bytes(node), { mode: node.mode });
       return;
     }
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    for (const [name, child] of names(node)) write(child, join(path, name));
+    for (const [name, child] of names(node)) {
+      const to = join(path, name);
+      if (!without.test(to.slice(folder.length + 1))) write(child, to);
+    }
   };
   write(root, folder);
 }

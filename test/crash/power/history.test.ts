@@ -1,0 +1,107 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Random, randomOf } from '../../fuzz/random.ts';
+import { type RunningSonde, requireTool, startSonde, waitFor } from '../../tooling/index.ts';
+import { createDisk, type DiskModel } from './disk-model.ts';
+import { buildRecorder, newRecord, TOOLS } from './disk-record.ts';
+import { acksIn, IDS_EACH, liveWithHistory, PUBLISHERS, queuedIn } from './history-load.ts';
+import { chooseCut, contentsOf, NO_CUT, writeCut } from './power-cut.ts';
+
+const SEEDS = Number(process.env['POWER_CUT_SEEDS'] ?? 0);
+const FROM = Number(process.env['POWER_CUT_FROM'] ?? 0);
+/** Starts of Sonde on what a power cut leaves, for each seed. */
+const CUTS = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? 60 : 4));
+/** Of three messages each, of each publisher, in each of three lives. */
+const BURSTS = 12;
+const BASE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+const SEED_LIST = Array.from({ length: Math.max(1, SEEDS) }, (_, n) => n + 1 + FROM);
+
+describe.skipIf(process.platform !== 'linux')('a power cut of Sonde and its history process', () => {
+  requireTool(...TOOLS);
+  let scratch: string;
+  let sonde: RunningSonde | null = null;
+
+  beforeEach(() => {
+    scratch = mkdtempSync(join(BASE, 'sonde-power-'));
+  });
+  afterEach(async () => {
+    await sonde?.kill();
+    sonde = null;
+    rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  /** The identifiers of what is recorded of a publisher's topic. */
+  async function recordedOf(url: string, index: number): Promise<number[]> {
+    const { topic } = PUBLISHERS[index] as (typeof PUBLISHERS)[number];
+    const field = topic === 'cut/json' ? 'n' : 'value';
+    const response = await fetch(`${url}/api/v1/points?topic=${topic}&field=${field}&limit=100000`);
+    if (response.status === 404) return [];
+    expect(response.status).toBe(200);
+    const { points } = (await response.json()) as { points: [string, number | string][] };
+    return points.map(([, value]) => index * IDS_EACH + Number(String(value).replace('word ', '')));
+  }
+
+  /** Starts Sonde on what a power cut leaves now; answers what is wrong. */
+  async function cutFault(disk: DiskModel, acked: ReadonlySet<number>, random: Random): Promise<string | null> {
+    const folder = mkdtempSync(join(scratch, 'cut-'));
+    const cut = chooseCut(random);
+    try {
+      writeCut(disk.root, folder, cut, random);
+      const started = await startSonde({ dataDir: folder, history: 'duckdb' });
+      sonde = started;
+      await waitFor('history to have all', async () => (await queuedIn(started)) === 0, 20_000);
+      const all = (await Promise.all(PUBLISHERS.map((_, index) => recordedOf(started.url, index)))).flat();
+      const found = new Set(all);
+      const lost = [...acked].filter((id) => !found.has(id));
+      const twice = all.filter((id, n) => all.indexOf(id) !== n);
+      if (lost.length + twice.length === 0) return null;
+      return `lost ${lost.slice(0, 5)} (${lost.length}), twice ${twice.slice(0, 5)} (${twice.length}) ${JSON.stringify(cut)}`;
+    } catch (error) {
+      return `${String(error)} ${JSON.stringify(cut)}`;
+    } finally {
+      await sonde?.kill();
+      sonde = null;
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+
+  it.each(SEED_LIST)(
+    'each acknowledged message of QoS 1 and 2 is in history once: seed %d',
+    async (seed) => {
+      const random = randomOf(seed, 3);
+      const dataDir = join(scratch, 'data');
+      mkdirSync(dataDir);
+      const disk = createDisk(dataDir);
+      const record = newRecord(await buildRecorder(scratch), scratch, 'history', dataDir);
+      await liveWithHistory(record, dataDir, BURSTS);
+      const events = record.events();
+      const acks = acksIn(events);
+      const chosen = new Set(Array.from({ length: CUTS }, () => random.below(events.length)));
+      const acked = new Set<number>();
+      const faults: string[] = [];
+      let looked = 0;
+      for (const [n, event] of events.entries()) {
+        disk.take(event);
+        for (const id of acks[n] ?? []) acked.add(id);
+        if (!chosen.has(n)) continue;
+        looked += acked.size;
+        const fault = await cutFault(disk, acked, random);
+        if (fault !== null) faults.push(`event ${n} (${event.do}): ${fault}`);
+        if (fault !== null) console.log(faults.at(-1));
+      }
+      console.log(
+        `power cut of history: ${chosen.size} prefixes of ${events.length}, ${looked} acknowledged messages looked for`,
+      );
+      expect(faults.slice(0, 8)).toEqual([]);
+      expect(acked.size).toBe(PUBLISHERS.length * 3 * 3 * BURSTS);
+
+      // The record has all that was asked: with all of it done, there is what there is.
+      const whole = mkdtempSync(join(scratch, 'whole-'));
+      writeCut(disk.root, whole, NO_CUT, random);
+      expect(contentsOf(whole, /lock\.mdb$/)).toEqual(contentsOf(dataDir, /lock\.mdb$/));
+    },
+    60_000 + CUTS * 60_000,
+  );
+});
