@@ -14,6 +14,12 @@ export const PUBLISHERS = [
 /** A publisher's messages have identifiers of its own: an acknowledgement tells whose it is. */
 export const IDS_EACH = 10_000;
 
+/** The identifier of a message, by its topic and its payload or what history made of it. */
+export function idOf(topic: string, value: string): number {
+  const index = PUBLISHERS.findIndex((publisher) => publisher.topic === topic);
+  return index * IDS_EACH + Number(/\d+/.exec(value)?.[0]);
+}
+
 /**
  * Sonde with history, in lives that end in each way there is, while all publish; all that both of its processes ask of the disk is in
  * one record, and what is sent on the connections too.

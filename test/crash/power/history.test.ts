@@ -6,15 +6,17 @@ import { type Random, randomOf } from '../../fuzz/random.ts';
 import { type RunningSonde, requireTool, startSonde, waitFor } from '../../tooling/index.ts';
 import { createDisk, type DiskModel } from './disk-model.ts';
 import { buildRecorder, newRecord, TOOLS } from './disk-record.ts';
-import { acksIn, IDS_EACH, liveWithHistory, PUBLISHERS, queuedIn } from './history-load.ts';
+import { acksIn, idOf, liveWithHistory, PUBLISHERS, queuedIn } from './history-load.ts';
+import { type Held, type HistoryLook, startHistoryLook } from './history-look.ts';
 import { chooseCut, contentsOf, NO_CUT, writeCut } from './power-cut.ts';
 
 const SEEDS = Number(process.env['POWER_CUT_SEEDS'] ?? 0);
 const FROM = Number(process.env['POWER_CUT_FROM'] ?? 0);
-/** Starts of Sonde on what a power cut leaves, for each seed. */
-const CUTS = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? 60 : 4));
+/** For each seed: prefixes whose store and history are opened, and starts of Sonde on what a power cut leaves. */
+const CUTS = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? 400 : 40));
+const STARTS = SEEDS > 0 ? 10 : 1;
 /** Of three messages each, of each publisher, in each of three lives. */
-const BURSTS = 12;
+const BURSTS = 8;
 const BASE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const SEED_LIST = Array.from({ length: Math.max(1, SEEDS) }, (_, n) => n + 1 + FROM);
 
@@ -23,10 +25,14 @@ describe.skipIf(process.platform !== 'linux')('a power cut of Sonde and its hist
   let scratch: string;
   let sonde: RunningSonde | null = null;
 
+  let opened: HistoryLook;
+
   beforeEach(() => {
+    opened = startHistoryLook();
     scratch = mkdtempSync(join(BASE, 'sonde-power-'));
   });
   afterEach(async () => {
+    opened.end();
     await sonde?.kill();
     sonde = null;
     rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
@@ -40,24 +46,36 @@ describe.skipIf(process.platform !== 'linux')('a power cut of Sonde and its hist
     if (response.status === 404) return [];
     expect(response.status).toBe(200);
     const { points } = (await response.json()) as { points: [string, number | string][] };
-    return points.map(([, value]) => index * IDS_EACH + Number(String(value).replace('word ', '')));
+    return points.map(([, value]) => idOf(topic, String(value)));
   }
 
-  /** Starts Sonde on what a power cut leaves now; answers what is wrong. */
-  async function cutFault(disk: DiskModel, acked: ReadonlySet<number>, random: Random): Promise<string | null> {
+  /** What Sonde has recorded when it was started on a folder; its start tells of no damage. */
+  async function heldBySonde(folder: string): Promise<Held> {
+    const started = await startSonde({ dataDir: folder, history: 'duckdb' });
+    sonde = started;
+    await waitFor('history to have all', async () => (await queuedIn(started)) === 0, 20_000);
+    const ids = await Promise.all(PUBLISHERS.map((_, index) => recordedOf(started.url, index)));
+    return { ids: ids.flat(), damage: [] };
+  }
+
+  /** Looks at what a power cut leaves now; answers what is wrong. */
+  async function cutFault(
+    disk: DiskModel,
+    acked: ReadonlySet<number>,
+    random: Random,
+    held: (folder: string) => Promise<Held>,
+  ): Promise<string | null> {
     const folder = mkdtempSync(join(scratch, 'cut-'));
     const cut = chooseCut(random);
     try {
-      writeCut(disk.root, folder, cut, random);
-      const started = await startSonde({ dataDir: folder, history: 'duckdb' });
-      sonde = started;
-      await waitFor('history to have all', async () => (await queuedIn(started)) === 0, 20_000);
-      const all = (await Promise.all(PUBLISHERS.map((_, index) => recordedOf(started.url, index)))).flat();
-      const found = new Set(all);
+      writeCut(disk.root, folder, cut, random, /^BALLAST/);
+      const { ids, damage } = await held(folder);
+      const found = new Set(ids);
       const lost = [...acked].filter((id) => !found.has(id));
-      const twice = all.filter((id, n) => all.indexOf(id) !== n);
-      if (lost.length + twice.length === 0) return null;
-      return `lost ${lost.slice(0, 5)} (${lost.length}), twice ${twice.slice(0, 5)} (${twice.length}) ${JSON.stringify(cut)}`;
+      const twice = ids.filter((id, n) => ids.indexOf(id) !== n);
+      if (lost.length + twice.length + damage.length === 0) return null;
+      const [some, more] = [lost, twice].map((list) => `${list.slice(0, 5)} (${list.length})`);
+      return `lost ${some}, twice ${more}, damage ${damage} ${JSON.stringify(cut)}`;
     } catch (error) {
       return `${String(error)} ${JSON.stringify(cut)}`;
     } finally {
@@ -78,21 +96,25 @@ describe.skipIf(process.platform !== 'linux')('a power cut of Sonde and its hist
       await liveWithHistory(record, dataDir, BURSTS);
       const events = record.events();
       const acks = acksIn(events);
-      const chosen = new Set(Array.from({ length: CUTS }, () => random.below(events.length)));
+      const choose = (count: number) => new Set(Array.from({ length: count }, () => random.below(events.length)));
+      const [cuts, starts] = [choose(CUTS), choose(STARTS)];
       const acked = new Set<number>();
       const faults: string[] = [];
       let looked = 0;
       for (const [n, event] of events.entries()) {
         disk.take(event);
         for (const id of acks[n] ?? []) acked.add(id);
-        if (!chosen.has(n)) continue;
-        looked += acked.size;
-        const fault = await cutFault(disk, acked, random);
-        if (fault !== null) faults.push(`event ${n} (${event.do}): ${fault}`);
-        if (fault !== null) console.log(faults.at(-1));
+        const looks = [...(cuts.has(n) ? [opened.look] : []), ...(starts.has(n) ? [heldBySonde] : [])];
+        for (const held of looks) {
+          looked += acked.size;
+          const fault = await cutFault(disk, acked, random, held);
+          if (fault === null) continue;
+          faults.push(`event ${n} (${event.do})${held === heldBySonde ? ', a start' : ''}: ${fault}`);
+          console.log(faults.at(-1));
+        }
       }
       console.log(
-        `power cut of history: ${chosen.size} prefixes of ${events.length}, ${looked} acknowledged messages looked for`,
+        `power cut of history: ${cuts.size} prefixes and ${starts.size} starts of ${events.length}, ${looked} acknowledged messages looked for`,
       );
       expect(faults.slice(0, 8)).toEqual([]);
       expect(acked.size).toBe(PUBLISHERS.length * 3 * 3 * BURSTS);
@@ -102,6 +124,6 @@ describe.skipIf(process.platform !== 'linux')('a power cut of Sonde and its hist
       writeCut(disk.root, whole, NO_CUT, random);
       expect(contentsOf(whole, /lock\.mdb$/)).toEqual(contentsOf(dataDir, /lock\.mdb$/));
     },
-    60_000 + CUTS * 60_000,
+    60_000 + (CUTS + STARTS) * 20_000,
   );
 });
