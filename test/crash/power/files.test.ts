@@ -13,7 +13,7 @@ import { chooseCut, contentsOf, NO_CUT, writeCut } from './power-cut.ts';
 const SEEDS = Number(process.env['POWER_CUT_SEEDS'] ?? 0);
 const FROM = Number(process.env['POWER_CUT_FROM'] ?? 0);
 /** Power cuts at each event that concerns a small file; of a share of them in CI. */
-const CUTS = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? SEEDS * 1500 : 100));
+const CUTS = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? SEEDS * 1500 : 60));
 /** Starts of Sonde itself on what is left. */
 const STARTS = SEEDS > 0 ? SEEDS * 10 : 1;
 const BASE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();

@@ -13,7 +13,7 @@ import { chooseCut, contentsOf, NO_CUT, writeCut } from './power-cut.ts';
 const SEEDS = Number(process.env['POWER_CUT_SEEDS'] ?? 0);
 const FROM = Number(process.env['POWER_CUT_FROM'] ?? 0);
 /** For each seed: prefixes whose store and history are opened, and starts of Sonde on what a power cut leaves. */
-const CUTS = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? 400 : 40));
+const CUTS = Number(process.env['POWER_CUT_PREFIXES'] ?? (SEEDS > 0 ? 400 : 25));
 const STARTS = SEEDS > 0 ? 10 : 1;
 /** Of three messages each, of each publisher, in each of three lives. */
 const BURSTS = 8;
