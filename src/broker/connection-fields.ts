@@ -59,6 +59,8 @@ export class ConnectionFields {
   waiting = NOBODY;
   /** A PUBLISH of it waits unread, and all behind it: there is no room for it. */
   parked = false;
+  /** The receivers of that PUBLISH were found in a turn before, and nothing else was done for it. */
+  searched = false;
   /** It waits for room, with a PUBLISH or behind one; null: it does not. */
   roomWaiting: Waiting | null = null;
   /** Bytes that it has published since the recorder's buffer got crowded for the `crowd`th time. */

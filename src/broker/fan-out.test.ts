@@ -158,6 +158,45 @@ describe('a message of QoS 1 for more receivers than a turn has time for', () =>
     expect(payloads(back)).toEqual(['one', 'two']);
   });
 
+  it('is sent in other turns than those in which its receivers are made and found, where they are as many', async () => {
+    slowBroker();
+    const receivers = await manyReceivers(2000, 1, true);
+    const sender = await FakeDevice.connected(broker, { clientId: 'sender' });
+    const reached = (): number => receivers.filter((receiver) => payloads(receiver).length > 0).length;
+    stepMs = 10;
+    sender.publish('many', '1', 1, 1);
+    sender.publish('many', '2', 1, 2);
+    expect(broker.stats().publishersWaiting).toBe(1);
+    expect(reached()).toBe(0);
+    await turnsUntil(() => receivers.every((receiver) => payloads(receiver).length === 2));
+    for (const receiver of receivers) expect(payloads(receiver)).toEqual(['1', '2']);
+    await turnsUntil(() => sender.of('puback').length === 2);
+    expect(sender.of('puback').map(({ packetId }) => packetId)).toEqual([1, 2]);
+    // They stay known, so the next goes out at once.
+    sender.publish('many', '3', 1, 3);
+    expect(broker.stats().publishersWaiting).toBe(0);
+    stepMs = 0;
+    await turnsUntil(() => receivers.every((receiver) => payloads(receiver).length === 3));
+    expect(sender.of('publish')).toEqual([]);
+  });
+
+  it('goes out though its receivers change with each turn', async () => {
+    slowBroker();
+    const receivers = await manyReceivers(2000, 1, true);
+    const sender = await FakeDevice.connected(broker, { clientId: 'sender' });
+    const changing = await FakeDevice.connected(broker, { clientId: 'changing' });
+    stepMs = 10;
+    sender.publish('many', 'x', 1, 1);
+    let turns = 0;
+    await turnsUntil(() => {
+      turns += 1;
+      if (turns % 2 === 0) changing.subscribe('many', 0);
+      else changing.send({ type: 'unsubscribe', packetId: 9, filters: ['many'], properties: {} });
+      return receivers.every((receiver) => payloads(receiver).length === 1);
+    });
+    for (const receiver of receivers) expect(payloads(receiver)).toEqual(['x']);
+  });
+
   it('makes publishers wait while too many receivers wait for what goes to many, and nobody else', async () => {
     slowBroker();
     const receivers = await manyReceivers(2200, 1, true);

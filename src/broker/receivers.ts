@@ -56,6 +56,28 @@ export function receiversOf(world: World, entry: TopicEntry<Receivers>): Receive
   return now;
 }
 
+/**
+ * Makes the receivers of new subscriptions that match a topic, as long as there is time. Answers whether all are made: then to
+ * find them takes a fifth of a microsecond each.
+ */
+export function makeReceivers(world: World, topic: string, isLate: () => boolean): boolean {
+  let made = 0;
+  let isOver = false;
+  let areAll = true;
+  world.subscriptions.match(topic, (client, subscribed) => {
+    if (subscribed.receiver !== null) return;
+    if (isOver) areAll = false;
+    else {
+      subscribed.receiver = receiverOf(client, subscribed);
+      made += 1;
+      isOver = made % MADE_A_LOOK === 0 && isLate();
+    }
+  });
+  return areAll;
+}
+
+const MADE_A_LOOK = 256;
+
 /** What a client may receive is another: the receivers of its topics are worked out again. */
 export function rightsChanged({ world, session }: Client): void {
   for (const filter of session.subscriptions.keys()) world.subscriptions.changed(filter);
@@ -74,8 +96,8 @@ const NOBODY = noReceivers(null);
 let searches = 0;
 
 /**
- * In one turn, since a message's queues are decided at once: of twenty thousand receivers each is taken as it was made for the
- * topic before, and only who has several subscriptions that match is worked out anew.
+ * In one turn, since a message's queues are decided at once: of twenty thousand receivers each is taken as it was made before,
+ * and only who has several subscriptions that match is worked out anew.
  */
 function findReceivers(world: World, topic: string): Receivers {
   searches += 1;

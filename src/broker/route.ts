@@ -9,8 +9,8 @@ import { distribute } from './distribute.ts';
 import { expiryTime } from './expiry.ts';
 import { holdForRecorder } from './flow.ts';
 import { sizeFault } from './names.ts';
-import { park } from './reading-later.ts';
-import type { Receivers } from './receivers.ts';
+import { goOnParked, park } from './reading-later.ts';
+import { makeReceivers, type Receivers, receiversOf } from './receivers.ts';
 import { tellRefusal } from './refusals.ts';
 import { mustWait, mustWaitForFanOut } from './store-pressure.ts';
 
@@ -31,6 +31,11 @@ export function route(
   view: PublishView,
 ): number {
   if (core.holding && waits(core, connection, client, bytes, view)) {
+    park(connection);
+    return PARKED;
+  }
+  if (view.qos > 0 && client.world.subscriptions.size >= LONG_SEARCH && isSearchEnough(core, connection, bytes, view)) {
+    core.turn.later(() => goOnParked(connection));
     park(connection);
     return PARKED;
   }
@@ -75,6 +80,26 @@ function waits(core: BrokerCore, connection: Connection, client: Client, bytes: 
     (mustWait(core, world, topic, view.qos, isRetained) || mustWaitForFanOut(core, world, topic, view.qos)) &&
     mayPublish(core, connection, client, topic.name)
   );
+}
+
+/**
+ * To make the receivers of a topic, to find them, and to give each of so many a message, are several turns' work. When one of
+ * them has used this turn up the message is read again in one of the next, where they are known; where they have changed
+ * again then, it goes on nevertheless.
+ */
+function isSearchEnough(core: BrokerCore, connection: Connection, bytes: Buffer, view: PublishView): boolean {
+  const { world } = connection.client as Client;
+  const wasSearched = connection.searched;
+  connection.searched = false;
+  if (wasSearched) return false;
+  const topic = topicOf(core, connection, connection.client as Client, bytes, view, propertiesOf(bytes, view));
+  const known = topic.receivers;
+  if (known !== null && world.subscriptions.stands(topic.name, topic.generation, known.count)) return false;
+  if (!mayPublish(core, connection, connection.client as Client, topic.name)) return false;
+  if (!makeReceivers(world, topic.name, () => core.turn.isLate())) return true;
+  const found = receiversOf(world, topic);
+  connection.searched = found !== known && found.count >= LONG_SEARCH && core.turn.isLate();
+  return connection.searched;
 }
 
 /**
@@ -212,3 +237,5 @@ export function encodeForwarded(properties: Properties): Buffer | null {
 
 const DOLLAR = 0x24;
 const PARKED = -1;
+/** So many subscriptions take a millisecond or more to find. */
+const LONG_SEARCH = 2000;
