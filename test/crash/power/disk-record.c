@@ -41,7 +41,13 @@ struct head {
   uint32_t path, second, bytes, zeroes;
 };
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+/* Looked up once: the lookup takes a lock, which a process that was just forked may find taken for ever. */
+#define REAL(name)                                                                      \
+  ({                                                                                    \
+    static __typeof__(&name) real;                                                      \
+    if (real == NULL) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                \
+    real;                                                                               \
+  })
 
 /* Held for reading by each call that is under way: who dies lets the others come to their ends. */
 static pthread_rwlock_t under_way = PTHREAD_RWLOCK_INITIALIZER;
