@@ -27,9 +27,16 @@ export const NO_CUT: Cut = { bytes: 100, names: 100, piece: Number.POSITIVE_INFI
 
 /**
  * Writes the folder as a power cut may leave it now, but for what `without` matches. What was not synced happened or not, each
- * for itself.
+ * for itself; a write to a file that `untorn` matches as a whole.
  */
-export function writeCut(root: FolderNode, folder: string, cut: Cut, random: Random, without = /^$/): void {
+export function writeCut(
+  root: FolderNode,
+  folder: string,
+  cut: Cut,
+  random: Random,
+  without = /^$/,
+  untorn = /^$/,
+): void {
   const happens = (percent: number): boolean => random.below(100) < percent;
   /** One answer for a change that two folders have a part in. */
   const answers = new Map<object, boolean>();
@@ -44,7 +51,7 @@ export function writeCut(root: FolderNode, folder: string, cut: Cut, random: Ran
     return found;
   }
 
-  function bytes({ base, pending }: FileNode): Buffer {
+  function bytes({ base, pending }: FileNode, size: number): Buffer {
     if (pending.length === 0) return base;
     let now: Buffer = Buffer.from(base);
     for (const { change, durable } of pending) {
@@ -52,14 +59,15 @@ export function writeCut(root: FolderNode, folder: string, cut: Cut, random: Ran
         if (durable || happens(cut.bytes)) now = changed(now, change);
         continue;
       }
-      for (const piece of piecesOf(change, cut.piece)) if (happens(cut.bytes)) now = changed(now, piece);
+      for (const piece of piecesOf(change, size)) if (happens(cut.bytes)) now = changed(now, piece);
     }
     return now;
   }
 
   const write = (node: Node, path: string): void => {
     if (node.is === 'file') {
-      writeFileSync(path, bytes(node), { mode: node.mode });
+      const size = untorn.test(path.slice(folder.length + 1)) ? Number.POSITIVE_INFINITY : cut.piece;
+      writeFileSync(path, bytes(node, size), { mode: node.mode });
       return;
     }
     mkdirSync(path, { recursive: true, mode: 0o700 });
