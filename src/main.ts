@@ -14,7 +14,8 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  boundYoungGeneration();
+  const [command = 'serve'] = process.argv.slice(2);
+  if (command === 'serve' || command.startsWith('-')) boundYoungGeneration();
   const { runCli } = await import('./cli/index.ts');
   const code = await runCli(process.argv.slice(2), contextOfProcess());
   if (hungUp) {

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, messageOf, syncFolder } from './base/index.ts';
 import { HISTORY_FILE, RECORDED_FILE } from './config/index.ts';
@@ -31,10 +32,8 @@ export async function noteRecorded(data: string, logger: Logger): Promise<void> 
   const file = join(data, RECORDED_FILE);
   if (existsSync(file)) return;
   try {
-    const handle = openSync(file, 'a', 0o600);
-    fsyncSync(handle);
-    closeSync(handle);
-    await syncFolder(data);
+    await (await open(file, 'a', 0o600)).close();
+    await syncFolder(data); // it is empty: its name is all of it
   } catch (error) {
     // A full disk: the next start does it.
     logger.debug({ error: messageOf(error) }, `that there is a ${HISTORY_FILE} cannot be noted`);

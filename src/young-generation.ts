@@ -11,7 +11,8 @@ const MOST_STEPS = 100;
 
 /** Lets it grow to that size and no more. To be called before anything else is loaded, when it is 2 MiB at most. */
 export function boundYoungGeneration(): void {
-  // It grows when much has survived.
+  // It grows when much has survived: at once to that size, not in two steps.
+  setFlagsFromString('--semi-space-growth-factor=4');
   const survivors: object[] = [];
   for (let step = 0; step < MOST_STEPS && youngBytes() < YOUNG_BYTES; step++) {
     for (let n = 0; n < STEP_OBJECTS; n++) survivors.push({ n, of: survivors });

@@ -35,7 +35,7 @@ import { addSeriesRoute } from './routes/series.ts';
 import { addSessionRoute } from './routes/session.ts';
 import { addTopicsRoute } from './routes/topics.ts';
 import { createSlots } from './slots.ts';
-import { compileSerializer, compileValidator } from './validation.ts';
+import { compilersFactory, compileSerializer, compileValidator } from './validation.ts';
 import { addWebApp, wantsPage } from './web-app.ts';
 
 export type ApiOptions = {
@@ -131,6 +131,8 @@ function createApp(context: ApiContext, metrics: Metrics): App {
   const app: App = fastify<Server>({
     bodyLimit: limits.bodyBytes,
     requestIdHeader: false,
+    // Given here, fastify does not load those that it has itself, a hundred files.
+    schemaController: { compilersFactory },
     routerOptions: { maxParamLength: limits.pathChars, querystringParser: parseQuery },
     // Raised by the router, before any hook.
     frameworkErrors: (error, request, reply) => {

@@ -1,4 +1,9 @@
-import type { FastifySchemaCompiler, FastifySerializerCompiler, FastifyTypeProvider } from 'fastify';
+import type {
+  FastifySchemaCompiler,
+  FastifySerializerCompiler,
+  FastifyServerOptions,
+  FastifyTypeProvider,
+} from 'fastify';
 import { z } from 'zod';
 import { type ParameterFault, Problem } from './problems.ts';
 
@@ -30,6 +35,12 @@ export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, htt
 
 /** Answers are typed by their routes and checked against their schemas by tests, so they are only turned into text. */
 export const compileSerializer: FastifySerializerCompiler<unknown> = () => (data) => JSON.stringify(data);
+
+/** Both of them; fastify's types know its own schemas only. */
+export const compilersFactory = {
+  buildValidator: () => compileValidator,
+  buildSerializer: () => compileSerializer,
+} as unknown as NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>;
 
 /** A problem that names the parameters at fault. */
 export function invalid(faults: readonly ParameterFault[]): Problem {

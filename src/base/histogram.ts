@@ -14,6 +14,12 @@ export class Histogram {
     this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
   }
 
+  /** Forgets all of it. */
+  clear(): void {
+    this.counts.fill(0);
+    this.sum = 0;
+  }
+
   /** Counts `times` observations of one value; a bound belongs to the bucket below it. */
   observe(value: number, times = 1): void {
     const { bounds, counts } = this;

@@ -37,14 +37,14 @@ function machine({ alive = [], ticks = {}, ...self }: Fake = {}): LockMachine {
 }
 
 /** A lock file as another process left it, last touched `silentMs` ago. */
-function lockOf(holder: Partial<LockHolder>, silentMs = 0): void {
+function lockOf(holder: Partial<LockHolder>, silentMs = 0, file = path): void {
   const whole = { pid: 7, host: 'here', bootId: 'boot-2', startTicks: '70', nonce: 'theirs', ...holder };
-  fs.writeFileSync(path, JSON.stringify(whole));
-  touched(silentMs);
+  fs.writeFileSync(file, JSON.stringify(whole));
+  touched(silentMs, file);
 }
 
-function touched(silentMs: number): void {
-  fs.utimesSync(path, (NOW - silentMs) / 1000, (NOW - silentMs) / 1000);
+function touched(silentMs: number, file = path): void {
+  fs.utimesSync(file, (NOW - silentMs) / 1000, (NOW - silentMs) / 1000);
 }
 
 function take(given: LockMachine) {
@@ -126,14 +126,51 @@ describe('a lock', () => {
     },
   );
 
-  it('is left alone while somebody else takes it over, and not blocked for ever by one who died doing so', () => {
+  it('is left alone while somebody else takes it over, and not blocked for ever by a file that does not say who', () => {
     lockOf({});
     fs.writeFileSync(`${path}.takeover`, '');
-    fs.utimesSync(`${path}.takeover`, NOW / 1000, NOW / 1000);
+    touched(0, `${path}.takeover`);
     expect(take(machine())).toEqual({ held: false, holder: null, guard: `${path}.takeover` });
-    fs.utimesSync(`${path}.takeover`, (NOW - 20_000) / 1000, (NOW - 20_000) / 1000);
+    touched(20_000, `${path}.takeover`);
     expect(take(machine()).held).toBe(true);
     expect(fs.readdirSync(folder)).toEqual(['lock']);
+  });
+
+  it('whose taking over was killed is taken over at once, and by nobody while that process lives', () => {
+    lockOf({});
+    lockOf({ pid: 8, nonce: 'guarding' }, 0, `${path}.takeover`);
+    const lives = machine({ alive: [8], ticks: { 8: '70' } });
+    expect(take(lives)).toMatchObject({ held: false, holder: { pid: 8 }, guard: `${path}.takeover` });
+    expect(take(machine()).held).toBe(true);
+    expect(fs.readdirSync(folder)).toEqual(['lock']);
+  });
+
+  it('goes to one of two starts at once, whoever is faster at which step', () => {
+    const both = { alive: [100, 101], ticks: { 100: '5000', 101: '5000' } };
+    // The second one comes while the first looks whether process 7 (the lock's) or 8 (its guard's) lives, for the nth time.
+    const cases = [7, 8].flatMap((pid) =>
+      [1, 2].flatMap((nth) => [true, false].map((guarded) => ({ pid, nth, guarded }))),
+    );
+    let interrupted = 0;
+    for (const { pid, nth, guarded } of cases) {
+      lockOf({});
+      if (guarded) lockOf({ pid: 8, nonce: 'guarding' }, 0, `${path}.takeover`);
+      let looks = 0;
+      const results: boolean[] = [];
+      const first = machine(both);
+      const isAlive = (asked: number): boolean => {
+        if (asked === pid && ++looks === nth) {
+          interrupted += 1;
+          results.push(take(machine({ ...both, pid: 101 })).held);
+        }
+        return first.isAlive(asked);
+      };
+      results.push(take({ ...first, isAlive }).held);
+      expect(results.filter(Boolean), JSON.stringify({ pid, nth, guarded })).toHaveLength(1);
+      expect(fs.readdirSync(folder)).toEqual(['lock']);
+      for (const release of releases.splice(0)) release();
+    }
+    expect(interrupted).toBeGreaterThan(4);
   });
 
   it('goes to one of many who want a stale one', () => {

@@ -18,8 +18,8 @@ export type LockResult =
   | { readonly held: true; readonly release: () => void }
   /** `holder` null: its file cannot be read, or is just being written. */
   | { readonly held: false; readonly holder: LockHolder | null }
-  /** Another start takes a stale lock over, or was killed while it did: its file, which is believed for 10 s. */
-  | { readonly held: false; readonly holder: null; readonly guard: string };
+  /** Another start takes a stale lock over just now: its file, and who it is. `holder` null: a file that does not say is believed for 10 s. */
+  | { readonly held: false; readonly holder: LockHolder | null; readonly guard: string };
 
 /** What the lock asks the machine; tests give their own. */
 export type LockMachine = {
@@ -34,8 +34,8 @@ export type LockMachine = {
 const BEAT_MS = 5_000;
 /** A holder that cannot be looked up (another host, no /proc) is given up after this silence. */
 const SILENT_MS = 60_000;
-/** Rewriting a stale lock takes milliseconds; a guard older than this is left over from a crash. */
-const GUARD_MS = 10_000;
+/** A file that does not say whose it is, as a crash may leave it, is believed so long. */
+const NAMELESS_MS = 10_000;
 
 /**
  * Takes an advisory lock: a file that names the process. Never waits. A lock whose process is gone is taken over by one
@@ -50,7 +50,8 @@ export function takeLock(path: string, machine: LockMachine = thisMachine): Lock
   if (!replaceStale(path, holder, machine)) {
     const now = readLock(path);
     if (now.state === 'present' && !isStale(now, machine)) return { held: false, holder: now.holder };
-    return { held: false, holder: null, guard: guardOf(path) };
+    const guard = readLock(guardOf(path));
+    return { held: false, holder: guard.state === 'present' ? guard.holder : null, guard: guardOf(path) };
   }
   return hold(path, holder, machine);
 }
@@ -67,7 +68,9 @@ export function lookAtLock(
 /** Only the owner of the guard file may remove a stale lock, so that nobody removes the lock of who came first. */
 function replaceStale(path: string, holder: LockHolder, machine: LockMachine): boolean {
   const guard = guardOf(path);
-  if (!createGuard(guard) && !(removeOldGuard(guard, holder, machine) && createGuard(guard))) return false;
+  if (!createGuard(guard, holder) && !(removeStaleGuard(guard, holder, machine) && createGuard(guard, holder))) {
+    return false;
+  }
   try {
     const seen = readLock(path);
     if (seen.state === 'present') {
@@ -76,7 +79,8 @@ function replaceStale(path: string, holder: LockHolder, machine: LockMachine): b
     }
     return createLock(path, holder) && isOurs(path, holder);
   } finally {
-    fs.rmSync(guard, { force: true });
+    // Of who was taken for dead and is not, the guard may be somebody else's by now.
+    if (isOurs(guard, holder)) fs.rmSync(guard, { force: true });
   }
 }
 
@@ -84,24 +88,21 @@ function guardOf(path: string): string {
   return `${path}.takeover`;
 }
 
-/** False: there is one. */
-function createGuard(guard: string): boolean {
-  try {
-    fs.closeSync(fs.openSync(guard, 'wx', 0o600));
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST') return false;
-    throw error;
-  }
+/** False: there is one. After a power cut one that is empty is no harm, so it is not synced. */
+function createGuard(guard: string, holder: LockHolder): boolean {
+  return createLock(guard, holder, false);
 }
 
-/** Of many who see the same old guard one moves it away; one that is young after all is put back. */
-function removeOldGuard(guard: string, { nonce }: LockHolder, machine: LockMachine): boolean {
-  if (ageMs(guard, machine) <= GUARD_MS) return false;
+/** Of many who see the same stale guard one moves it away; another one that came into its place meanwhile is put back. */
+function removeStaleGuard(guard: string, { nonce }: LockHolder, machine: LockMachine): boolean {
+  const seen = readLock(guard);
+  if (seen.state === 'absent') return true;
+  if (!isStale(seen, machine)) return false;
   const moved = `${guard}.${nonce}`;
   try {
     fs.renameSync(guard, moved);
-    if (ageMs(moved, machine) > GUARD_MS) return true;
+    const is = readLock(moved);
+    if (is.state === 'present' && is.holder?.nonce === seen.holder?.nonce && isStale(is, machine)) return true;
     fs.linkSync(moved, guard);
     return false;
   } catch {
@@ -124,13 +125,13 @@ function hold(path: string, holder: LockHolder, machine: LockMachine): LockResul
 }
 
 /**
- * Writes the whole file first, on disk, and links it into place, so that nobody reads half of one, also after a power cut: an empty one
- * is another process's for 10 s. False: there is one already.
+ * Writes the whole file first, on disk (`flush`), and links it into place, so that nobody reads half of one, also after a power cut: an
+ * empty one is another process's for 10 s. False: there is one already.
  */
-function createLock(path: string, holder: LockHolder): boolean {
+function createLock(path: string, holder: LockHolder, flush = true): boolean {
   const draft = `${path}.${holder.nonce}`;
   try {
-    fs.writeFileSync(draft, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    fs.writeFileSync(draft, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx', flush });
     fs.linkSync(draft, path);
     return true;
   } catch (error) {
@@ -188,8 +189,8 @@ function parseHolder(text: string): LockHolder | null {
 function isStale(seen: Seen & { readonly state: 'present' }, machine: LockMachine): boolean {
   const silentMs = machine.wallMs() - seen.touchedMs;
   const { holder } = seen;
-  // Half written (no hard links) or damaged: its writer gets the time of a guard.
-  if (holder === null) return silentMs > GUARD_MS;
+  // Half written (no hard links) or damaged.
+  if (holder === null) return silentMs > NAMELESS_MS;
 
   const self = machine.self();
   // Another machine or container on a shared folder: only its silence tells.
@@ -218,14 +219,6 @@ function touch(path: string, holder: LockHolder, machine: LockMachine): void {
     fs.utimesSync(path, now, now);
   } catch {
     // The folder went away or the disk is full: the lock is advisory, and the server itself notices.
-  }
-}
-
-function ageMs(path: string, machine: LockMachine): number {
-  try {
-    return machine.wallMs() - fs.statSync(path).mtimeMs;
-  } catch {
-    return 0;
   }
 }
 

@@ -76,6 +76,22 @@ it('where the CPU of a thread is not known, it is the time on the clock, and say
   expect([...meter.longest]).toEqual([['tick', 0.06]]);
 });
 
+it('of a start nothing counts, also not of the turn in which it ends', () => {
+  const meter = meterWith(readCpu);
+  meter.begin('restore');
+  pass(60);
+  endTurn();
+  meter.begin('tick');
+  pass(60); // loads what is needed
+  meter.countFromNow();
+  expect(meter.longest.size).toBe(0);
+  meter.begin('tick');
+  pass(8, 6);
+  endTurn();
+  expect([...meter.longest]).toEqual([['tick', 0.006]]);
+  expect(meter.histogram.sum).toBeCloseTo(0.006);
+});
+
 it('what is begun in a turn belongs to it, whoever ends it', () => {
   const meter = meterWith(null);
   let woken = 0;

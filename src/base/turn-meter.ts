@@ -90,6 +90,15 @@ export class TurnMeter {
     this.work = work;
   }
 
+  /** Begins to count: all until now, this turn too, was the start, when nobody is connected who could wait. */
+  countFromNow(): void {
+    this.histogram.clear();
+    this.longest.clear();
+    this.#spentMs.clear();
+    this.work = null;
+    if (this.#cpu !== null) this.#sample(this.#cpu(), this.#clock.monotonicMs());
+  }
+
   /** Since the beginning of the turn that is under way, on the clock; 0 when there is none. */
   elapsedMs(): number {
     return this.work === null ? 0 : this.#clock.monotonicMs() - this.#startedMs;

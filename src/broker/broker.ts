@@ -79,7 +79,7 @@ export type BrokerOptions = {
 /** Sessions, topics and the store, brought together. Transports open connections; the rooms above ask and watch. */
 export type Broker = {
   /** Goes on with what the store has of an earlier process. To be called before the first connection. */
-  readonly restore: () => Promise<Restored>;
+  readonly restore: (stop?: AbortSignal) => Promise<Restored>;
   /** Takes a new byte stream; null when there is no room for another connection (the caller closes it). */
   readonly open: (wire: Wire) => Connection | null;
   /** Publishes from inside the process. Resolves when it is as durable as an acknowledged message. */
@@ -221,10 +221,10 @@ export function createBroker(options: BrokerOptions): Broker {
   timer.unref();
 
   return {
-    async restore() {
+    async restore(stop) {
       restoring = true; // nothing is due before all are there who get it
       try {
-        return await restore(core);
+        return await restore(core, stop);
       } finally {
         restoring = false;
       }

@@ -1,17 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { OperatorError } from '../base/index.ts';
 import { suggestion } from '../config/index.ts';
-import { backupCommand } from './commands/backup.ts';
-import { checkCommand } from './commands/check.ts';
-import { pubCommand } from './commands/pub.ts';
-import { restoreCommand } from './commands/restore.ts';
 import { serveCommand } from './commands/serve.ts';
-import { simulateCommand } from './commands/simulate.ts';
-import { SilenceError, subCommand } from './commands/sub.ts';
-import { tokenCreateCommand } from './commands/token-create.ts';
-import { tokenListCommand } from './commands/token-list.ts';
-import { tokenRevokeCommand } from './commands/token-revoke.ts';
-import { tokenRotateCommand } from './commands/token-rotate.ts';
 import type { CliContext } from './context.ts';
 import { ExitError, errorText } from './errors.ts';
 
@@ -22,18 +12,19 @@ import { ExitError, errorText } from './errors.ts';
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
   try {
     refuseUnknownCommand(args);
-    await buildProgram(context).parseAsync([...args], { from: 'user' });
+    // Most starts are of the server, which needs none of the others.
+    const others = isServe(args) ? [] : (await import('./other-commands.ts')).otherCommands(context);
+    await buildProgram(context, others).parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
     // Help and version end commander by a throw too.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     // With no command commander has printed its help as the error.
     await context.stderr.write(errorText(error));
-    return error instanceof SilenceError || error instanceof ExitError ? error.exitCode : 1;
+    return error instanceof ExitError ? error.exitCode : 1;
   }
 }
 
-const TOKEN_COMMANDS = ['create', 'list', 'rotate', 'revoke'];
 const COMMANDS = ['serve', 'token', 'pub', 'sub', 'simulate', 'backup', 'restore', 'check', 'help'];
 
 /** Commands of the whole plan that this version does not have yet; named, so that nobody takes them for a misspelling. */
@@ -50,24 +41,20 @@ function refuseUnknownCommand(args: readonly string[]): void {
   );
 }
 
-function buildProgram(context: CliContext): Command {
+/** `sonde`, `sonde serve ...`, `sonde --data ...`: but for help, which tells of all commands. */
+function isServe(args: readonly string[]): boolean {
+  const [word] = args;
+  if (word === undefined || word === 'serve') return true;
+  return word.startsWith('-') && !args.includes('--help');
+}
+
+function buildProgram(context: CliContext, others: readonly Command[]): Command {
   const program = new Command('sonde')
     .description('One program that is a whole MQTT environment. Without a command it runs the server.')
     .version(context.version, '--version', 'print the version')
-    .helpOption('--help', 'print this help');
-  const token = new Command('token').description('create, list, rotate and revoke tokens: what devices sign in with');
-  // Without an action commander would print help and call that an error.
-  token.argument('[command]').action((word: string | undefined) => {
-    const hint = word === undefined ? '' : `, not ${JSON.stringify(word)}${suggestion(word, TOKEN_COMMANDS)}`;
-    throw new OperatorError(`token needs one of ${TOKEN_COMMANDS.join(', ')}${hint}`, 'See: sonde token --help');
-  });
-  for (const command of [tokenCreateCommand, tokenListCommand, tokenRotateCommand, tokenRevokeCommand]) {
-    token.addCommand(command(context));
-  }
-
-  program.addCommand(serveCommand(context), { isDefault: true }).addCommand(token);
-  for (const command of [pubCommand, subCommand, simulateCommand, backupCommand, restoreCommand, checkCommand])
-    program.addCommand(command(context));
+    .helpOption('--help', 'print this help')
+    .addCommand(serveCommand(context), { isDefault: true });
+  for (const command of others) program.addCommand(command);
   for (const command of allCommands(program)) harden(command, context);
   return program;
 }

@@ -7,6 +7,7 @@ import {
   lookAtLock,
   messageOf,
   OperatorError,
+  syncFolder,
   systemCode,
   takeLock,
 } from '../base/index.ts';
@@ -15,6 +16,8 @@ import { UNFINISHED } from './data-files.ts';
 /** A data folder that this process may write, and that no other Sonde serves from. */
 export type DataFolder = {
   readonly path: string;
+  /** Resolves when its name is durable. Else a power cut may take the folder with all that was synced in it. */
+  readonly named: Promise<void>;
   /** Gives the lock back. Also done when the process exits. */
   readonly release: () => void;
 };
@@ -24,8 +27,14 @@ export class DataFolderInUse extends OperatorError {}
 
 /** Creates the folder if need be, readable for its owner only. Throws an OperatorError when it cannot be used. */
 export function ensureDataFolder(path: string): void {
+  for (const folder of prepare(path)) syncNameOf(folder);
+}
+
+/** Answers the folders whose names are to be made durable. */
+function prepare(path: string): readonly string[] {
+  let folders: readonly string[];
   try {
-    makeFolder(path);
+    folders = makeFolder(path);
   } catch (error) {
     throw new OperatorError(
       `cannot create the data folder ${path}: ${messageOf(error)}`,
@@ -46,10 +55,11 @@ export function ensureDataFolder(path: string): void {
       'Give this user the right to write there, free space on the disk, or choose another with --data.',
     );
   }
+  return folders;
 }
 
 /** With its parents. Node's own recursive way never returns where a folder cannot hold another (below /proc). */
-function makeFolder(path: string): void {
+function makeFolder(path: string): readonly string[] {
   const missing = [];
   for (let at = path; !fs.existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.unshift(at);
   for (const folder of missing) {
@@ -60,10 +70,11 @@ function makeFolder(path: string): void {
       if (systemCode(error) !== 'EEXIST') throw error;
     }
   }
-  for (const folder of missing.length > 0 ? missing : [path]) syncNameOf(folder);
+  // Also of one that is there: the start that made it may have been killed before it had synced that.
+  return missing.length > 0 ? missing : [path];
 }
 
-/** Else a power cut may take the folder with all that was synced in it. Where its parent is not ours, somebody else has made it. */
+/** Where its parent is not ours, somebody else has made it. */
 function syncNameOf(folder: string): void {
   if (process.platform === 'win32') return;
   try {
@@ -110,11 +121,13 @@ const TAKES_NOTHING: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS']
 
 /** Opens the folder for one server; a second one is refused with the pid of the first. */
 export function openDataFolder(path: string): DataFolder {
-  ensureDataFolder(path);
-  return hold(path);
+  const folders = prepare(path);
+  const { release } = hold(path);
+  const synced = folders.map((folder) => syncFolder(dirname(folder)).catch(() => {}));
+  return { path, release, named: Promise.all(synced).then(() => {}) };
 }
 
-function hold(path: string): DataFolder {
+function hold(path: string): Pick<DataFolder, 'release'> {
   if (fs.existsSync(join(path, UNFINISHED))) {
     throw new OperatorError(
       `the data folder ${path} is of a backup or a restore that was not finished`,
@@ -123,12 +136,18 @@ function hold(path: string): DataFolder {
   }
   const file = join(path, 'lock');
   const result = lockOf(path, file);
-  if (result.held) return { path, release: result.release };
+  if (result.held) return { release: result.release };
   if ('guard' in result) {
-    throw new DataFolderInUse(
-      `another Sonde is just starting with the data folder ${path}, or was killed as it did: ${result.guard} is there`,
-      'Start again in 10 s.',
-    );
+    const { holder, guard } = result;
+    throw holder === null
+      ? new DataFolderInUse(
+          `another Sonde is just starting with the data folder ${path}, or was killed as it did: ${guard} is there`,
+          'Start again in 10 s.',
+        )
+      : new DataFolderInUse(
+          `another Sonde (process ${holder.pid} on ${holder.host}) is just starting with the data folder ${path}`,
+          'Stop that Sonde first, or choose another folder with --data.',
+        );
   }
   throw inUse(path, result.holder);
 }

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, OperatorError, systemCode } from '../base/index.ts';
 import { defined } from './defined.ts';
@@ -79,6 +79,8 @@ function readText(path: string): string {
 }
 
 function parseYaml(path: string, text: string): unknown {
+  // Only for those who have a file.
+  const { parseAllDocuments } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
   const documents = parseAllDocuments(text, { prettyErrors: true });
   const list = Array.isArray(documents) ? documents : [];
   const fault = list.flatMap((document) => document.errors)[0];

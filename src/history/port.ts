@@ -116,7 +116,8 @@ export type HistoryStatus = {
 
 /** History as the broker's process sees it: a child process behind it does the work. */
 export type History = {
-  readonly start: () => Promise<void>;
+  /** `mayOpen`: its process begins at once, and opens the file when this resolves. */
+  readonly start: (mayOpen?: Promise<unknown>) => Promise<void>;
   /** Commits what is buffered, then ends the process: in 4 s, or by `byMs` (monotonic) where that is earlier. */
   readonly stop: (byMs?: number) => Promise<void>;
   readonly intake: Qos0Intake;

@@ -1,7 +1,6 @@
 import { Socket } from 'node:net';
-import { constants, setPriority } from 'node:os';
 import { messageOf, OperatorError } from '../base/index.ts';
-import { leaveIdleClass } from './child/priority.ts';
+import { leaveIdleClass, stepBack } from './child/priority.ts';
 import { asHistoryError, plainMessage } from './duckdb/rows.ts';
 import { type Engine, openEngine, WriterLost } from './engine.ts';
 import { PIPE_FD } from './frames.ts';
@@ -33,13 +32,11 @@ const failure = (id: number, error: unknown): FromProcess => {
 };
 
 const open = async (message: Extract<ToProcess, { kind: 'open' }>): Promise<void> => {
-  try {
-    setPriority(Math.min(message.limits.niceness, constants.priority.PRIORITY_LOW));
-  } catch {
-    // Not allowed here: history runs beside the broker instead of behind it.
-  }
+  const { niceness } = message.limits;
+  if (!message.isWaitedFor) stepBack(niceness);
   try {
     engine = await openEngine(message.file, message.limits, message.run, say, pipe, message.crashed);
+    if (message.isWaitedFor) stepBack(niceness);
     say({ kind: 'ready', positions: engine.positions() });
   } catch (error) {
     const advice = error instanceof OperatorError ? error.advice : 'See the log for what came before.';

@@ -25,6 +25,8 @@ export type ToProcess =
       readonly run: string;
       /** Processes before this one crashed while they opened the file: it is set aside. */
       readonly crashed: boolean;
+      /** A start of Sonde waits for it: it steps back behind the broker (`niceness`) when it is open. */
+      readonly isWaitedFor: boolean;
     }
   | Batch
   | { readonly kind: 'call'; readonly id: number; readonly call: Call }

@@ -36,8 +36,8 @@ const PAGE_BYTES = 1024 * 1024;
 
 type Row = readonly [key: string, value: Uint8Array];
 
-/** Sessions, subscriptions, what is in flight and retained messages as the store has them. Before anybody connects. */
-export async function restore(core: BrokerCore): Promise<Restored> {
+/** Sessions, subscriptions, what is in flight and retained messages as the store has them. Before anybody connects. Rejects when it is to stop. */
+export async function restore(core: BrokerCore, stop?: AbortSignal): Promise<Restored> {
   const worlds = new Map([...core.worlds.values()].map((world) => [String(world.number), world]));
   let orphans = 0;
   let leftOut = 0;
@@ -45,7 +45,7 @@ export async function restore(core: BrokerCore): Promise<Restored> {
     table: 'session' | 'subscription' | 'retained',
     take: (world: World, rest: string, value: Uint8Array) => boolean,
   ): Promise<void> => {
-    await inSteps(core.meter, core.durable.entries(table), ([key, value]) => {
+    await inSteps(core.meter, stop, core.durable.entries(table), ([key, value]) => {
       const at = key.indexOf('/');
       const world = worlds.get(key.slice(0, at));
       if (world === undefined || !take(world, key.slice(at + 1), value)) leftOut += 1;
@@ -65,7 +65,7 @@ export async function restore(core: BrokerCore): Promise<Restored> {
     subscriptions += 1;
     return true;
   });
-  await restoreExchanges(core);
+  await restoreExchanges(core, stop);
   await inWorld('retained', (world, _topic, value) => {
     const message = decodeMessage(Buffer.from(value), 0, core.expiry);
     if (!isExpired(core, message)) addRetained(world, message);
@@ -125,12 +125,12 @@ function restoreSubscription(core: BrokerCore, client: Client, filter: string, k
 }
 
 /** Puts together what each session had in flight, and where each queue goes on. */
-async function restoreExchanges(core: BrokerCore): Promise<void> {
+async function restoreExchanges(core: BrokerCore, stop: AbortSignal | undefined): Promise<void> {
   const byQueue = new Map<QueueId, Client>();
   const released = new Map<QueueId, Record<ExchangeKind, number[]>>();
   for (const world of core.worlds.values())
     for (const client of world.clients.values()) byQueue.set(client.queue, client);
-  await inSteps(core.meter, core.durable.entries('exchange'), ([key]) => {
+  await inSteps(core.meter, stop, core.durable.entries('exchange'), ([key]) => {
     const [queue, kind, id] = key.split('/') as [string, ExchangeKind, string];
     const known = released.get(Number(queue)) ?? { received: [], releasing: [] };
     released.set(Number(queue), known);
@@ -180,12 +180,20 @@ async function giveRestBack(core: BrokerCore, group: Group, held: ReadonlySet<nu
   wakeGroup(core, group);
 }
 
-async function inSteps(meter: TurnMeter, rows: AsyncIterable<Row>, take: (row: Row) => void): Promise<void> {
+async function inSteps(
+  meter: TurnMeter,
+  stop: AbortSignal | undefined,
+  rows: AsyncIterable<Row>,
+  take: (row: Row) => void,
+): Promise<void> {
+  stop?.throwIfAborted();
   let taken = 0;
   for await (const row of rows) {
     if (meter.work !== 'restore') meter.begin('restore');
     take(row);
     taken += 1;
-    if (taken % STEP === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (taken % STEP > 0) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    stop?.throwIfAborted();
   }
 }

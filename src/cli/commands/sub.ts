@@ -4,9 +4,13 @@ import { OperatorError } from '../../base/index.ts';
 import { topicFilterFault } from '../../topics/index.ts';
 import { collect, qos, secondsAsMs, wholeNumber } from '../arguments.ts';
 import type { CliContext, Output } from '../context.ts';
+import { ExitError } from '../errors.ts';
 import { connectMqtt } from '../mqtt-connect.ts';
 import { addMqttOptions, type MqttFlags, mqttTarget } from '../mqtt-options.ts';
 import { printablePayload, printableText } from '../printable.ts';
+
+/** mosquitto_sub's exit code for a timeout, so that scripts can tell. */
+const SILENCE = 27;
 
 type Flags = MqttFlags & {
   readonly topic: readonly string[];
@@ -44,18 +48,17 @@ export function subCommand(context: CliContext): Command {
         await Promise.race([subscribe(client, flags), over, ended.promise]);
         const how = await Promise.race([printer.finished, over, ended.promise]);
         if (how === 'timeout' && flags.count !== undefined) {
-          throw new SilenceError(`fewer than ${flags.count} messages came in time`, 'Raise -W, or check the topic.');
+          throw new ExitError(
+            SILENCE,
+            `fewer than ${flags.count} messages came in time`,
+            'Raise -W, or check the topic.',
+          );
         }
       } finally {
         ended.stop();
         await Promise.race([client.endAsync(), over.catch(() => client.end(true))]);
       }
     });
-}
-
-/** mosquitto_sub's exit code for a timeout is 27, so that scripts can tell. */
-export class SilenceError extends OperatorError {
-  readonly exitCode = 27;
 }
 
 function check(flags: Flags): void {

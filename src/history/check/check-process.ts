@@ -1,6 +1,6 @@
-import { DuckDBInstance } from '@duckdb/node-api';
 import { messageOf, OperatorError } from '../../base/index.ts';
 import { isDamage } from '../duckdb/damage.ts';
+import { DuckDBInstance } from '../duckdb/library.ts';
 import { plainMessage, rowsOf } from '../duckdb/rows.ts';
 import { readFormat, TABLE_NAMES } from '../duckdb/schema.ts';
 import { findInWal } from '../duckdb/wal-mark.ts';

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { type Logger, messageOf } from '../../base/index.ts';
 
 const CHECK_MS = 250;
@@ -85,4 +87,17 @@ export function createPriority({ inFlightMs, logger }: PriorityOptions): Priorit
 export function leaveIdleClass(): void {
   if (process.platform !== 'linux') return;
   execFile('chrt', ['-a', '-o', '-p', '0', String(process.pid)], () => {}); // or it just takes longer
+}
+
+/** Called in the history process: it lets the broker go first from now on. On Linux each thread has a nice value of its own. */
+export function stepBack(niceness: number): void {
+  const value = Math.min(niceness, constants.priority.PRIORITY_LOW);
+  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [];
+  for (const thread of threads.length > 0 ? threads : [0]) {
+    try {
+      setPriority(thread, value);
+    } catch {
+      // Not allowed here: history runs beside the broker instead of behind it. Or a thread that has just ended.
+    }
+  }
 }

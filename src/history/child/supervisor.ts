@@ -16,7 +16,8 @@ import { locateProcess } from './locate.ts';
  *     any --stop--> off
  */
 export type Supervisor = {
-  readonly start: () => Promise<void>;
+  /** `mayOpen`: the process begins at once, and opens the file when this resolves. */
+  readonly start: (mayOpen?: Promise<unknown>) => Promise<void>;
   /** Asks the process to end, and ends it when it does not by `deadlineMs` (monotonic). */
   readonly stop: (deadlineMs: number) => Promise<void>;
   /** False when there is no process to send to. */
@@ -73,8 +74,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let crashes = 0;
   let first: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
-  const launch = (): void => {
+  const launch = (mayOpen: Promise<unknown> | null = null): void => {
     phase = 'starting';
+    const isWaitedFor = first !== null;
     let lastWords = '';
     let fatal: OperatorError | null = null;
     const path = locateProcess();
@@ -88,7 +90,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     child = process_;
     heardMs = clock.monotonicMs();
     try {
-      if (process_.pid !== undefined) setPriority(process_.pid, limits.niceness);
+      if (process_.pid !== undefined && !isWaitedFor) setPriority(process_.pid, limits.niceness);
     } catch {
       // Gone already, or not allowed: it tries itself too.
     }
@@ -142,7 +144,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     });
     const crashed = crashes >= MAX_CRASHES;
     if (crashed) crashes = 0;
-    send({ kind: 'open', file: options.file, limits, run: options.run, crashed });
+    const open = (): void => {
+      if (child === process_)
+        send({ kind: 'open', file: options.file, limits, run: options.run, crashed, isWaitedFor });
+    };
+    if (mayOpen === null) open();
+    else mayOpen.then(open, () => {}); // whoever refused it stops this process, too
   };
 
   const rest = (why: string): void => {
@@ -189,11 +196,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   };
 
   return {
-    start: () =>
+    start: (mayOpen) =>
       new Promise<void>((resolve, reject) => {
         first = { resolve, reject };
         try {
-          launch();
+          launch(mayOpen);
         } catch (error) {
           phase = 'off';
           first = null;

@@ -1,16 +1,6 @@
-import {
-  BIGINT,
-  BLOB,
-  blobValue,
-  DOUBLE,
-  type DuckDBAppender,
-  DuckDBDataChunk,
-  INTEGER,
-  TIMESTAMP,
-  UTINYINT,
-  VARCHAR,
-} from '@duckdb/node-api';
+import type { DuckDBDataChunk as Chunk, DuckDBAppender } from '@duckdb/node-api';
 import { KIND_BYTES, KIND_EXACT, KIND_TEXT, type PointRows, type TextRow } from './columns.ts';
+import { BIGINT, BLOB, blobValue, DOUBLE, DuckDBDataChunk, INTEGER, TIMESTAMP, UTINYINT, VARCHAR } from './library.ts';
 
 const CHUNK_ROWS = 2048;
 const POINT_TYPES = [INTEGER, TIMESTAMP, TIMESTAMP, BIGINT, DOUBLE];
@@ -88,7 +78,7 @@ export function appendTexts(appender: DuckDBAppender, rows: readonly TextRow[]):
  * Whole doubles into a 64-bit integer column, as two halves: a BigInt a value would cost more than all the rest.
  * Two's complement holds for times before 1970 too.
  */
-function writeInt64(chunk: DuckDBDataChunk, column: number, values: Float64Array, from: number, size: number): void {
+function writeInt64(chunk: Chunk, column: number, values: Float64Array, from: number, size: number): void {
   const vector = rawVector<BigInt64Array>(chunk, column);
   const halves = new Int32Array(vector.items.buffer, vector.items.byteOffset, size * 2);
   for (let i = 0; i < size; i++) {
@@ -100,6 +90,6 @@ function writeInt64(chunk: DuckDBDataChunk, column: number, values: Float64Array
   vector.flush();
 }
 
-function rawVector<A>(chunk: DuckDBDataChunk, column: number): RawVector<A> {
+function rawVector<A>(chunk: Chunk, column: number): RawVector<A> {
   return chunk.getColumnVector(column) as unknown as RawVector<A>;
 }

@@ -1,10 +1,11 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance as Instance } from '@duckdb/node-api';
 import { messageOf, OperatorError, syncFolder } from '../../base/index.ts';
 import type { HistoryLimits } from '../options.ts';
 import { DamagedDatabase, isDamage } from './damage.ts';
+import { DuckDBInstance } from './library.ts';
 import { plainMessage } from './rows.ts';
 import { prepareSchema } from './schema.ts';
 
@@ -57,7 +58,7 @@ export async function openDatabase(file: string, limits: HistoryLimits): Promise
   }
 }
 
-async function openInstance(file: string, tempFolder: string, limits: HistoryLimits): Promise<DuckDBInstance> {
+async function openInstance(file: string, tempFolder: string, limits: HistoryLimits): Promise<Instance> {
   const config = {
     memory_limit: `${limits.memoryLimitMb}MiB`,
     threads: String(limits.threads),

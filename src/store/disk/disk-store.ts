@@ -5,15 +5,15 @@ import { messageOf } from '../../base/index.ts';
 import { expiryClock } from '../message-bytes.ts';
 import type { QueueId, TableName } from '../port.ts';
 import { copyStore } from './backup.ts';
-import { readCleanMark, removeCleanMark, writeCleanMark } from './check/clean-mark.ts';
+import { type CleanMark, readCleanMark, writeCleanMark } from './check/clean-mark.ts';
 import { inspectInChild } from './check/inspect-child.ts';
 import { sumTable } from './check/inspect-table.ts';
 import { damagedValue, knownOf, lostTable, oldTable, queueNamer } from './check/known.ts';
-import { openTable, tableIsOpen } from './check/open-table.ts';
+import { type OpenedTable, openTable, tableIsOpen } from './check/open-table.ts';
 import { createTableFaults } from './check/table-faults.ts';
 import { copyTableInChild } from './copy/copy-child.ts';
 import { createDamageList, type DamageList, setAside } from './damage.ts';
-import { numbersOfStart, openFormat, type StoreFormat } from './format.ts';
+import { numbersOfStart, type OpenedFormat, openFormat, type StoreFormat, syncNameOfStore } from './format.ts';
 import { keepOrigins, wantedOrigins, withKeptOrigins } from './kept-origins.ts';
 import { cleanSegment, firstWanted, freeSegments, segmentToClean } from './log/cleaner.ts';
 import { DiskLog } from './log/disk-log.ts';
@@ -38,21 +38,47 @@ const CLOSE_MS = 2000;
 
 /** Opens the store in a folder, or makes a new one there. The caller has the data folder's lock. */
 export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStore> {
-  const { folder, clock, logger } = options;
+  const { folder, clock, logger, stop } = options;
+  stop?.throwIfAborted();
   const damage = createDamageList(folder, clock, logger);
   const found = await openFormat(folder, clock, damage.add);
-  const { incarnation } = found;
   const logFolder = logFolderOf(folder);
   await mkdir(logFolder, { recursive: true, mode: 0o700 });
+  const syncing = syncNameOfStore(folder);
+  syncing.catch(() => {}); // looked at before the table is opened
   const clean = await readCleanMark(folder);
-  await removeCleanMark(folder);
   const { inspect = inspectInChild } = options;
-  const opened = await openTable({ folder, closed: clean?.table ?? null, inspect, clock, logger, damaged: damage.add });
+  const closed = clean?.table ?? null;
+  const opened = await openTable({ folder, closed, inspect, clock, logger, damaged: damage.add, syncing, stop });
+  try {
+    return await openWith(options, { damage, found, clean, opened });
+  } catch (error) {
+    if (stop?.aborted && error === stop.reason) {
+      // Else the next start fears that LMDB ended this one.
+      await opened.table.close();
+      await tableIsOpen(folder);
+    }
+    throw error;
+  }
+}
+
+type Begun = {
+  readonly damage: DamageList;
+  readonly found: OpenedFormat;
+  readonly clean: CleanMark | null;
+  readonly opened: OpenedTable;
+};
+
+/** What follows when the table is open. */
+async function openWith(options: DiskStoreOptions, { damage, found, clean, opened }: Begun): Promise<DiskStore> {
+  const { folder, clock, logger, stop } = options;
+  const { incarnation } = found;
+  const logFolder = logFolderOf(folder);
   const { table } = opened;
   const stamp = table.stamp();
   const keep = (path: string): Promise<string> => setAside(folder, path, clock);
   const known = knownOf(clean, stamp, opened.isSound);
-  const read = await readLog(logFolder, incarnation, { segmentBytes: options.segmentBytes, known, keep });
+  const read = await readLog(logFolder, incarnation, { segmentBytes: options.segmentBytes, known, keep, stop });
   for (const { from, to, what, ...one } of read.damage) {
     damage.add({ ...one, what: to > from ? `${what} (from ${from} to ${to})` : what }, what);
   }
@@ -67,6 +93,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
     await read.files.close();
     throw error;
   });
+  stop?.throwIfAborted();
   await tableIsOpen(folder);
   const names = new Map<string, QueueId>();
   const damagedQueue = (value: DamagedValue): void => damage.add(damagedValue(folder, value));
@@ -75,8 +102,10 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   }
   const { origins: all } = withKeptOrigins(found, table);
   const format = { ...found, origins: wantedOrigins(all, read.replay.queues) };
-  await keepOrigins(table, format, logger);
-  const lastNumber = await numbersOfStart(folder, format, read.replay.lastNumber, logger);
+  const [lastNumber] = await Promise.all([
+    numbersOfStart(folder, format, read.replay.lastNumber, logger),
+    keepOrigins(table, format, logger),
+  ]);
   let log: DiskLog | null = null;
   const writer = new LogWriter({
     files: read.files,
@@ -272,8 +301,7 @@ function storeOf(
     put: (name, key, value) => change(name, key, value),
     remove: (name, key) => change(name, key, null),
     async *entries(name: TableName) {
-      // On a full disk the table cannot follow, and a start reads it all the same.
-      await Promise.race([catchUp(), log.writer.failed()]);
+      // What the table lacks comes along: nobody waits until it has that.
       const changes = new Map([...(applying.get(name) ?? []), ...(pending.get(name) ?? [])]);
       const entries = table.entries(name, (value) => damage.add(damagedValue(folder, value)));
       try {
@@ -282,6 +310,7 @@ function storeOf(
         throw faultOfTable(error) ?? error;
       }
     },
+    caughtUp: catchUp,
     tableBytes: () => statSync(join(folder, 'table', 'data.mdb'), { throwIfNoEntry: false })?.size ?? 0,
     unsyncedBytes: () => log.writer.unsyncedBytes,
     onSynced(listener) {

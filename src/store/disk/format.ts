@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, type Logger, messageOf, OperatorError, syncFolder, systemCode } from '../../base/index.ts';
 import type { Origin } from '../port.ts';
-import { writeDurably } from './check/clean-mark.ts';
+import { writeDurably, writeWhole } from './check/clean-mark.ts';
 import { type Damage, exists, setAside } from './damage.ts';
 import { FIRST_RECORD } from './log/layout.ts';
 import { readWhole } from './log/read-whole.ts';
@@ -50,8 +50,6 @@ export async function openFormat(
   damaged: (damage: Damage) => void,
 ): Promise<OpenedFormat> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Its own name, too, also when a start that was killed has made it: else a power cut takes all of the store.
-  await syncFolder(dirname(folder));
   const found = await lookAtFormat(folder);
   if (found.is === 'store') {
     const { format, version } = found;
@@ -69,7 +67,8 @@ export async function openFormat(
     // Written when the table has been asked, too: one that says less than there was would be believed.
     return { ...format, is: 'remade' };
   }
-  await writeFormat(folder, format);
+  // Its name is durable with that of OPENING, before there is anything else.
+  await writeWhole(folder, NAME, lineOf(format));
   return { ...format, is: 'new' };
 }
 
@@ -124,9 +123,17 @@ export async function incarnationOfLog(folder: string): Promise<string | null> {
 }
 
 export async function writeFormat(folder: string, format: StoreFormat): Promise<void> {
-  const { incarnation, origins, numbersAfter, copiedAt } = format;
+  await writeDurably(folder, NAME, lineOf(format));
+}
+
+function lineOf({ incarnation, origins, numbersAfter, copiedAt }: StoreFormat): string {
   const said = { format: FORMAT, version: VERSION, incarnation, origins, numbersAfter };
-  await writeDurably(folder, NAME, sealLine(copiedAt === null ? said : { ...said, copiedAt }));
+  return sealLine(copiedAt === null ? said : { ...said, copiedAt });
+}
+
+/** Makes the name of the store durable, also when a start that was killed has made it: else a power cut takes all of it. */
+export async function syncNameOfStore(folder: string): Promise<void> {
+  await syncFolder(dirname(folder));
 }
 
 /**
@@ -139,7 +146,10 @@ export async function numbersOfStart(
   lastNumber: number,
   logger: Logger,
 ): Promise<number> {
-  if (format.is === 'new') return lastNumber;
+  if (format.is === 'new') {
+    await syncFolder(folder); // OPENING is gone from it
+    return lastNumber;
+  }
   const numbersAfter = Math.max(format.numbersAfter, lastNumber) + NUMBERS_A_START;
   try {
     await writeFormat(folder, { ...format, numbersAfter });

@@ -26,6 +26,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
       return open(options);
     });
   } catch (error) {
+    if (options.stop?.aborted && error === options.stop.reason) throw error;
     const words = damageWords(error);
     if (words !== null) throw unreadableTable(folder, words, error);
     if (isOfLmdb(error)) throw cannotOpen(join(folder, 'table', 'data.mdb'), systemNameOf(error) ?? '', error as Error);

@@ -18,12 +18,16 @@ export type DiskStoreOptions = {
   readonly inspect?: InspectTable;
   /** Copies the table for a backup; in a child process when not given. */
   readonly copyTable?: CopyTable;
+  /** Ends the opening, which then rejects with the signal's reason; the store is as it was. */
+  readonly stop?: AbortSignal;
 };
 
 /** A store on disk, with what was found when it was opened. */
 export type DiskStore = Store & {
   /** All that was found damaged since it was opened; grows. `damageText` makes a sentence of it. */
   readonly damage: readonly Damage[];
+  /** Resolves when the table has all that was changed until now, and what nobody wants of the log is free. */
+  readonly caughtUp: () => Promise<void>;
   /** What the table takes on disk. */
   readonly tableBytes: () => number;
   /** Writes are failing: nothing is acknowledged until they succeed. */

@@ -21,7 +21,7 @@ export async function readCleanMark(folder: string): Promise<CleanMark | null> {
   return said?.log === undefined || said.table === undefined ? null : { log: said.log, table: said.table };
 }
 
-/** From now on whatever happens is no clean stop. */
+/** From now on whatever happens is no clean stop. On disk with `beginOpening`, before anything is written. */
 export async function removeCleanMark(folder: string): Promise<void> {
   await removeMark(folder, NAME);
 }
@@ -34,9 +34,12 @@ export async function writeCleanMark(folder: string, { log, table }: CleanMark):
 const OPENING = 'OPENING';
 
 export async function beginOpening(folder: string): Promise<void> {
-  await writeDurably(folder, OPENING, '');
+  // It is there or not; there is nothing in it to be synced.
+  await (await open(join(folder, OPENING), 'w', 0o600)).close();
+  await syncFolder(folder);
 }
 
+/** The caller syncs the folder; until then a power cut costs the next start no more than a look at the table. */
 export async function endOpening(folder: string): Promise<void> {
   await removeMark(folder, OPENING);
 }
@@ -53,6 +56,12 @@ export async function diedOpening(folder: string): Promise<string | null> {
 
 /** Writes a small file anew, in one step, so that it is there whole or as it was. */
 export async function writeDurably(folder: string, name: string, text: string): Promise<void> {
+  await writeWhole(folder, name, text);
+  await syncFolder(folder);
+}
+
+/** As `writeDurably`, but the caller syncs the folder. */
+export async function writeWhole(folder: string, name: string, text: string): Promise<void> {
   const path = join(folder, name);
   const handle = await open(`${path}.new`, 'w', 0o600);
   try {
@@ -62,7 +71,6 @@ export async function writeDurably(folder: string, name: string, text: string): 
     await handle.close();
   }
   await rename(`${path}.new`, path);
-  await syncFolder(folder);
 }
 
 async function removeMark(folder: string, name: string): Promise<void> {
@@ -72,5 +80,4 @@ async function removeMark(folder: string, name: string): Promise<void> {
     if (systemCode(error) === 'ENOENT') return;
     throw error;
   }
-  await syncFolder(folder);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { systemCode } from '../../../base/index.ts';
 import { TABLES } from '../log/layout.ts';
+import { loadLmdb } from '../table/lmdb.ts';
 import { openPages, type PageFault, type RawValue, type TableCount } from '../table/pages.ts';
 import { STAMP_TABLE } from '../table/stamp.ts';
 import { decodeValue } from '../table/value.ts';
@@ -47,8 +48,7 @@ export function nameOf({ table, key }: Pick<RawValue, 'table' | 'key'>): BadValu
 
 /** What LMDB itself finds: entries that it can walk. It may end the process: only for a child. */
 export async function walkWithLmdb(folder: string): Promise<number> {
-  const { open: openLmdb } = await import('lmdb');
-  const root = openLmdb<Buffer, Buffer>({
+  const root = loadLmdb().open<Buffer, Buffer>({
     path: folder,
     encoding: 'binary',
     keyEncoding: 'binary',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Clock, type Logger, messageOf, syncFolder } from '../../../base/index.ts';
 import { type Damage, damagedFolder, exists, setAside, timeOf } from '../damage.ts';
 import { type RemovedValue, Table } from '../table/table.ts';
-import { beginOpening, diedOpening, endOpening } from './clean-mark.ts';
+import { beginOpening, diedOpening, endOpening, removeCleanMark } from './clean-mark.ts';
 import type { Inspection, InspectTable } from './inspect-child.ts';
 import {
   type FileSum,
@@ -24,6 +24,10 @@ export type OpenTableOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly damaged: (damage: Damage) => void;
+  /** What has to be on disk before LMDB opens the table, and is being synced beside the table itself. */
+  readonly syncing: Promise<unknown>;
+  /** Ends the look of the child process, and the opening. */
+  readonly stop?: AbortSignal | undefined;
 };
 
 export type OpenedTable = {
@@ -45,7 +49,7 @@ const STEP = 1000;
  * moved aside, and the table begun anew with the values that can be read without LMDB.
  */
 export async function openTable(options: OpenTableOptions): Promise<OpenedTable> {
-  const { folder, damaged } = options;
+  const { folder, damaged, syncing, stop } = options;
   const path = join(folder, 'table');
   const next = join(folder, 'table-new');
   // A start that died between the two steps of `beginAnew`: the new table is whole.
@@ -55,16 +59,17 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
   const missing = await tableGap(path);
   if (missing !== null) {
     await rm(join(path, 'data.mdb'), { force: true });
+    await syncing;
+    stop?.throwIfAborted();
     const table = await openMarked(folder, path);
     // LMDB has synced its file. With the names durable, too, whoever finds no table later knows that there was one.
-    await syncFolder(path);
-    await syncFolder(folder);
+    await Promise.all([syncFolder(path), syncFolder(folder)]);
     return { table, isPart: false, isSound: false, missing };
   }
   // A process that was killed may have written a commit's last page and not synced it: LMDB would go on from there, and use pages that
   // what is on disk still needs. Its name may not be durable yet, either.
-  await syncFile(join(path, 'data.mdb'));
-  await syncFolder(path);
+  await Promise.all([syncFile(join(path, 'data.mdb')), syncFolder(path), syncing]);
+  stop?.throwIfAborted();
   const trouble = await troubleOf(options, path);
   let isPart = false;
   if (trouble !== null) isPart = await beginAnew(options, path, trouble);
@@ -90,14 +95,18 @@ export async function openTable(options: OpenTableOptions): Promise<OpenedTable>
 type Trouble = { readonly isSound: boolean; readonly died: string | null; readonly inspection: Inspection };
 
 /** Null: the file is as good as when it was closed. */
-async function troubleOf({ folder, closed, inspect, logger }: OpenTableOptions, path: string): Promise<Trouble | null> {
+async function troubleOf(
+  { folder, closed, inspect, logger, stop }: OpenTableOptions,
+  path: string,
+): Promise<Trouble | null> {
   const died = await diedOpening(folder);
   const now = await sumTable(path).catch(() => null);
   if (died === null && closed !== null && now !== null && closed.bytes === now.bytes && closed.sum === now.sum)
     return null;
   await removeLockFile(path);
-  const inspection = await inspect(path);
+  const inspection = await inspect(path, stop);
   await removeLockFile(path);
+  stop?.throwIfAborted();
   const { findings } = inspection;
   const isSound = inspection.died === null && findings !== null && findings.faults.length === 0;
   // What was changed while nobody used it was changed where nobody looks: LMDB might trip over it later.
@@ -111,6 +120,7 @@ async function troubleOf({ folder, closed, inspect, logger }: OpenTableOptions, 
 async function beginAnew(options: OpenTableOptions, path: string, trouble: Trouble): Promise<boolean> {
   if (trouble.isSound) return false;
   const { folder, clock, logger, damaged } = options;
+  await removeCleanMark(folder);
   const next = join(folder, 'table-new');
   const table = await Table.open(next);
   const values: { table: string; key: string; value: Buffer }[] = [];
@@ -183,6 +193,7 @@ async function syncFile(path: string): Promise<void> {
 
 async function openMarked(folder: string, path: string): Promise<Table> {
   await removeLockFile(path);
+  await removeCleanMark(folder);
   await beginOpening(folder);
   return Table.open(path);
 }

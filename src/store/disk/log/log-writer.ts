@@ -72,7 +72,6 @@ export class LogWriter {
   readonly givenUp = new Promise<void>((resolve) => {
     this.#tellGivenUp = resolve;
   });
-  #tellFailed: (() => void)[] = [];
   /** Called each time that what was in memory only is written. */
   onWritten: () => void = () => {};
   /** Waiting for a retry. */
@@ -101,12 +100,6 @@ export class LogWriter {
 
   get failing(): boolean {
     return this.#failing;
-  }
-
-  /** Resolves when a write has failed and none has succeeded since: now or later. */
-  failed(): Promise<void> {
-    if (this.#failing) return Promise.resolve();
-    return new Promise((resolve) => this.#tellFailed.push(resolve));
   }
 
   /** The segment that records go to now. */
@@ -293,7 +286,6 @@ export class LogWriter {
       } catch (error) {
         if (!this.#failing) this.#options.events.failed(error);
         this.#failing = true;
-        for (const tell of this.#tellFailed.splice(0)) tell();
         if (this.#givesUp) return false;
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, RETRY_MS);

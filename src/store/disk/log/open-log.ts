@@ -41,18 +41,25 @@ export type ReadLogOptions = {
   readonly known?: KnownOfLog;
   /** Moves away what is no segment of this log; not given: it stays, and is not touched. */
   readonly keep?: KeepFile;
+  /** Ends the reading, between two segments. */
+  readonly stop?: AbortSignal | undefined;
 };
 
 /** Reads all of a log, to go on with it. Throws an OperatorError for one of a newer version. */
 export async function readLog(folder: string, incarnation: string, options: ReadLogOptions = {}): Promise<ReadLog> {
-  const { segmentBytes = SEGMENT_BYTES, on = disk, known = NOTHING_KNOWN, keep } = options;
+  const { segmentBytes = SEGMENT_BYTES, on = disk, known = NOTHING_KNOWN, keep, stop } = options;
   const files = new SegmentFiles(folder, segmentBytes, on);
   const found = await findSegments(folder, incarnation, known.wanted, (path) => on.open(path, 'r+'));
   // A process that was killed may have written what it did not sync. What is read now others are told, and the next segment says that it
   // is good; a header that was wiped must not come back either, nor a file go whose name was not durable yet.
-  for (const { handle } of [...found.segments, ...found.free]) await (handle as LogHandle).datasync();
-  await on.sync(folder);
-  const reader = await readFound(folder, found, known);
+  const syncs = [...found.segments, ...found.free].map(({ handle }) => (handle as LogHandle).datasync());
+  for (const outcome of await Promise.allSettled([...syncs, on.sync(folder)])) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
+  const reader = await readFound(folder, found, known, stop).catch(async (error: unknown) => {
+    if (stop?.aborted) await closeFound(found);
+    throw error;
+  });
   for (const { slot, path, handle, header } of found.segments) {
     files.adopt(slot, { path, handle: handle as LogHandle, bytes: header.bytes }, header.sequence);
   }
@@ -98,9 +105,15 @@ export type FoundLog = Pick<LogReader, 'replay' | 'lastEnd' | 'unfinishedBytes'>
 };
 
 /** Reads the segments that were found, and names what is damaged. */
-export async function readFound(folder: string, found: FoundFiles, known: KnownOfLog): Promise<FoundLog> {
+export async function readFound(
+  folder: string,
+  found: FoundFiles,
+  known: KnownOfLog,
+  stop?: AbortSignal,
+): Promise<FoundLog> {
   const reader = new LogReader(known.wanted?.first ?? null, folder, known.changesFrom);
   for (const { handle, header, path, size, guessed } of found.segments) {
+    stop?.throwIfAborted();
     const { bytes, unreadable } = await readWhole(handle, header.bytes);
     if (guessed) reader.fault({ file: path, from: 0, to: 64, what: 'its header cannot be read' });
     for (const { from, to, what } of unreadable)

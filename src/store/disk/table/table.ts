@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
+import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from 'lmdb';
 import type { TableName } from '../../port.ts';
 import { TABLES } from '../log/layout.ts';
+import { loadLmdb } from './lmdb.ts';
 import { decodeStamp, encodeStamp, ORIGINS_KEY, STAMP_KEY, STAMP_TABLE, type Stamp } from './stamp.ts';
 import { decodeValue, encodeValue, storedKey } from './value.ts';
 
@@ -57,7 +58,7 @@ export class Table {
       permissionsMode: 0o600,
       maxDbs: 12,
     };
-    return new Table(folder, open<Buffer, Buffer>(options));
+    return new Table(folder, loadLmdb().open<Buffer, Buffer>(options));
   }
 
   /** Puts and removes all of it, in some transactions; the stamp comes with the last. Resolves when it is synced. */
