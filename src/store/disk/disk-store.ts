@@ -62,15 +62,13 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<DiskStor
   }
 }
 
-type Begun = {
-  readonly damage: DamageList;
-  readonly found: OpenedFormat;
-  readonly clean: CleanMark | null;
-  readonly opened: OpenedTable;
-};
+type Begun = { damage: DamageList; found: OpenedFormat; clean: CleanMark | null; opened: OpenedTable };
 
 /** What follows when the table is open. */
-async function openWith(options: DiskStoreOptions, { damage, found, clean, opened }: Begun): Promise<DiskStore> {
+async function openWith(
+  options: DiskStoreOptions,
+  { damage, found, clean, opened }: Readonly<Begun>,
+): Promise<DiskStore> {
   const { folder, clock, logger, stop } = options;
   const { incarnation } = found;
   const logFolder = logFolderOf(folder);
