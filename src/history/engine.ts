@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { messageOf, OperatorError, syncFolder } from '../base/index.ts';
@@ -6,9 +7,12 @@ import { createCopies } from './duckdb/copy.ts';
 import { DamagedDatabase, isDamage, mend } from './duckdb/damage.ts';
 import { type Database, openDatabase } from './duckdb/database.ts';
 import { createQueryPool } from './duckdb/pool.ts';
+import { readPositions } from './duckdb/positions.ts';
 import { matchingSeries, readBuckets, readPoints, seriesOf } from './duckdb/queries.ts';
 import { plainMessage } from './duckdb/rows.ts';
+import { finishSalvage, forgetSalvage, isSalvageWanted, salvage, wantSalvage } from './duckdb/salvage.ts';
 import { loadCatalog, saveCatalog } from './duckdb/state.ts';
+import { readAll } from './duckdb/verify.ts';
 import { checkWal, openWalMark } from './duckdb/wal-mark.ts';
 import { createWriter, WriterLost } from './duckdb/writer.ts';
 import { createExports } from './export/exports.ts';
@@ -46,7 +50,7 @@ export async function openEngine(
   pipe: Writable,
   crashed = false,
 ): Promise<Engine> {
-  const { database, catalog, seq, isMended } = await openWhole(file, limits, crashed, say);
+  const { database, catalog, seq, isMended, wasKilled, isBeyondHelp } = await openWhole(file, limits, crashed, say);
   const warn = (text: string, fields: Record<string, unknown>): void =>
     say({ kind: 'log', level: 'warn', fields, text });
   const writer = await createWriter({ database, catalog, limits, run, seq, warn });
@@ -59,10 +63,17 @@ export async function openEngine(
   const streams = createStreams(pipe, limits.exportStallMs, say);
   const exports = createExports({ database, catalog, limits, streams, say, lastSeq: () => writer.seq() });
 
-  /** A damaged block is met only when it is read. */
-  const tellDamage = (error: unknown): void => {
-    const text = messageOf(error);
-    if (isDamage(text)) say({ kind: 'damage', damage: { file, what: plainMessage(error), kept: null } });
+  /** A damaged block is met only when it is read. The next opening keeps what is sound. Answers whether it was damage. */
+  const tellDamage = (error: unknown): boolean => {
+    if (!isDamage(messageOf(error))) return false;
+    const what = `${plainMessage(error)}: the next start keeps what is sound, and says what is lost`;
+    say({ kind: 'damage', damage: { file, what, kept: null } });
+    try {
+      wantSalvage(file);
+    } catch (why) {
+      warn('that history is to be salvaged could not be noted', { error: messageOf(why) });
+    }
+    return true;
   };
   const copies = createCopies(database);
 
@@ -86,8 +97,11 @@ export async function openEngine(
       isLogNamed = false;
       await database.writer.run('CHECKPOINT');
     } catch (error) {
-      tellDamage(error);
-      say({ kind: 'log', level: 'warn', fields: { error: plainMessage(error) }, text: 'history could not checkpoint' });
+      warn('history could not checkpoint', { error: plainMessage(error) });
+      // It would fail again and again, with an ever longer log: the next process keeps what is sound, and goes on.
+      if (tellDamage(error) && !isBeyondHelp) {
+        say({ kind: 'fatal', text: 'the history database is damaged where it is written', advice: 'See the log.' });
+      }
     }
   };
 
@@ -99,6 +113,9 @@ export async function openEngine(
 
   // A log that was left by a process that was killed: folded in now, it is not replayed again by the next start.
   if (writer.walBytes() > MEGABYTE || isMended) void inTurn(checkpoint);
+
+  const reading = new AbortController();
+  const read = wasKilled ? readAll(database, reading.signal).catch(tellDamage) : null;
 
   let sinceSizeCheck = 0;
 
@@ -170,6 +187,8 @@ export async function openEngine(
     },
     close: async (withCheckpoint) => {
       clearInterval(upkeep);
+      reading.abort();
+      await read;
       streams.close();
       await exports.close();
       pool.stop();
@@ -191,6 +210,10 @@ type Opened = {
   readonly catalog: Catalog;
   readonly seq: number;
   readonly isMended: boolean;
+  /** The process before this one did not end in order: all of it is to be read once. */
+  readonly wasKilled: boolean;
+  /** It is damaged, and could not be salvaged. */
+  readonly isBeyondHelp: boolean;
 };
 
 /** Opens the database; one that is damaged is mended as far as it can be, kept beside it, and told of. */
@@ -205,21 +228,44 @@ async function openWhole(
     isMended = true;
     say({ kind: 'damage', damage });
   };
+  finishSalvage(file);
+  const wasKilled = (statSync(`${file}.wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
   if (crashed) tell(mend(file, 'the process that opened it crashed, again and again', 0));
   const wal = crashed ? null : checkWal(file);
   if (wal !== null) tell(wal);
+  let isBeyondHelp = false;
+  const trySalvage = async (): Promise<void> => {
+    say({ kind: 'log', level: 'info', fields: { file }, text: 'history is damaged: what is sound is being copied' });
+    try {
+      for (const damage of await salvage(file, limits)) tell(damage);
+    } catch (error) {
+      isBeyondHelp = true;
+      const what = `what is sound could not be copied (${plainMessage(error)}): tried again at the next start`;
+      tell({ file, what, kept: null });
+    }
+  };
+  if (isSalvageWanted(file) && existsSync(file)) await trySalvage();
+  let isSalvaged = false;
   for (let tries = 0; ; tries++) {
     let database: Database | null = null;
     try {
       database = await openDatabase(file, limits);
       const catalog = createCatalog(limits.maxSeries);
-      return { database, catalog, seq: await loadCatalog(database.writer, catalog), isMended };
+      await readPositions(database.writer);
+      return { database, catalog, seq: await loadCatalog(database.writer, catalog), isMended, wasKilled, isBeyondHelp };
     } catch (error) {
       database?.close();
       const isDamaged =
         error instanceof DamagedDatabase || (!(error instanceof OperatorError) && isDamage(messageOf(error)));
-      if (!isDamaged || tries > 2) throw error;
+      if (!isDamaged || tries > 3) throw error;
+      // Its headers are good, and a block is not: most of it may be.
+      if (database !== null && !isSalvaged && !isBeyondHelp) {
+        isSalvaged = true;
+        await trySalvage();
+        if (!isBeyondHelp) continue;
+      }
       tell(mend(file, messageOf(error), tries));
+      if (!existsSync(file)) forgetSalvage(file);
     }
   }
 }

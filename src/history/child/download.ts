@@ -8,8 +8,10 @@ const WHOLE_BYTES = 192 * 1024;
 
 /** An export's bytes, or those of the finished file that the history process names. Closing it stops the export. */
 export async function download(incoming: Incoming): Promise<ByteSource> {
-  await closedOnError(incoming, () => incoming.next()); // It has begun.
-  return sourceOf(incoming, []);
+  const came = await closedOnError(incoming, () => incoming.next());
+  // That it has begun comes another way than its bytes, which may overtake it: they are small, or this process is busy.
+  const first = came.kind === 'piece' ? [Buffer.from(came.slab.buffer.subarray(0, came.slab.length))] : [];
+  return sourceOf(incoming, first, came.kind === 'end');
 }
 
 /** An answer as JSON: whole where it is small. */
@@ -41,7 +43,7 @@ async function closedOnError<T>(incoming: Incoming, work: () => Promise<T>): Pro
 }
 
 /** `first`, then what else comes. The history process removes its file when it hears that nobody wants it any more. */
-function sourceOf(incoming: Incoming, first: Buffer[]): ByteSource {
+function sourceOf(incoming: Incoming, first: Buffer[], isWhole = false): ByteSource {
   let file: FileSource | null = null;
   let closed = false;
   return {
@@ -49,7 +51,9 @@ function sourceOf(incoming: Incoming, first: Buffer[]): ByteSource {
       const ready = first.shift();
       if (ready !== undefined) return ready;
       if (file !== null) return file.next();
-      const came = await incoming.next();
+      if (isWhole) return null;
+      let came = await incoming.next();
+      if (came.kind === 'answer') came = await incoming.next();
       if (came.kind === 'piece') return came.slab.buffer.subarray(0, came.slab.length);
       if (came.kind !== 'file') return null;
       file = new FileSource(await open(came.path, 'r'));

@@ -70,3 +70,8 @@ export function syncFile(path: string): void {
 export function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? '';
 }
+
+/** What a read of a damaged block says, for who asked. */
+export function damagedAnswer(text: string): string {
+  return `a part of history is damaged and cannot be read (${firstLine(text)}): the next start of Sonde keeps what is sound, and says what is lost`;
+}

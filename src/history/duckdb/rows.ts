@@ -1,6 +1,7 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBValue } from '@duckdb/node-api';
 import { messageOf } from '../../base/index.ts';
 import { HistoryError } from '../port.ts';
+import { damagedAnswer, isDamage } from './damage.ts';
 
 /** All rows of a small result. */
 export async function rowsOf(connection: DuckDBConnection, sql: string): Promise<DuckDBValue[][]> {
@@ -35,6 +36,7 @@ export function integers(chunk: DuckDBDataChunk, column: number): Int32Array {
 export function asHistoryError(error: unknown): HistoryError {
   if (error instanceof HistoryError) return error;
   const text = plainMessage(error);
+  if (isDamage(text)) return new HistoryError('failed', damagedAnswer(text));
   if (!text.startsWith('Out of Memory')) return new HistoryError('failed', text);
   return new HistoryError('no-memory', 'the answer needs more memory than historyMemoryBytes leaves to it');
 }
