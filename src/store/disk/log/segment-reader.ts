@@ -1,5 +1,7 @@
+import { crc32c } from '../crc32c.ts';
 import { readNumber, recordSum, sequenceSeed } from './batch.ts';
 import { FIRST_RECORD, RecordKind as Kinds, RECORD_HEADER, type RecordKind, recordBytes } from './layout.ts';
+import { SpanSums } from './span-sums.ts';
 
 /** Sees the records of a segment in their order. `bodyAt`: where the body begins in `bytes`. */
 export type OnRecord = (
@@ -45,18 +47,29 @@ export function readSegment(bytes: Buffer, sequence: number, onRecord: OnRecord)
 
 /** Length of the body of the record at `at`, or -1 when there is no good one. */
 export function goodBody(bytes: Buffer, at: number, seed: number): number {
+  const bodyBytes = likelyBody(bytes, at);
+  if (bodyBytes < 0) return -1;
+  return bytes.readUInt32LE(at + 4) === recordSum(bytes, at, bodyBytes, seed) ? bodyBytes : -1;
+}
+
+/** What could be the length of a body, or -1. */
+function likelyBody(bytes: Buffer, at: number): number {
   if (at + RECORD_HEADER > bytes.length) return -1;
   const bodyBytes = bytes.readUInt32LE(at);
   if (bodyBytes === 0 || at + RECORD_HEADER + bodyBytes > bytes.length) return -1;
   const kind = bytes[at + 8] as number;
-  if (kind < Kinds.message || kind > Kinds.sent) return -1;
-  return bytes.readUInt32LE(at + 4) === recordSum(bytes, at, bodyBytes, seed) ? bodyBytes : -1;
+  return kind < Kinds.message || kind > Kinds.sent ? -1 : bodyBytes;
 }
 
-/** The next good record from `from` on, or -1. */
+/** The next good record from `from` on, or -1. What lies there may be made by a publisher: each place costs the same. */
 function nextGood(bytes: Buffer, from: number, seed: number): number {
+  let sums: SpanSums | null = null;
   for (let at = from; at + RECORD_HEADER <= bytes.length; at += 8) {
-    if (goodBody(bytes, at, seed) >= 0) return at;
+    const bodyBytes = likelyBody(bytes, at);
+    if (bodyBytes < 0) continue;
+    sums ??= new SpanSums(bytes, at);
+    const sum = sums.sum(at + 8, at + RECORD_HEADER + bodyBytes, crc32c(bytes, at, at + 4, seed));
+    if (bytes.readUInt32LE(at + 4) === sum) return at;
   }
   return -1;
 }
