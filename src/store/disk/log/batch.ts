@@ -1,5 +1,6 @@
 import { crc32c } from '../crc32c.ts';
 import { RECORD_HEADER, type RecordKind, recordBytes } from './layout.ts';
+import type { SegmentHeader } from './segment-header.ts';
 
 const FIRST_BYTES = 64 * 1024;
 
@@ -13,14 +14,14 @@ export class Batch {
   offset = 0;
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   length = 0;
-  /** Checksum of the sequence, with which that of each record begins. */
   #seed = 0;
 
-  begin(sequence: number, offset: number): void {
+  /** `seed`: see `seedOf`. */
+  begin(sequence: number, offset: number, seed: number): void {
     this.sequence = sequence;
     this.offset = offset;
     this.length = 0;
-    this.#seed = sequenceSeed(sequence);
+    this.#seed = seed;
   }
 
   /** Makes room for a record with a body of so many bytes; the body begins at the result in `bytes`, for the caller to fill. */
@@ -52,10 +53,11 @@ export class Batch {
 }
 
 /** The checksum that those of all records of a segment begin with. */
-export function sequenceSeed(sequence: number): number {
-  const bytes = Buffer.alloc(4);
+export function seedOf({ sequence, salt }: Pick<SegmentHeader, 'sequence' | 'salt'>): number {
+  const bytes = Buffer.alloc(8);
   bytes.writeUInt32LE(sequence >>> 0);
-  return crc32c(bytes, 0, 4);
+  bytes.writeUInt32LE(salt, 4);
+  return crc32c(bytes, 0, 8);
 }
 
 /** Checksum of the record at `at`: its length, what is behind the checksum's own place, and the body. */

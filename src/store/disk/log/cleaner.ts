@@ -1,9 +1,9 @@
 import { decodeMessage } from '../../message-bytes.ts';
-import { readNumber, sequenceSeed } from './batch.ts';
+import { readNumber } from './batch.ts';
 import type { DiskLog } from './disk-log.ts';
 import { FIRST_RECORD, RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
 import { readWhole } from './read-whole.ts';
-import { goodBody } from './segment-reader.ts';
+import { goodBody, nextGood } from './segment-reader.ts';
 
 /** Fewer segments are never worth the work. */
 const MIN_SEGMENTS = 4;
@@ -56,12 +56,14 @@ export async function cleanSegment(log: DiskLog, sequence: number, turn: () => P
   const file = log.files.fileOf(sequence);
   if (file === undefined) return;
   const { bytes } = await readWhole(file.handle, file.bytes);
-  const seed = sequenceSeed(sequence);
   let pause = STEP_BYTES;
   for (let at = FIRST_RECORD; at < bytes.length; ) {
-    const bodyBytes = goodBody(bytes, at, seed);
+    const bodyBytes = goodBody(bytes, at, file.seed);
     if (bodyBytes < 0) {
-      at += 8; // a gap that was there at start
+      // A gap that was there at start.
+      const next = nextGood(bytes, at + 8, file.seed);
+      if (next < 0) break;
+      at = next;
       continue;
     }
     const kind = bytes[at + 8];

@@ -1,7 +1,6 @@
 import { systemCode } from '../../../base/index.ts';
 import { decodeMessage } from '../../message-bytes.ts';
 import type { QueueEntry, QueueId } from '../../port.ts';
-import { sequenceSeed } from './batch.ts';
 import type { DiskLog } from './disk-log.ts';
 import { type Place, RECORD_HEADER, recordBytes } from './layout.ts';
 import { readTarget } from './message-record.ts';
@@ -117,7 +116,7 @@ async function readAt(file: SegmentFile, bytes: Buffer, offset: number): Promise
 
 /** The entry, or why there is none. */
 function entryAt(log: DiskLog, queue: QueueId, place: NumberedPlace, bytes: Buffer, at: number): QueueEntry | string {
-  if (goodBody(bytes, at, sequenceSeed(place.sequence)) < 0) return `its record at ${place.offset} is damaged`;
+  if (goodBody(bytes, at, log.files.seedOf(place.sequence)) < 0) return `its record at ${place.offset} is damaged`;
   const body = at + RECORD_HEADER;
   const target = readTarget(bytes, body, queue);
   if (target === null) return `its record at ${place.offset} is of another queue`;

@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, OperatorError } from '../../../base/index.ts';
-import { sequenceSeed } from './batch.ts';
+import { seedOf } from './batch.ts';
 import { FIRST_RECORD } from './layout.ts';
 import { type ReadHandle, readWhole, type Unreadable } from './read-whole.ts';
-import { decodeHeader, type SegmentHeader } from './segment-header.ts';
-import { goodBody } from './segment-reader.ts';
+import { decodeHeader, type SegmentHeader, saltOf } from './segment-header.ts';
+import { goodBody, nextGood } from './segment-reader.ts';
 
 /** A file of the log with all its bytes. */
 export type FoundFile = {
@@ -81,9 +81,9 @@ export async function findSegments(
     }
   }
   for (const { file, block, unreadable } of headless) {
-    const sequence = await sequenceOf(file, missingFrom(segments, wanted));
-    if (sequence !== null)
-      segments.push({ ...file, header: headerOf(sequence, incarnation, file.size), guessed: true });
+    const salts = new Set([saltOf(incarnation), ...segments.map(({ header }) => header.salt)]);
+    const is = await nameOf(file, missingFrom(segments, wanted), [...salts]);
+    if (is !== null) segments.push({ ...file, header: { ...headerOf(incarnation, file.size), ...is }, guessed: true });
     else if (block.equals(NOTHING) && unreadable.length === 0) free.push(file);
     else strange.push({ ...file, what: 'its header cannot be read' });
   }
@@ -91,8 +91,8 @@ export async function findSegments(
 }
 
 /** A header as it must have been; whether Sonde was started anew with it nobody knows. */
-function headerOf(sequence: number, incarnation: string, bytes: number): SegmentHeader {
-  return { sequence, incarnation, nextNumber: 1, bytes, anew: false, beforeEnd: 0 };
+function headerOf(incarnation: string, bytes: number): Omit<SegmentHeader, 'sequence' | 'salt'> {
+  return { incarnation, nextNumber: 1, bytes, anew: false, beforeEnd: 0 };
 }
 
 const MAX_MISSING = 10_000;
@@ -111,14 +111,19 @@ function missingFrom(segments: readonly FoundSegment[], wanted: WantedSegments |
 /** Bytes of the beginning of a segment in which a good record tells which one it is. */
 const LOOK_BYTES = 256 * 1024;
 
-async function sequenceOf(file: FoundFile, candidates: readonly number[]): Promise<number | null> {
+type Name = Pick<SegmentHeader, 'sequence' | 'salt'>;
+
+async function nameOf(file: FoundFile, candidates: readonly number[], salts: readonly number[]): Promise<Name | null> {
   if (candidates.length === 0) return null;
   const { bytes } = await readWhole(file.handle, Math.min(file.size, LOOK_BYTES));
+  // The first record, in nearly all cases; the others only where few segments are missing.
+  const isFirstOnly = candidates.length > 16;
   for (const sequence of candidates) {
-    // The first record, in nearly all cases; the others only where few segments are missing.
-    const seed = sequenceSeed(sequence);
-    const end = candidates.length > 16 ? FIRST_RECORD + 8 : bytes.length;
-    for (let at = FIRST_RECORD; at < end; at += 8) if (goodBody(bytes, at, seed) >= 0) return sequence;
+    for (const salt of salts) {
+      const seed = seedOf({ sequence, salt });
+      if (goodBody(bytes, FIRST_RECORD, seed) >= 0) return { sequence, salt };
+      if (!isFirstOnly && nextGood(bytes, FIRST_RECORD + 8, seed) >= 0) return { sequence, salt };
+    }
   }
   return null;
 }

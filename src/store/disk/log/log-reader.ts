@@ -1,4 +1,4 @@
-import { readNumber } from './batch.ts';
+import { readNumber, seedOf } from './batch.ts';
 import { BatchOrder, isBefore, type Part } from './batch-order.ts';
 import { FIRST_RECORD, type Place, RECORD_HEADER, RecordKind, recordBytes } from './layout.ts';
 import { Replay } from './replay.ts';
@@ -76,7 +76,7 @@ export class LogReader {
     let next = FIRST_RECORD;
     this.lastEnd = 0;
     this.#sequence = sequence;
-    const end = readSegment(bytes, sequence, (kind, _number, _bytes, bodyAt, bodyBytes, offset) => {
+    const end = readSegment(bytes, seedOf(header), (kind, _number, _bytes, bodyAt, bodyBytes, offset) => {
       if (offset !== next) {
         this.#order.gap({ sequence, offset: next });
         this.#carried.push({ bytes, start, end: next, sequence });

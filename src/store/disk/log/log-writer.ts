@@ -196,7 +196,7 @@ export class LogWriter {
 
   #newStretch(sequence: number, offset: number): Batch {
     const batch = this.#free.pop() ?? new Batch();
-    batch.begin(sequence, offset);
+    batch.begin(sequence, offset, this.#options.files.seedOf(sequence));
     this.#stretches.push(batch);
     return batch;
   }
@@ -328,6 +328,7 @@ export class LogWriter {
     if (known !== undefined) return known;
     const file = await files.begin({
       sequence,
+      salt: files.salt,
       incarnation,
       nextNumber: this.#numbers.get(sequence) ?? 1,
       bytes: this.#odd.get(sequence) ?? this.#options.files.segmentBytes,

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import { seedOf } from './batch.ts';
 import { type FoundFiles, findSegments, type WantedSegments } from './find-segments.ts';
 import { type Place, SEGMENT_BYTES } from './layout.ts';
 import { type LogDamage, LogReader } from './log-reader.ts';
 import { readWhole } from './read-whole.ts';
 import type { Replay } from './replay.ts';
 import { disk, type KeepFile, type LogFolder, type LogHandle, SegmentFiles } from './segment-files.ts';
+import { saltOf } from './segment-header.ts';
 
 export type ReadLog = {
   readonly files: SegmentFiles;
@@ -48,7 +50,7 @@ export type ReadLogOptions = {
 /** Reads all of a log, to go on with it. Throws an OperatorError for one of a newer version. */
 export async function readLog(folder: string, incarnation: string, options: ReadLogOptions = {}): Promise<ReadLog> {
   const { segmentBytes = SEGMENT_BYTES, on = disk, known = NOTHING_KNOWN, keep, stop } = options;
-  const files = new SegmentFiles(folder, segmentBytes, on);
+  const files = new SegmentFiles(folder, segmentBytes, saltOf(incarnation), on);
   const found = await findSegments(folder, incarnation, known.wanted, (path) => on.open(path, 'r+'));
   // A process that was killed may have written what it did not sync. What is read now others are told, and the next segment says that it
   // is good; a header that was wiped must not come back either, nor a file go whose name was not durable yet.
@@ -61,11 +63,12 @@ export async function readLog(folder: string, incarnation: string, options: Read
     throw error;
   });
   for (const { slot, path, handle, header } of found.segments) {
-    files.adopt(slot, { path, handle: handle as LogHandle, bytes: header.bytes }, header.sequence);
+    const seed = seedOf(header);
+    files.adopt(slot, { path, handle: handle as LogHandle, bytes: header.bytes, seed }, header.sequence);
   }
   for (const { slot, path, handle, size } of found.free) {
     files.leave(slot);
-    if (size === segmentBytes) files.adopt(slot, { path, handle: handle as LogHandle, bytes: size }, null);
+    if (size === segmentBytes) files.adopt(slot, { path, handle: handle as LogHandle, bytes: size, seed: 0 }, null);
     else {
       // It was being made when the process ended.
       await handle.close();

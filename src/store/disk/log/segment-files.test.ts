@@ -27,9 +27,9 @@ it('a segment whose header cannot be written leaves no file behind, however ofte
     unlink: fs.unlink,
     sync: syncFolder,
   };
-  const files = new SegmentFiles(folder, 64 * 1024, on);
+  const files = new SegmentFiles(folder, 64 * 1024, 1, on);
   const incarnation = '00112233-4455-6677-8899-aabbccddeeff';
-  const header = { incarnation, nextNumber: 1, anew: true, beforeEnd: 0 };
+  const header = { salt: 1, incarnation, nextNumber: 1, anew: true, beforeEnd: 0 };
   for (let n = 0; n < 5; n++) {
     await expect(files.begin({ ...header, sequence: 1, bytes: 64 * 1024 })).rejects.toThrow('EIO');
     await expect(files.begin({ ...header, sequence: 2, bytes: 128 * 1024 })).rejects.toThrow('EIO');

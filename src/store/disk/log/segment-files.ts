@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncFolder } from '../../../base/index.ts';
+import { seedOf } from './batch.ts';
 import { FIRST_RECORD } from './layout.ts';
 import { encodeHeader, type SegmentHeader } from './segment-header.ts';
 
@@ -16,7 +17,13 @@ export type LogFolder = {
 };
 
 /** A file of the log. Its name is a slot's; which segment it holds is in its header. */
-export type SegmentFile = { readonly path: string; readonly handle: LogHandle; readonly bytes: number };
+export type SegmentFile = {
+  readonly path: string;
+  readonly handle: LogHandle;
+  readonly bytes: number;
+  /** With which the checksums of its records begin; 0 while it holds no segment. */
+  readonly seed: number;
+};
 
 /** Moves a file whose contents are to be kept out of the log, durably; answers where it is. */
 export type KeepFile = (path: string) => Promise<string>;
@@ -40,14 +47,17 @@ export class SegmentFiles {
   readonly #on: LogFolder;
   /** Of all but those for a record that needs more. */
   readonly segmentBytes: number;
+  readonly salt: number;
   readonly #bySequence = new Map<number, SegmentFile>();
   readonly #spares: SegmentFile[] = [];
   readonly #kept = new Map<number, KeepFile>();
   #lastSlot = 0;
   #making: Promise<void> | null = null;
 
-  constructor(folder: string, segmentBytes: number, on: LogFolder = disk) {
+  /** `salt`: of the segments that are begun now. */
+  constructor(folder: string, segmentBytes: number, salt: number, on: LogFolder = disk) {
     this.#folder = folder;
+    this.salt = salt;
     this.#on = on;
     this.segmentBytes = segmentBytes;
   }
@@ -80,6 +90,11 @@ export class SegmentFiles {
     return this.#bySequence.get(sequence);
   }
 
+  /** Also of a segment that has no file yet. */
+  seedOf(sequence: number): number {
+    return this.#bySequence.get(sequence)?.seed ?? seedOf({ sequence, salt: this.salt });
+  }
+
   /** Binds a file to a segment and writes its header, which is synced with the first records. */
   async begin(header: SegmentHeader): Promise<SegmentFile> {
     const known = this.#bySequence.get(header.sequence);
@@ -92,8 +107,9 @@ export class SegmentFiles {
       await this.#giveBack(file);
       throw error;
     }
-    this.#bySequence.set(header.sequence, file);
-    return file;
+    const bound = { ...file, seed: seedOf(header) };
+    this.#bySequence.set(header.sequence, bound);
+    return bound;
   }
 
   /** A file whose header could not be written: kept for the next try, with a handle of which no failed write is known. */
@@ -185,7 +201,7 @@ export class SegmentFiles {
       }
       await handle.sync();
       await this.#on.sync(this.#folder);
-      return { path, handle, bytes };
+      return { path, handle, bytes, seed: 0 };
     } catch (error) {
       await handle.close();
       await this.#on.unlink(path).catch(() => {});

@@ -4,6 +4,8 @@ import { FIRST_RECORD, MAGIC, VERSION } from './layout.ts';
 /** What a segment says of itself. */
 export type SegmentHeader = {
   readonly sequence: number;
+  /** With which the checksums of its records begin: `saltOf` the incarnation that wrote them. A copy keeps it. */
+  readonly salt: number;
   /** A UUID. */
   readonly incarnation: string;
   /** The number that the next message will have at least. */
@@ -17,6 +19,14 @@ export type SegmentHeader = {
 
 const HEADER_BYTES = 64;
 
+/**
+ * 32 bits of an incarnation, which no client knows: without them a payload could hold records with right checksums, to be taken for
+ * some when the one around it is damaged.
+ */
+export function saltOf(incarnation: string): number {
+  return Number.parseInt(incarnation.slice(0, 8), 16);
+}
+
 /** Of the version, and of all behind the checksum. */
 function headerSum(block: Uint8Array): number {
   return crc32c(block, 16, HEADER_BYTES, crc32c(block, 8, 12));
@@ -28,6 +38,7 @@ export function encodeHeader(header: SegmentHeader): Buffer {
   MAGIC.copy(block);
   block.writeUInt32LE(VERSION, 8);
   block.writeUInt32LE(header.sequence, 16);
+  block.writeUInt32LE(header.salt, 20);
   Buffer.from(header.incarnation.replaceAll('-', ''), 'hex').copy(block, 24);
   block.writeDoubleLE(header.nextNumber, 40);
   block.writeDoubleLE(header.bytes, 48);
@@ -51,6 +62,7 @@ export function decodeHeader(block: Buffer): SegmentHeader | number | null {
   const uuid = block.toString('hex', 24, 40);
   return {
     sequence: block.readUInt32LE(16),
+    salt: block.readUInt32LE(20),
     incarnation: [8, 12, 16, 20, 32].map((end, i, ends) => uuid.slice(ends[i - 1] ?? 0, end)).join('-'),
     nextNumber: block.readDoubleLE(40),
     bytes: block.readDoubleLE(48),

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { Batch } from './batch.ts';
+import { Batch, seedOf } from './batch.ts';
 import { FIRST_RECORD, RECORD_HEADER, RecordKind } from './layout.ts';
 import { readSegment } from './segment-reader.ts';
 
-const SEQUENCE = 7;
+const HEADER = { sequence: 7, salt: 0x5a17_0001 };
 const MEBIBYTE = 1024 * 1024;
 
 /** What a publisher may send: at each eighth byte what could be the beginning of a record of a mebibyte. */
@@ -14,9 +14,12 @@ function likeRecords(bytes: number): Buffer {
 }
 
 /** A segment with a record for each body; where each begins. */
-function segmentOf(bodies: readonly Buffer[]): { readonly bytes: Buffer; readonly offsets: readonly number[] } {
+function segmentOf(
+  bodies: readonly Buffer[],
+  header = HEADER,
+): { readonly bytes: Buffer; readonly offsets: readonly number[] } {
   const batch = new Batch();
-  batch.begin(SEQUENCE, FIRST_RECORD);
+  batch.begin(header.sequence, FIRST_RECORD, seedOf(header));
   const offsets = bodies.map((body, number) => {
     const bodyAt = batch.open(RecordKind.message, number, body.length);
     body.copy(batch.bytes, bodyAt);
@@ -37,8 +40,23 @@ it('finds what is good behind what is broken, at a cost that a publisher cannot 
   bytes[broken + RECORD_HEADER]! ^= 1;
   bytes[last + RECORD_HEADER]! ^= 1;
   const seen: number[] = [];
-  const end = readSegment(bytes, SEQUENCE, (_, number) => seen.push(number));
+  const end = readSegment(bytes, seedOf(HEADER), (_, number) => seen.push(number));
   expect(seen).toEqual([0, 2]);
   expect(end.gaps).toEqual([{ from: broken, to: good }]);
   expect(end).toMatchObject({ whole: false, end: last });
+});
+
+it('takes no record out of the payload of a broken one: its writer does not know the salt', () => {
+  const forged = segmentOf([Buffer.from('I am a record')], { ...HEADER, salt: 0 }).bytes.subarray(FIRST_RECORD);
+  const { bytes, offsets } = segmentOf([forged, Buffer.from('two')]);
+  bytes[offsets[0] as number]! ^= 1;
+  const seen: number[] = [];
+  readSegment(bytes, seedOf(HEADER), (_, number) => seen.push(number));
+  expect(seen).toEqual([1]);
+  // With it, it would be one.
+  const known = segmentOf([segmentOf([Buffer.from('I am a record')]).bytes.subarray(FIRST_RECORD)]);
+  known.bytes[known.offsets[0] as number]! ^= 1;
+  const end = readSegment(known.bytes, seedOf(HEADER), () => seen.push(-1));
+  expect(end.gaps).toHaveLength(1);
+  expect(seen).toEqual([1, -1]);
 });

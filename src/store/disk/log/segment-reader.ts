@@ -1,5 +1,5 @@
 import { crc32c } from '../crc32c.ts';
-import { readNumber, recordSum, sequenceSeed } from './batch.ts';
+import { readNumber, recordSum } from './batch.ts';
 import { FIRST_RECORD, RecordKind as Kinds, RECORD_HEADER, type RecordKind, recordBytes } from './layout.ts';
 import { SpanSums } from './span-sums.ts';
 
@@ -23,9 +23,8 @@ export type SegmentEnd = {
   readonly gaps: readonly { readonly from: number; readonly to: number }[];
 };
 
-/** Reads a whole segment, `bytes` being all of its file. Goes on behind broken records as far as there are good ones. */
-export function readSegment(bytes: Buffer, sequence: number, onRecord: OnRecord): SegmentEnd {
-  const seed = sequenceSeed(sequence);
+/** Reads a whole segment, `bytes` being all of its file, `seed` its `seedOf`. Goes on behind broken records as far as there are good ones. */
+export function readSegment(bytes: Buffer, seed: number, onRecord: OnRecord): SegmentEnd {
   const gaps: { from: number; to: number }[] = [];
   let at = FIRST_RECORD;
   for (;;) {
@@ -62,7 +61,7 @@ function likelyBody(bytes: Buffer, at: number): number {
 }
 
 /** The next good record from `from` on, or -1. What lies there may be made by a publisher: each place costs the same. */
-function nextGood(bytes: Buffer, from: number, seed: number): number {
+export function nextGood(bytes: Buffer, from: number, seed: number): number {
   let sums: SpanSums | null = null;
   for (let at = from; at + RECORD_HEADER <= bytes.length; at += 8) {
     const bodyBytes = likelyBody(bytes, at);
