@@ -51,7 +51,13 @@ export async function makeBackup(sources: BackupSources, target: string): Promis
       await store.backup(join(folder, STORE_FOLDER), stop);
     }
     if (history !== null) await untilStopped(history.backup(join(folder, HISTORY_FILE)), stop);
-    else await copyIfThere(data, folder, [HISTORY_FILE, `${HISTORY_FILE}.wal`], stop);
+    else
+      await copyIfThere(
+        data,
+        folder,
+        ['', '.wal', '.journal'].map((end) => HISTORY_FILE + end),
+        stop,
+      );
     await copyOthers(data, folder, stop);
     const files = await describeFiles(folder, [UNFINISHED], stop);
     const at = new Date(clock.wallMicros() / 1000).toISOString();

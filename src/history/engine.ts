@@ -1,14 +1,17 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { messageOf, OperatorError, syncFolder } from '../base/index.ts';
 import { type Catalog, createCatalog } from './duckdb/catalog.ts';
+import { checkpointSafely } from './duckdb/checkpoint.ts';
 import { createCopies } from './duckdb/copy.ts';
 import { DamagedDatabase, isDamage, mend } from './duckdb/damage.ts';
-import { type Database, openDatabase } from './duckdb/database.ts';
+import { type Database, openDatabase, untilFree } from './duckdb/database.ts';
+import { isUnfinished } from './duckdb/database-file.ts';
 import { createQueryPool } from './duckdb/pool.ts';
 import { readPositions } from './duckdb/positions.ts';
 import { matchingSeries, readBuckets, readPoints, seriesOf } from './duckdb/queries.ts';
+import { hasJournal, rollBack } from './duckdb/rollback-journal.ts';
 import { plainMessage } from './duckdb/rows.ts';
 import { finishSalvage, forgetSalvage, isSalvageWanted, salvage, wantSalvage } from './duckdb/salvage.ts';
 import { loadCatalog, saveCatalog } from './duckdb/state.ts';
@@ -33,8 +36,8 @@ export type Engine = {
   readonly pull: (id: number, bytes: number) => void;
   /** Nobody wants what comes of a call any more. */
   readonly cancel: (id: number) => void;
-  /** Finishes what was begun; with `checkpoint` the log is folded in, so that the next start is quick. */
-  readonly close: (checkpoint: boolean) => Promise<void>;
+  /** Finishes what was begun and folds the log in; with `figures`, those of the series are kept too, so that the next start is quick. */
+  readonly close: (figures: boolean) => Promise<void>;
 };
 
 const MEGABYTE = 1024 * 1024;
@@ -89,13 +92,14 @@ export async function openEngine(
   };
   let lastWrite = performance.now();
 
-  const checkpoint = async (): Promise<void> => {
+  const checkpoint = async (withFigures = true): Promise<void> => {
     if (copies.underWay()) return;
     try {
-      await saveCatalog(database.writer, catalog, writer.seq());
-      mark.clear();
-      isLogNamed = false;
-      await database.writer.run('CHECKPOINT');
+      if (withFigures) await saveCatalog(database.writer, catalog, writer.seq());
+      await checkpointSafely(database, () => {
+        mark.clear();
+        isLogNamed = false;
+      });
     } catch (error) {
       warn('history could not checkpoint', { error: plainMessage(error) });
       // It would fail again and again, with an ever longer log: the next process keeps what is sound, and goes on.
@@ -108,11 +112,11 @@ export async function openEngine(
   const upkeep = setInterval(() => {
     const size = writer.walBytes();
     const idle = performance.now() - lastWrite > IDLE_MS;
-    if (size > limits.checkpointMb * MEGABYTE || (idle && size > MEGABYTE)) void inTurn(checkpoint);
+    if (size > limits.checkpointMb * MEGABYTE || (idle && size > MEGABYTE)) void inTurn(() => checkpoint());
   }, UPKEEP_MS);
 
   // A log that was left by a process that was killed: folded in now, it is not replayed again by the next start.
-  if (writer.walBytes() > MEGABYTE || isMended) void inTurn(checkpoint);
+  if (writer.walBytes() > MEGABYTE || isMended) void inTurn(() => checkpoint());
 
   const reading = new AbortController();
   const read = wasKilled ? readAll(database, reading.signal).catch(tellDamage) : null;
@@ -168,7 +172,7 @@ export async function openEngine(
         sinceSizeCheck += 1;
         if (sinceSizeCheck >= 16) {
           sinceSizeCheck = 0;
-          if (writer.walBytes() > limits.checkpointMb * MEGABYTE) void inTurn(checkpoint);
+          if (writer.walBytes() > limits.checkpointMb * MEGABYTE) void inTurn(() => checkpoint());
         }
         return committed;
       }),
@@ -185,7 +189,7 @@ export async function openEngine(
       exports.cancel(id);
       streams.cancel(id);
     },
-    close: async (withCheckpoint) => {
+    close: async (withFigures) => {
       clearInterval(upkeep);
       reading.abort();
       await read;
@@ -193,12 +197,8 @@ export async function openEngine(
       await exports.close();
       pool.stop();
       await copies.stop();
-      await inTurn(async () => {
-        if (withCheckpoint) await checkpoint();
-      });
+      await inTurn(() => checkpoint(withFigures));
       writer.close();
-      // DuckDB folds the log in when it closes.
-      mark.clear();
       mark.close();
       database.close();
     },
@@ -229,6 +229,18 @@ async function openWhole(
     say({ kind: 'damage', damage });
   };
   finishSalvage(file);
+  // The mark comes when the database is durable.
+  if (isUnfinished(file) && ![`${file}.wal`, `${file}.mark`].some(existsSync)) {
+    await untilFree(file, limits);
+    if (isUnfinished(file)) rmSync(file);
+  }
+  if (hasJournal(file)) {
+    // A process that is just ending may be at the checkpoint that the journal is of.
+    await untilFree(file, limits);
+    const blocks = rollBack(file);
+    const text = 'a checkpoint of history that was cut short is undone: it is made again';
+    if (blocks !== null) say({ kind: 'log', level: 'info', fields: { blocks }, text });
+  }
   const wasKilled = (statSync(`${file}.wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
   if (crashed) tell(mend(file, 'the process that opened it crashed, again and again', 0));
   const wal = crashed ? null : checkWal(file);

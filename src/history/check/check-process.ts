@@ -1,6 +1,7 @@
 import { messageOf, OperatorError } from '../../base/index.ts';
 import { isDamage } from '../duckdb/damage.ts';
 import { DuckDBInstance } from '../duckdb/library.ts';
+import { isTorn } from '../duckdb/rollback-journal.ts';
 import { plainMessage, rowsOf } from '../duckdb/rows.ts';
 import { readFormat, TABLE_NAMES } from '../duckdb/schema.ts';
 import { findInWal } from '../duckdb/wal-mark.ts';
@@ -24,6 +25,12 @@ const fail = (error: unknown): void => {
 };
 
 try {
+  if (isTorn(file)) {
+    throw new OperatorError(
+      'a checkpoint of history was cut short, and the next start puts back what it tore: start Sonde once, and check again',
+      'Start Sonde once.',
+    );
+  }
   const wal = findInWal(file);
   if (wal !== null) say({ finding: { file: `${file}.wal`, what: wal.what } });
   const instance = await DuckDBInstance.create(file, {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DuckDBConnection, DuckDBInstance as Instance } from '@duckdb/node-api';
@@ -12,6 +12,11 @@ import { prepareSchema } from './schema.ts';
 export type Database = {
   readonly file: string;
   readonly tempFolder: string;
+  /**
+   * The file, to be read. Open as long as DuckDB has it open: a process that closes a file gives up each lock (fcntl) that it has on it, also
+   * DuckDB's.
+   */
+  readonly handle: number;
   readonly writer: DuckDBConnection;
   readonly connect: () => Promise<DuckDBConnection>;
   readonly close: () => void;
@@ -37,23 +42,31 @@ export async function openDatabase(file: string, limits: HistoryLimits): Promise
     );
   }
   const instance = await openInstance(file, tempFolder, limits);
+  let handle: number | null = null;
   try {
+    handle = openSync(file, 'r');
+    const opened = handle;
     // DuckDB syncs its files, and leaves their names to us: the database's before there can be a log or a mark without it.
     await syncFolder(dirname(file));
     const writer = await instance.connect();
+    // Nor at a close: each checkpoint is one that a power cut may tear (checkpoint.ts).
+    await writer.run('PRAGMA disable_checkpoint_on_shutdown');
     await prepareSchema(writer, file);
     return {
       file,
       tempFolder,
+      handle: opened,
       writer,
       connect: () => instance.connect(),
       close: () => {
         writer.closeSync();
         instance.closeSync();
+        closeSync(opened);
       },
     };
   } catch (error) {
     instance.closeSync();
+    if (handle !== null) closeSync(handle);
     throw error;
   }
 }
@@ -70,29 +83,46 @@ async function openInstance(file: string, tempFolder: string, limits: HistoryLim
     autoload_known_extensions: 'false',
     preserve_insertion_order: 'true',
   };
+  try {
+    return await whenFree(file, limits, () => DuckDBInstance.create(file, config));
+  } catch (error) {
+    if (error instanceof OperatorError) throw error;
+    if (isDamage(messageOf(error))) throw new DamagedDatabase(plainMessage(error), { cause: error });
+    throw new OperatorError(
+      `the history database ${file} cannot be opened: ${plainMessage(error)}`,
+      'Move the file and its .wal away (keep them), or restore a backup.',
+      { cause: error },
+    );
+  }
+}
+
+/** Waits until no other process has a history file open. Rejects with OperatorError when one has it for too long. */
+export async function untilFree(file: string, limits: HistoryLimits): Promise<void> {
+  try {
+    const config = { access_mode: 'READ_ONLY', threads: '1', memory_limit: `${limits.memoryLimitMb}MiB` };
+    (await whenFree(file, limits, () => DuckDBInstance.create(file, config))).closeSync();
+  } catch (error) {
+    // Whatever else is wrong with it: DuckDB takes the lock before it reads.
+    if (error instanceof OperatorError) throw error;
+  }
+}
+
+/** What `open` comes to when nobody else has the file. */
+async function whenFree(file: string, limits: HistoryLimits, open: () => Promise<Instance>): Promise<Instance> {
   const deadline = performance.now() + limits.openTimeoutMs;
   for (;;) {
     try {
-      return await DuckDBInstance.create(file, config);
+      return await open();
     } catch (error) {
-      const text = messageOf(error);
       // A word of its own: a damaged file is told of by its blocks.
-      const locked = /\block\b/i.test(text);
-      if (locked && performance.now() < deadline) {
+      if (!/\block\b/i.test(messageOf(error))) throw error;
+      if (performance.now() < deadline) {
         await pause(LOCK_PAUSE_MS);
         continue;
       }
-      if (locked) {
-        throw new OperatorError(
-          `another process holds the history database ${file}: ${plainMessage(error)}`,
-          'End that process, or choose another data folder.',
-          { cause: error },
-        );
-      }
-      if (isDamage(text)) throw new DamagedDatabase(plainMessage(error), { cause: error });
       throw new OperatorError(
-        `the history database ${file} cannot be opened: ${plainMessage(error)}`,
-        'Move the file and its .wal away (keep them), or restore a backup.',
+        `another process holds the history database ${file}: ${plainMessage(error)}`,
+        'End that process, or choose another data folder.',
         { cause: error },
       );
     }

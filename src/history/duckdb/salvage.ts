@@ -7,6 +7,7 @@ import type { HistoryDamage } from '../port.ts';
 import { isDamage, moveAside, syncFile } from './damage.ts';
 import { openDatabase } from './database.ts';
 import { describeLost } from './lost-rows.ts';
+import { dropJournal } from './rollback-journal.ts';
 import { literal, rowsOf } from './rows.ts';
 
 /*
@@ -125,6 +126,7 @@ async function copyRows(writer: DuckDBConnection, table: string): Promise<readon
 function exchange(file: string): string | null {
   // How long a log was that belongs to the damaged one.
   rmSync(`${file}.mark`, { force: true });
+  dropJournal(file);
   if (existsSync(`${file}.wal`)) moveAside(`${file}.wal`);
   const kept = existsSync(file) ? moveAside(file) : null;
   renameSync(wholeOf(file), file);

@@ -11,13 +11,38 @@ export const PUBLISHERS = [
   { topic: 'cut/json', qos: 2, payload: (n: number) => JSON.stringify({ n, more: -n }) },
 ] as const;
 
+/** What comes before: so many messages at QoS 1, each of so many numbers. Each checkpoint after it has metadata to write over. */
+const OLDER = { topic: 'cut/older', messages: 1500, numbers: 64 };
+/** All topics, in the order of their identifiers. */
+export const TOPICS = [...PUBLISHERS.map(({ topic }) => topic), OLDER.topic];
+/** How many are acknowledged in all, with so many bursts. */
+export const acknowledgedIn = (bursts: number): number => PUBLISHERS.length * 3 * 3 * bursts + OLDER.messages;
+
 /** A publisher's messages have identifiers of its own: an acknowledgement tells whose it is. */
 export const IDS_EACH = 10_000;
 
 /** The identifier of a message, by its topic and its payload or what history made of it. */
 export function idOf(topic: string, value: string): number {
-  const index = PUBLISHERS.findIndex((publisher) => publisher.topic === topic);
-  return index * IDS_EACH + Number(/\d+/.exec(value)?.[0]);
+  return TOPICS.indexOf(topic) * IDS_EACH + Number(/\d+/.exec(value)?.[0]);
+}
+
+/** The checkpoints of history, and the events during them: from when the journal is there until its name is removed. */
+export function checkpointsIn(events: readonly DiskEvent[]): {
+  readonly count: number;
+  readonly during: readonly number[];
+} {
+  const during: number[] = [];
+  let count = 0;
+  let isUnderWay = false;
+  for (const [n, event] of events.entries()) {
+    if (event.do === 'rename' && event.to.endsWith('.journal')) {
+      isUnderWay = true;
+      count += 1;
+    }
+    if (isUnderWay) during.push(n);
+    if (event.do === 'unlink' && event.path.endsWith('.journal')) isUnderWay = false;
+  }
+  return { count, during };
 }
 
 /**
@@ -26,6 +51,7 @@ export function idOf(topic: string, value: string): number {
  */
 export async function liveWithHistory(record: DiskRecord, dataDir: string, bursts: number): Promise<void> {
   const env = { ...record.env, DISK_RECORD_SOCKETS: '1' };
+  await liveBefore(dataDir, env);
   const sent = PUBLISHERS.map(() => 0);
   for (const ending of ['history', 'stop', 'kill'] as const) {
     const sonde = await startSonde({ dataDir, history: 'duckdb', env });
@@ -52,6 +78,35 @@ export async function liveWithHistory(record: DiskRecord, dataDir: string, burst
       await sonde.kill();
     }
   }
+}
+
+/** A life with points enough for metadata, that ends with a stop. */
+async function liveBefore(dataDir: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const sonde = await startSonde({ dataDir, history: 'duckdb', env });
+  const clients = clientsOf(() => sonde.mqttPort);
+  try {
+    const client = await clients.connect({ level: 4, id: 'older' });
+    for (let sent = 0; sent < OLDER.messages; sent += 50) {
+      const numbers = Array.from({ length: 50 }, (_, i) => sent + i + 1);
+      client.send(
+        ...numbers.map((n) =>
+          publishBytes(4, OLDER.topic, olderPayload(n), { qos: 1, id: PUBLISHERS.length * IDS_EACH + n }),
+        ),
+      );
+      for (const _ of numbers) await client.take('puback');
+    }
+    await waitFor('history to have all', async () => (await queuedIn(sonde)) === 0, 30_000);
+    clients.closeAll();
+    await sonde.stop();
+  } finally {
+    clients.closeAll();
+    await sonde.kill();
+  }
+}
+
+function olderPayload(n: number): string {
+  const values = Array.from({ length: OLDER.numbers }, (_, i) => [`x${i}`, Math.sin(n * (i + 1))]);
+  return JSON.stringify({ n, ...Object.fromEntries(values) });
 }
 
 async function publishAll(

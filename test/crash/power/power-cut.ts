@@ -25,18 +25,8 @@ export function chooseCut(random: Random): Cut {
 /** All happened that was asked for. */
 export const NO_CUT: Cut = { bytes: 100, names: 100, piece: Number.POSITIVE_INFINITY };
 
-/**
- * Writes the folder as a power cut may leave it now, but for what `without` matches. What was not synced happened or not, each
- * for itself; a write to a file that `untorn` matches as a whole.
- */
-export function writeCut(
-  root: FolderNode,
-  folder: string,
-  cut: Cut,
-  random: Random,
-  without = /^$/,
-  untorn = /^$/,
-): void {
+/** Writes the folder as a power cut may leave it now, but for what `without` matches. What was not synced happened or not, each for itself. */
+export function writeCut(root: FolderNode, folder: string, cut: Cut, random: Random, without = /^$/): void {
   const happens = (percent: number): boolean => random.below(100) < percent;
   /** One answer for a change that two folders have a part in. */
   const answers = new Map<object, boolean>();
@@ -51,7 +41,7 @@ export function writeCut(
     return found;
   }
 
-  function bytes({ base, pending }: FileNode, size: number): Buffer {
+  function bytes({ base, pending }: FileNode): Buffer {
     if (pending.length === 0) return base;
     let now: Buffer = Buffer.from(base);
     for (const { change, durable } of pending) {
@@ -59,15 +49,18 @@ export function writeCut(
         if (durable || happens(cut.bytes)) now = changed(now, change);
         continue;
       }
-      for (const piece of piecesOf(change, size)) if (happens(cut.bytes)) now = changed(now, piece);
+      const pieces = [...piecesOf(change, cut.piece)].filter(() => happens(cut.bytes));
+      const end = pieces.at(-1);
+      if (end !== undefined && end.at + end.bytes.length > now.length)
+        now = changed(now, { length: end.at + end.bytes.length });
+      for (const piece of pieces) piece.bytes.copy(now, piece.at);
     }
     return now;
   }
 
   const write = (node: Node, path: string): void => {
     if (node.is === 'file') {
-      const size = untorn.test(path.slice(folder.length + 1)) ? Number.POSITIVE_INFINITY : cut.piece;
-      writeFileSync(path, bytes(node, size), { mode: node.mode });
+      writeFileSync(path, bytes(node), { mode: node.mode });
       return;
     }
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -79,8 +72,10 @@ export function writeCut(
   write(root, folder);
 }
 
+type Written = Extract<Change, { bytes: Buffer }>;
+
 /** A write as the pieces of the disk that it touches. */
-function* piecesOf(change: Extract<Change, { bytes: Buffer }>, piece: number): Iterable<Change> {
+function* piecesOf(change: Written, piece: number): Iterable<Written> {
   const { at, bytes } = change;
   for (let from = 0; from < bytes.length; ) {
     const to = Number.isFinite(piece) ? Math.min(bytes.length, from + piece - ((at + from) % piece)) : bytes.length;
