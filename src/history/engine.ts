@@ -16,7 +16,7 @@ import { plainMessage } from './duckdb/rows.ts';
 import { finishSalvage, forgetSalvage, isSalvageWanted, salvage, wantSalvage } from './duckdb/salvage.ts';
 import { loadCatalog, saveCatalog } from './duckdb/state.ts';
 import { readAll } from './duckdb/verify.ts';
-import { checkWal, openWalMark } from './duckdb/wal-mark.ts';
+import { checkWal, dropUnfinishedCommit, openWalMark } from './duckdb/wal-mark.ts';
 import { createWriter, WriterLost } from './duckdb/writer.ts';
 import { createExports } from './export/exports.ts';
 import { bucketsJson, pointsJson } from './export/json.ts';
@@ -276,6 +276,7 @@ async function openWhole(
         await trySalvage();
         if (!isBeyondHelp) continue;
       }
+      if (dropUnfinishedCommit(file, messageOf(error))) continue;
       tell(mend(file, messageOf(error), tries));
       if (!existsSync(file)) forgetSalvage(file);
     }

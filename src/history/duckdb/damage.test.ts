@@ -185,6 +185,40 @@ describe('history whose files are damaged', () => {
     expect(told).toEqual([]);
   });
 
+  it('does not take a commit that a power cut left in pieces for damage, but one that others follow', async () => {
+    const before = readFileSync(`${file}.wal`);
+    const mark = readFileSync(`${file}.mark`);
+    const living = await openHere();
+    await write(living, 200, 3000);
+    const torn = readFileSync(`${file}.wal`);
+    await write(living, 4000, 10);
+    const followed = readFileSync(`${file}.wal`);
+    const database = readFileSync(file);
+    await living.close(true);
+    // A hole of a sector, in the commit of 3,000 points.
+    const hole = before.length + ((torn.length - before.length) >> 1);
+    for (const log of [torn, followed]) {
+      told.length = 0;
+      writeFileSync(file, database);
+      writeFileSync(`${file}.wal`, Buffer.from(log).fill(0, hole, hole + 512));
+      writeFileSync(`${file}.mark`, mark);
+      const engine = await openHere();
+      expect(await pointsIn(engine)).toBe(100);
+      expect(told.length).toBe(log === torn ? 0 : 1);
+      await write(engine, 9000, 10);
+      expect(await pointsIn(engine)).toBe(110);
+      // What is left of it does not become part of the next commit.
+      for (const end of ['', '.wal']) copyFileSync(file + end, join(folder, `killed.duckdb${end}`));
+      await engine.close(true);
+      const place = file;
+      file = join(folder, 'killed.duckdb');
+      const again = await openHere();
+      expect(await pointsIn(again)).toBe(110);
+      await again.close(true);
+      file = place;
+    }
+  });
+
   it('sets the file aside when those that opened it crashed', async () => {
     const engine = await openHere(true);
     expect(await pointsIn(engine)).toBe(0);

@@ -5,8 +5,10 @@ import {
   fdatasyncSync,
   fsyncSync,
   openSync,
+  readFileSync,
   readSync,
   statSync,
+  truncateSync,
   writeSync,
 } from 'node:fs';
 import type { HistoryDamage } from '../port.ts';
@@ -21,6 +23,8 @@ import { asideName, moveAside, RECENT, syncFile } from './damage.ts';
  */
 const WAL_BEGIN = Buffer.from('640062650002ffff', 'hex');
 const ENTRY_HEAD = 16;
+/** The entry that ends a commit is always the same. */
+const COMMIT_END = Buffer.from('0500000000000000e7fe7d722fed3d5e640064ffff', 'hex');
 const MARK_BYTES = 16;
 
 export type WalMark = {
@@ -106,6 +110,23 @@ export function findInWal(file: string): WalFinding | null {
   const end = endOfEntries(wal, size);
   if (end === 0) return { what: `its beginning cannot be read: ${RECENT}`, keep: 'all' };
   return end >= marked ? null : { what: `it ends at ${end} and was ${marked} long: ${RECENT}`, keep: 'copy' };
+}
+
+/**
+ * Takes the rest of a commit away that a power cut left in pieces: where it cannot be read, as DuckDB's words tell, lies behind all that is
+ * known to be durable, and there is no other commit behind it. Nobody was told of it. Answers whether that was so.
+ */
+export function dropUnfinishedCommit(file: string, text: string): boolean {
+  const wal = `${file}.wal`;
+  const at = Number(/\bWAL\b.*entry at byte position (\d+)/s.exec(text)?.[1] ?? 0) - ENTRY_HEAD;
+  if (at < WAL_BEGIN.length || at < markedLength(file) || !existsSync(wal)) return false;
+  const log = readFileSync(wal);
+  const end = log.indexOf(COMMIT_END, at);
+  if (end >= 0 && end + COMMIT_END.length < log.length) return false;
+  const before = log.lastIndexOf(COMMIT_END, at);
+  truncateSync(wal, before < 0 ? at : before + COMMIT_END.length);
+  syncFile(wal);
+  return true;
 }
 
 /** Where the last whole entry ends, by the lengths alone; 0: it does not even begin as it should. */
