@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkHistory } from '../check/check-history.ts';
 import { openEngine } from '../engine.ts';
 import { HISTORY_DEFAULTS } from '../options.ts';
 import type { FromProcess } from '../protocol.ts';
@@ -176,6 +177,10 @@ describe('a checkpoint of DuckDB that a power cut tears', () => {
       journal,
       join(folder, '1.wal'),
     );
+    // A check changes nothing.
+    const image = readFileSync(cut);
+    expect(await checkHistory(cut)).toMatchObject({ findings: [], unable: expect.stringContaining('cut short') });
+    expect(readFileSync(cut).equals(image)).toBe(true);
     const said: FromProcess[] = [];
     const engine = await openEngine(cut, HISTORY_DEFAULTS, 'run', (message) => said.push(message), new PassThrough());
     await engine.close(true);
