@@ -119,6 +119,7 @@ async function openWith(
       recovered: () => logger.info({}, 'the store can be written again'),
     },
   });
+  read.files.prepare(); // or the first who waits for an acknowledgement waits for zeroes
   const nameOf = queueNamer(names);
   log = new DiskLog({
     files: read.files,
