@@ -161,6 +161,8 @@ export type RetainedCursor = {
   readonly filter: string;
   /** Null: a place to pause. */
   readonly names: Iterator<string | null>;
+  /** When it was subscribed, wall clock, microseconds: what arrived later came as it was published. */
+  readonly sinceUs: number;
   readonly maxQos: 0 | 1 | 2;
   readonly subscriptionIdentifiers: readonly number[];
 };

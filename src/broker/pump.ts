@@ -183,7 +183,7 @@ function sendRetained(core: BrokerCore, client: Client): void {
       return;
     }
     const message = client.world.retained.get(next.value);
-    if (message === undefined || !mayReceive(client, message)) continue;
+    if (message === undefined || !mayReceive(client, message) || cameSince(core, cursor, message)) continue;
     if (isExpired(core, message)) {
       dropExpiredRetained(core, client.world, message); // [MQTT-3.3.2-5]
       continue;
@@ -191,6 +191,11 @@ function sendRetained(core: BrokerCore, client: Client): void {
     sendOneRetained(core, client, cursor, message);
     sent += 1;
   }
+}
+
+/** It was sent when it was published; or left out, to a bridge that had published it. Of a wall clock that was stepped back nothing is concluded. */
+function cameSince(core: BrokerCore, cursor: RetainedCursor, message: StoredMessage): boolean {
+  return message.arrivedUs > cursor.sinceUs && message.arrivedUs <= core.clock.wallMicros();
 }
 
 /** In one of the next turns, so that others get theirs; once, whoever asks for it. */

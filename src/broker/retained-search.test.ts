@@ -48,3 +48,25 @@ it('a search has its part of a turn once, although its receiver takes all of it 
   // As many as between two looks at the clock, each of which finds the time used; the first turn began with the SUBSCRIBE.
   expect(Math.max(...got.slice(1))).toBeLessThanOrEqual(16);
 });
+
+it('what is retained while the search goes on comes once, and is hidden from nobody when the clock was stepped back', async () => {
+  const { broker: own, clock } = fakeBroker();
+  broker = own;
+  const filler = await FakeDevice.connected(broker, { clientId: 'filler' });
+  for (let n = 1000; n < 3000; n++) filler.publish(`r/${n}`, 'old', 0, 0, true);
+  await settled();
+  const reader = await FakeDevice.connected(broker, { clientId: 'reader' });
+  reader.subscribe('r/#', 0);
+  clock.advance(5);
+  for (let n = 1000; n < 3000; n++) filler.publish(`r/${n}`, 'new', 0, 0, true);
+  for (let turns = 0; turns < 100; turns++) await settled();
+  // Of the old ones those of the first slice, which went out before.
+  expect(reader.payloads.filter((payload) => payload === 'old').length).toBeLessThanOrEqual(200);
+  expect(reader.payloads.filter((payload) => payload === 'new')).toHaveLength(2000);
+  expect(new Set(topicsOf(reader)).size).toBe(2000);
+  const late = await FakeDevice.connected(broker, { clientId: 'late' });
+  clock.stepWall(-3_600_000);
+  late.subscribe('r/#', 0);
+  for (let turns = 0; turns < 100; turns++) await settled();
+  expect(late.payloads).toHaveLength(2000);
+});

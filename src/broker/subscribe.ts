@@ -126,6 +126,7 @@ function subscribeOne(
     client.sendRetained({
       filter,
       names: names(client.world.retained.search(filter)),
+      sinceUs: core.clock.wallMicros(),
       maxQos: entry.qos,
       subscriptionIdentifiers: identifiers,
     });
