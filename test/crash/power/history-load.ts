@@ -26,23 +26,38 @@ export function idOf(topic: string, value: string): number {
   return TOPICS.indexOf(topic) * IDS_EACH + Number(/\d+/.exec(value)?.[0]);
 }
 
-/** The checkpoints of history, and the events during them: from when the journal is there until its name is removed. */
+const BLOCK = 256 * 1024;
+
+/**
+ * The checkpoints of history that write a block anew in its place, and the events at which a power cut may tear that: from the write,
+ * which is the last one of a block, until the sync that follows has ended.
+ */
 export function checkpointsIn(events: readonly DiskEvent[]): {
   readonly count: number;
-  readonly during: readonly number[];
+  readonly tearable: readonly number[];
 } {
-  const during: number[] = [];
+  const tearable: number[] = [];
+  const written = new Set<number>();
   let count = 0;
   let isUnderWay = false;
+  let write: { readonly event: number; readonly inode: string; readonly isInPlace: boolean } | null = null;
   for (const [n, event] of events.entries()) {
-    if (event.do === 'rename' && event.to.endsWith('.journal')) {
-      isUnderWay = true;
-      count += 1;
+    if (event.do === 'rename' && event.to.endsWith('.journal')) isUnderWay = true;
+    if (isUnderWay && event.do === 'write' && event.bytes.length === BLOCK) {
+      write = { event: n, inode: event.inode, isInPlace: written.has(event.at) };
+      written.add(event.at);
     }
-    if (isUnderWay) during.push(n);
-    if (event.do === 'unlink' && event.path.endsWith('.journal')) isUnderWay = false;
+    if (event.do !== 'sync' || event.inode !== write?.inode) continue;
+    if (write.isInPlace) {
+      count += 1;
+      const { event: first } = write;
+      const last = events.findIndex((later, at) => at > n && later.do === 'end' && later.call === event.call);
+      tearable.push(...Array.from({ length: last - first }, (_, i) => first + i));
+    }
+    isUnderWay = false;
+    write = null;
   }
-  return { count, during };
+  return { count, tearable };
 }
 
 /**

@@ -8,7 +8,7 @@ import { createDisk, type DiskModel } from './disk-model.ts';
 import { buildRecorder, newRecord, TOOLS } from './disk-record.ts';
 import { acknowledgedIn, acksIn, checkpointsIn, idOf, liveWithHistory, queuedIn, TOPICS } from './history-load.ts';
 import { type Held, type HistoryLook, startHistoryLook } from './history-look.ts';
-import { chooseCut, contentsOf, NO_CUT, writeCut } from './power-cut.ts';
+import { type Cut, chooseCut, chooseTear, contentsOf, NO_CUT, writeCut } from './power-cut.ts';
 
 const SEEDS = Number(process.env['POWER_CUT_SEEDS'] ?? 0);
 const FROM = Number(process.env['POWER_CUT_FROM'] ?? 0);
@@ -61,11 +61,11 @@ describe.skipIf(process.platform !== 'linux')('a power cut of Sonde and its hist
   async function cutFault(
     disk: DiskModel,
     acked: ReadonlySet<number>,
+    cut: Cut,
     random: Random,
     held: (folder: string) => Promise<Held>,
   ): Promise<string | null> {
     const folder = mkdtempSync(join(scratch, 'cut-'));
-    const cut = chooseCut(random);
     try {
       writeCut(disk.root, folder, cut, random, /^BALLAST/);
       const { ids, damage } = await held(folder);
@@ -95,12 +95,19 @@ describe.skipIf(process.platform !== 'linux')('a power cut of Sonde and its hist
       await liveWithHistory(record, dataDir, BURSTS);
       const events = record.events();
       const acks = acksIn(events);
-      // Half of the cuts fall into a checkpoint: each of them writes over metadata in its place.
-      const { count: checkpoints, during } = checkpointsIn(events);
-      expect(checkpoints).toBeGreaterThanOrEqual(4);
-      const choose = (count: number): Set<number> => {
+      // Half of the cuts tear a checkpoint that writes over metadata in its place.
+      const { count: checkpoints, tearable } = checkpointsIn(events);
+      const tears = new Set(tearable);
+      expect(checkpoints).toBeGreaterThanOrEqual(3);
+      /** Each event with how often a cut after it is looked at. */
+      const choose = (count: number): Map<number, number> => {
         const any = (): number => random.below(events.length);
-        return new Set(Array.from({ length: count }, (_, n) => (n % 2 === 0 ? random.pick(during) : any())));
+        const times = new Map<number, number>();
+        for (let n = 0; n < count; n++) {
+          const event = n % 2 === 0 ? random.pick(tearable) : any();
+          times.set(event, (times.get(event) ?? 0) + 1);
+        }
+        return times;
       };
       const [cuts, starts] = [choose(CUTS), choose(STARTS)];
       const acked = new Set<number>();
@@ -109,17 +116,26 @@ describe.skipIf(process.platform !== 'linux')('a power cut of Sonde and its hist
       for (const [n, event] of events.entries()) {
         disk.take(event);
         for (const id of acks[n] ?? []) acked.add(id);
-        const looks = [...(cuts.has(n) ? [opened.look] : []), ...(starts.has(n) ? [heldBySonde] : [])];
+        const looks = [
+          ...Array.from({ length: cuts.get(n) ?? 0 }, () => opened.look),
+          ...Array.from({ length: starts.get(n) ?? 0 }, () => heldBySonde),
+        ];
         for (const held of looks) {
           looked += acked.size;
-          const fault = await cutFault(disk, acked, random, held);
+          const fault = await cutFault(
+            disk,
+            acked,
+            tears.has(n) ? chooseTear(random) : chooseCut(random),
+            random,
+            held,
+          );
           if (fault === null) continue;
           faults.push(`event ${n} (${event.do})${held === heldBySonde ? ', a start' : ''}: ${fault}`);
           console.log(faults.at(-1));
         }
       }
       console.log(
-        `power cut of history: ${cuts.size} prefixes (${[...cuts].filter((n) => during.includes(n)).length} in ${checkpoints} checkpoints) and ${starts.size} starts of ${events.length}, ${looked} acknowledged messages looked for`,
+        `power cut of history: ${CUTS} prefixes (${[...cuts].reduce((sum, [n, times]) => sum + (tears.has(n) ? times : 0), 0)} that tear ${checkpoints} checkpoints) and ${STARTS} starts of ${events.length}, ${looked} acknowledged messages looked for`,
       );
       expect(faults.slice(0, 8)).toEqual([]);
       expect(acked.size).toBe(acknowledgedIn(BURSTS));

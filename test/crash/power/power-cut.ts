@@ -22,6 +22,11 @@ export function chooseCut(random: Random): Cut {
   };
 }
 
+/** Some of the bytes, in pieces that are smaller than a write. */
+export function chooseTear(random: Random): Cut {
+  return { ...chooseCut(random), bytes: random.pick([50, 90]), piece: random.pick([512, 4096]) };
+}
+
 /** All happened that was asked for. */
 export const NO_CUT: Cut = { bytes: 100, names: 100, piece: Number.POSITIVE_INFINITY };
 
