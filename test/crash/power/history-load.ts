@@ -29,8 +29,8 @@ export function idOf(topic: string, value: string): number {
 const BLOCK = 256 * 1024;
 
 /**
- * The checkpoints of history that write a block anew in its place, and the events at which a power cut may tear that: from the write,
- * which is the last one of a block, until the sync that follows has ended.
+ * The checkpoints of history that write a block anew in its place, and the events at which a power cut may tear that: from the first
+ * write to a place that has been written before until the sync that follows has ended.
  */
 export function checkpointsIn(events: readonly DiskEvent[]): {
   readonly count: number;
@@ -40,20 +40,18 @@ export function checkpointsIn(events: readonly DiskEvent[]): {
   const written = new Set<number>();
   let count = 0;
   let isUnderWay = false;
-  let write: { readonly event: number; readonly inode: string; readonly isInPlace: boolean } | null = null;
+  let write: { readonly event: number; readonly inode: string } | null = null;
   for (const [n, event] of events.entries()) {
     if (event.do === 'rename' && event.to.endsWith('.journal')) isUnderWay = true;
     if (isUnderWay && event.do === 'write' && event.bytes.length === BLOCK) {
-      write = { event: n, inode: event.inode, isInPlace: written.has(event.at) };
+      if (written.has(event.at)) write ??= { event: n, inode: event.inode };
       written.add(event.at);
     }
     if (event.do !== 'sync' || event.inode !== write?.inode) continue;
-    if (write.isInPlace) {
-      count += 1;
-      const { event: first } = write;
-      const last = events.findIndex((later, at) => at > n && later.do === 'end' && later.call === event.call);
-      tearable.push(...Array.from({ length: last - first }, (_, i) => first + i));
-    }
+    count += 1;
+    const { event: first } = write;
+    const last = events.findIndex((later, at) => at > n && later.do === 'end' && later.call === event.call);
+    tearable.push(...Array.from({ length: last - first }, (_, i) => first + i));
     isUnderWay = false;
     write = null;
   }

@@ -98,7 +98,7 @@ describe.skipIf(process.platform !== 'linux')('a power cut of Sonde and its hist
       // Half of the cuts tear a checkpoint that writes over metadata in its place.
       const { count: checkpoints, tearable } = checkpointsIn(events);
       const tears = new Set(tearable);
-      expect(checkpoints).toBeGreaterThanOrEqual(3);
+      expect(checkpoints).toBeGreaterThanOrEqual(2);
       /** Each event with how often a cut after it is looked at. */
       const choose = (count: number): Map<number, number> => {
         const any = (): number => random.below(events.length);
