@@ -57,7 +57,7 @@ export function seedOf({ sequence, salt }: Pick<SegmentHeader, 'sequence' | 'sal
   const bytes = Buffer.alloc(8);
   bytes.writeUInt32LE(sequence >>> 0);
   bytes.writeUInt32LE(salt, 4);
-  return crc32c(bytes, 0, 8);
+  return crc32c(bytes, 0, salt === 0 ? 4 : 8);
 }
 
 /** Checksum of the record at `at`: its length, what is behind the checksum's own place, and the body. */

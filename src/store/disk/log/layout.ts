@@ -2,7 +2,8 @@ import type { TableName } from '../../port.ts';
 
 /** The shape of segments and records; drawn in docs/storage.md. */
 export const MAGIC = Buffer.from('SONDELOG');
-export const VERSION = 1;
+/** Of a segment. Version 1 had no salt: its place was zero, which `seedOf` heeds, so that it is read as it is. */
+export const VERSION = 2;
 /** Records begin here. */
 export const FIRST_RECORD = 4096;
 export const SEGMENT_BYTES = 16 * 1024 * 1024;

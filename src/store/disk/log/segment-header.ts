@@ -4,7 +4,7 @@ import { FIRST_RECORD, MAGIC, VERSION } from './layout.ts';
 /** What a segment says of itself. */
 export type SegmentHeader = {
   readonly sequence: number;
-  /** With which the checksums of its records begin: `saltOf` the incarnation that wrote them. A copy keeps it. */
+  /** With which the checksums of its records begin: `saltOf` the incarnation that wrote them; 0 in version 1. A copy keeps it. */
   readonly salt: number;
   /** A UUID. */
   readonly incarnation: string;
@@ -58,7 +58,7 @@ export function decodeHeader(block: Buffer): SegmentHeader | number | null {
   if (block.length < HEADER_BYTES || !block.subarray(0, MAGIC.length).equals(MAGIC)) return null;
   if (block.readUInt32LE(12) !== headerSum(block)) return null;
   const version = block.readUInt32LE(8);
-  if (version !== VERSION) return version;
+  if (version !== VERSION && version !== 1) return version;
   const uuid = block.toString('hex', 24, 40);
   return {
     sequence: block.readUInt32LE(16),
