@@ -8,12 +8,13 @@ import { createCopies } from './duckdb/copy.ts';
 import { DamagedDatabase, isDamage, mend } from './duckdb/damage.ts';
 import { type Database, openDatabase, untilFree } from './duckdb/database.ts';
 import { isUnfinished } from './duckdb/database-file.ts';
+import { finishSalvage, forgetFound, forgetSalvage, isSalvageWanted, wantSalvage } from './duckdb/exchange.ts';
 import { createQueryPool } from './duckdb/pool.ts';
 import { readPositions } from './duckdb/positions.ts';
 import { matchingSeries, readBuckets, readPoints, seriesOf } from './duckdb/queries.ts';
 import { hasJournal, rollBack } from './duckdb/rollback-journal.ts';
 import { plainMessage } from './duckdb/rows.ts';
-import { finishSalvage, forgetSalvage, isSalvageWanted, salvage, wantSalvage } from './duckdb/salvage.ts';
+import { salvage } from './duckdb/salvage.ts';
 import { loadCatalog, saveCatalog } from './duckdb/state.ts';
 import { readAll } from './duckdb/verify.ts';
 import { checkWal, dropUnfinishedCommit, openWalMark } from './duckdb/wal-mark.ts';
@@ -42,6 +43,8 @@ export type Engine = {
 
 const MEGABYTE = 1024 * 1024;
 const UPKEEP_MS = 5000;
+/** What a salvage has found is in the broker's log by then; a process that ends before leaves it to the next one. */
+const TOLD_MS = 5000;
 /** Idle that long, a log of a megabyte is folded in too. */
 const IDLE_MS = 20_000;
 
@@ -109,6 +112,14 @@ export async function openEngine(
     }
   };
 
+  const forget = (): void => {
+    try {
+      forgetFound(file);
+    } catch (error) {
+      warn('that what was lost is told of could not be noted: it is told of again', { error: messageOf(error) });
+    }
+  };
+  const told = setTimeout(forget, TOLD_MS);
   const upkeep = setInterval(() => {
     const size = writer.walBytes();
     const idle = performance.now() - lastWrite > IDLE_MS;
@@ -191,6 +202,7 @@ export async function openEngine(
     },
     close: async (withFigures) => {
       clearInterval(upkeep);
+      clearTimeout(told);
       reading.abort();
       await read;
       streams.close();
@@ -201,6 +213,7 @@ export async function openEngine(
       writer.close();
       mark.close();
       database.close();
+      if (withFigures) forget();
     },
   };
 }
@@ -228,7 +241,7 @@ async function openWhole(
     isMended = true;
     say({ kind: 'damage', damage });
   };
-  finishSalvage(file);
+  for (const damage of finishSalvage(file)) tell(damage);
   // The mark comes when the database is durable.
   if (isUnfinished(file) && ![`${file}.wal`, `${file}.mark`].some(existsSync)) {
     await untilFree(file, limits);

@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -8,6 +17,7 @@ import { type Engine, openEngine } from '../engine.ts';
 import { HISTORY_DEFAULTS } from '../options.ts';
 import type { HistoryDamage } from '../port.ts';
 import type { FromProcess, SeriesColumns } from '../protocol.ts';
+import { writeFound } from './exchange.ts';
 import { rowsOf } from './rows.ts';
 
 /* Real damage to one block of a large table: it is found, told of, and what is sound goes on in a new database. */
@@ -89,6 +99,8 @@ function damage(block: number): Buffer {
   writeFileSync(file, bytes);
   return bytes;
 }
+
+const salvageFiles = (): string[] => readdirSync(join(file, '..')).filter((name) => name.includes('salvag'));
 
 beforeAll(async () => {
   const engine = await open(whole);
@@ -188,25 +200,53 @@ describe('a block in the middle of a large history that is damaged', () => {
     await engine.close(true);
   }, 60_000);
 
-  it('leaves an exchange that was killed between two steps whole', async () => {
+  it('is told of by who ends an exchange that was killed between two steps', async () => {
     damage((await blocksOf('v', 1))[0] as number);
     writeFileSync(`${file}.salvage`, '');
     writeFileSync(`${file}.salvaging`, 'half of a copy');
     let engine = await open();
     const points = sum(await counts(engine));
-    await engine.close(true);
     expect(points).toBeLessThan(TOTAL);
-    // Killed when the copy was whole, and once more when the damaged one was away.
-    for (const isAway of [false, true]) {
-      copyFileSync(file, `${file}.salvaged`);
-      if (isAway) rmSync(file);
+    // Its broker was killed: nobody knows whether it has told of it.
+    await engine.close(false);
+    const found = [...told];
+    expect(found).toMatchObject([{ file, what: expect.stringContaining(`${TOTAL - points} rows of table point`) }]);
+    const kept = found[0]?.kept ?? '';
+    const note = readFileSync(`${file}.salvaged.json`);
+    const whole = (): void => renameSync(file, `${file}.salvaged`);
+    const back = (): void => renameSync(kept, file);
+    const steps: readonly (readonly [string, () => void, readonly unknown[]])[] = [
+      ['the copy was whole', () => [whole(), back()], found],
+      ['the damaged one was away', whole, found],
+      ['all was in its place', () => {}, found],
+      [
+        'an older Sonde, which left no word',
+        () => [whole(), rmSync(`${file}.salvaged.json`)],
+        [{ file, what: expect.stringContaining('not known'), kept: null }],
+      ],
+    ];
+    for (const [step, prepare, expected] of steps) {
+      writeFileSync(`${file}.salvaged.json`, note);
+      prepare();
       writeFileSync(`${file}.salvage`, '');
+      if (existsSync(file) && !existsSync(`${file}.salvaged`)) rmSync(`${file}.salvage`);
       told.length = 0;
       engine = await open();
+      expect([step, told]).toEqual([step, expected]);
+      expect(existsSync(kept)).toBe(true);
       expect(sum(await counts(engine))).toBe(points);
       await engine.close(true);
-      const left = readdirSync(join(file, '..')).filter((name) => name.includes('salvag'));
-      expect([left, told]).toEqual([[], []]);
+      expect([step, salvageFiles()]).toEqual([step, []]);
     }
+    told.length = 0;
+    await (await open()).close(true);
+    expect(told).toEqual([]);
+  }, 60_000);
+
+  it('is not told of by what a salvage wrote whose copy never became whole', async () => {
+    writeFileSync(`${file}.salvaging`, 'half of a copy');
+    writeFound(file, ['5 rows of table point cannot be read and are lost']);
+    await (await open()).close(true);
+    expect([told, salvageFiles()]).toEqual([[], []]);
   }, 60_000);
 });

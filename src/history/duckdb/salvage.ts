@@ -1,26 +1,19 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { messageOf } from '../../base/index.ts';
 import type { HistoryLimits } from '../options.ts';
 import type { HistoryDamage } from '../port.ts';
-import { isDamage, moveAside, syncFile } from './damage.ts';
+import { isDamage, syncFile } from './damage.ts';
 import { openDatabase } from './database.ts';
+import { finishSalvage, takeCopy, underWayOf, writeFound } from './exchange.ts';
 import { describeLost } from './lost-rows.ts';
-import { dropJournal } from './rollback-journal.ts';
 import { literal, rowsOf } from './rows.ts';
 
 /*
  * A database with a damaged block, copied as far as it can be read. DuckDB has a checksum for each block, which it looks at with each
  * reading: what is damaged is never answered, and rows beside it can be read by their place.
- *
- *     history.duckdb.salvage      the note: a damaged block was met, the next opening salvages
- *     history.duckdb.salvaging    the copy, under way: worth nothing
- *     history.duckdb.salvaged     the copy, whole: it takes the database's place, whatever happens between
+ * `exchange.ts` puts the copy in its place.
  */
-const noteOf = (file: string): string => `${file}.salvage`;
-const underWayOf = (file: string): string => `${file}.salvaging`;
-const wholeOf = (file: string): string => `${file}.salvaged`;
 
 /** Rows that are copied at once: one row group of DuckDB. */
 export const GROUP = 122_880;
@@ -32,33 +25,9 @@ const CHECKPOINT_EVERY = 64;
 /** The rows from `from` up to `to` of a table, by their place. */
 export type RowRange = { readonly from: number; to: number };
 
-/** Has the next opening salvage the database. Durable when it returns. */
-export function wantSalvage(file: string): void {
-  if (existsSync(noteOf(file))) return;
-  writeFileSync(noteOf(file), '', { mode: 0o600 });
-  syncFile(noteOf(file));
-  syncFolderOf(file);
-}
-
-export function isSalvageWanted(file: string): boolean {
-  return existsSync(noteOf(file));
-}
-
-/** The database that the note was of has been set aside. */
-export function forgetSalvage(file: string): void {
-  rmSync(noteOf(file), { force: true });
-}
-
-/** Ends the exchange that a process before this one began. To be called before anything else looks at the files. */
-export function finishSalvage(file: string): void {
-  rmSync(underWayOf(file), { force: true });
-  rmSync(`${underWayOf(file)}.wal`, { force: true });
-  if (existsSync(wholeOf(file))) exchange(file);
-}
-
 /**
- * Copies what can be read into a new database, which takes the place of the damaged one; that is kept. Answers what is lost. Rejects
- * when it cannot, with nothing changed: nobody has the database open.
+ * Copies what can be read into a new database, which takes the place of the damaged one; that is kept. Answers what is to be
+ * told. Rejects when it cannot, with nothing changed: nobody has the database open.
  */
 export async function salvage(file: string, limits: HistoryLimits): Promise<readonly HistoryDamage[]> {
   const underWay = underWayOf(file);
@@ -80,6 +49,7 @@ export async function salvage(file: string, limits: HistoryLimits): Promise<read
     }
     await writer.run('DETACH damaged');
     await writer.run('CHECKPOINT');
+    writeFound(file, found.length > 0 ? found : ['all of its rows could be read']);
   } catch (error) {
     copy.close();
     finishSalvage(file);
@@ -88,11 +58,7 @@ export async function salvage(file: string, limits: HistoryLimits): Promise<read
   copy.close();
   rmSync(copy.tempFolder, { recursive: true, force: true });
   syncFile(underWay);
-  renameSync(underWay, wholeOf(file));
-  syncFolderOf(file);
-  const kept = exchange(file);
-  const all = found.length > 0 ? found : ['all of its rows could be read'];
-  return all.map((what) => ({ file, what, kept }));
+  return takeCopy(file);
 }
 
 /** Copies the rows of a table, group by group; answers which could not be read. */
@@ -120,21 +86,4 @@ async function copyRows(writer: DuckDBConnection, table: string): Promise<readon
     if (groups % CHECKPOINT_EVERY === 0) await writer.run('CHECKPOINT');
   }
   return lost;
-}
-
-/** Puts the copy in the database's place. Answers where the damaged one is kept; null: it was away already. */
-function exchange(file: string): string | null {
-  // How long a log was that belongs to the damaged one.
-  rmSync(`${file}.mark`, { force: true });
-  dropJournal(file);
-  if (existsSync(`${file}.wal`)) moveAside(`${file}.wal`);
-  const kept = existsSync(file) ? moveAside(file) : null;
-  renameSync(wholeOf(file), file);
-  rmSync(noteOf(file), { force: true });
-  syncFolderOf(file);
-  return kept;
-}
-
-function syncFolderOf(file: string): void {
-  if (process.platform !== 'win32') syncFile(dirname(file));
 }
