@@ -67,8 +67,6 @@ export async function openEngine(
   });
   const mark = openWalMark(file);
   const streams = createStreams(pipe, limits.exportStallMs, say);
-  const exports = createExports({ database, catalog, limits, streams, say, lastSeq: () => writer.seq() });
-
   /** A damaged block is met only when it is read. The next opening keeps what is sound. Answers whether it was damage. */
   const tellDamage = (error: unknown): boolean => {
     if (!isDamage(messageOf(error))) return false;
@@ -81,6 +79,15 @@ export async function openEngine(
     }
     return true;
   };
+  const exports = createExports({
+    database,
+    catalog,
+    limits,
+    streams,
+    say,
+    lastSeq: () => writer.seq(),
+    failed: tellDamage,
+  });
   const copies = createCopies(database);
 
   /** DuckDB makes its log with the first commit after a checkpoint, and syncs its bytes, not its name. */

@@ -33,12 +33,14 @@ const BLOCK = 256 * 1024;
 let file: string;
 const told: HistoryDamage[] = [];
 const fatal: string[] = [];
+const failures: string[] = [];
 let batches = 0;
 
 const open = (path = file): Promise<Engine> => {
   const say = (message: FromProcess): void => {
     if (message.kind === 'damage') told.push(message.damage);
     if (message.kind === 'fatal') fatal.push(message.text);
+    if (message.kind === 'failure') failures.push(message.text);
   };
   const pipe = new PassThrough();
   pipe.resume();
@@ -113,6 +115,7 @@ beforeEach(() => {
   copyFileSync(whole, file);
   told.length = 0;
   fatal.length = 0;
+  failures.length = 0;
 });
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
@@ -199,6 +202,26 @@ describe('a block in the middle of a large history that is damaged', () => {
     expect(sum(await counts(engine))).toBe(written - lost);
     await engine.close(true);
   }, 60_000);
+
+  it.each(['csv', 'parquet'] as const)(
+    'is noted and told of when an export meets it: %s',
+    async (format) => {
+      damage((await blocksOf('v', 1)).at(-1) as number);
+      const engine = await open();
+      const query = { world: 1, topic: 'a', field: 'value', fromUs: null, toUs: null, format } as const;
+      expect(await engine.answer(7, { name: 'export', query })).toBe('begun');
+      engine.pull(7, TOTAL * 1000);
+      await expect.poll(() => failures, { timeout: 10_000 }).toHaveLength(1);
+      expect(failures[0]).toMatch(/a part of history is damaged and cannot be read/);
+      expect(told).toEqual([{ file, what: expect.stringContaining('the next start keeps what is sound'), kept: null }]);
+      expect(salvageFiles()).toEqual(['history.duckdb.salvage']);
+      // Who asks in another way tells nothing else.
+      await expect(ask(engine, 'a')).rejects.toThrow(failures[0]);
+      expect(new Set(told.map(({ what }) => what)).size).toBe(1);
+      await engine.close(true);
+    },
+    60_000,
+  );
 
   it('is told of by who ends an exchange that was killed between two steps', async () => {
     damage((await blocksOf('v', 1))[0] as number);

@@ -36,6 +36,8 @@ type Options = {
   readonly streams: Streams;
   readonly say: (message: FromProcess) => void;
   readonly lastSeq: () => number;
+  /** What the database itself failed one with: it may be damage. */
+  readonly failed: (error: HistoryError) => void;
 };
 
 export function createExports(options: Options): Exports {
@@ -93,9 +95,11 @@ export function createExports(options: Options): Exports {
       running.set(id, job);
       const ended = work(id, job, plan)
         .catch((error: unknown) => {
+          const known = asHistoryError(error);
+          // An error that is one of history's already has nothing to do with the database's file.
+          if (known !== error) options.failed(known);
           if (job.stream.signal.aborted) return;
-          const { code, message } = asHistoryError(error);
-          say({ kind: 'failure', id, code, text: message });
+          say({ kind: 'failure', id, code: known.code, text: known.message });
           streams.cancel(id);
         })
         .finally(() => {
