@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CreatedToken, createFirstToken, tokenFileOf } from './access/index.ts';
 import { type Clock, type Logger, nothingReached, type Reached, systemClock } from './base/index.ts';
@@ -8,6 +7,7 @@ import {
   type GoneFiles,
   goneFiles,
   HISTORY_FILE,
+  hasHistory,
   type Settings,
   STORE_FOLDER,
 } from './config/index.ts';
@@ -58,7 +58,7 @@ export function begin(
   const reached = nothingReached();
   const tokenFile = tokenFileOf(settings.data);
   const historyFile = join(settings.data, HISTORY_FILE);
-  const isNewHistory = !existsSync(historyFile);
+  const isNewHistory = !hasHistory(settings.data);
   const isGone = goneFiles(settings.data, tokenFile);
   const gone = createGoneNotes(settings.data, logger);
   const history = settings.history === 'off' ? null : openHistory(settings, historyFile, clock, logger, reached);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, type Logger, OperatorError } from '../base/index.ts';
 import { HISTORY_FILE, openDataFolder, STORE_FOLDER } from '../config/index.ts';
-import { createHistory } from '../history/index.ts';
+import { createHistory, isSalvagePending } from '../history/index.ts';
 import { openDiskStore } from '../store/index.ts';
 import { type BackupReport, makeBackup, stoppedBackup, untilStopped } from './backup.ts';
 
@@ -26,6 +26,12 @@ export async function backupAtRest(
   const folder = openDataFolder(data);
   const closers: (() => Promise<void>)[] = [];
   try {
+    if (isSalvagePending(join(data, HISTORY_FILE))) {
+      throw new OperatorError(
+        `the history in ${data} is damaged, and what is sound of it has not all been taken over: a backup would not say what is lost`,
+        'Start Sonde there once, which ends that and says what is lost; then back up again.',
+      );
+    }
     let store = null;
     if (existsSync(join(data, STORE_FOLDER, 'FORMAT'))) {
       store = await openDiskStore({ folder: join(data, STORE_FOLDER), clock, logger, durability: 'sync' });

@@ -55,7 +55,7 @@ export async function makeBackup(sources: BackupSources, target: string): Promis
       await copyIfThere(
         data,
         folder,
-        ['', '.wal', '.journal'].map((end) => HISTORY_FILE + end),
+        HISTORY_ENDS.map((end) => HISTORY_FILE + end),
         stop,
       );
     await copyOthers(data, folder, stop);
@@ -81,6 +81,9 @@ export async function makeBackup(sources: BackupSources, target: string): Promis
     throw new OperatorError(what, advice, { cause: error });
   }
 }
+
+/** History's files that the next opening looks at: as they are, where nobody has them open. */
+const HISTORY_ENDS = ['', '.wal', '.journal', '.salvage', '.salvaged', '.salvaged.json'];
 
 /** Why a backup ends that was told to stop. */
 export function stoppedBackup(): OperatorError {

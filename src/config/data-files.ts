@@ -1,6 +1,8 @@
 /** What lies where in a data folder (docs/storage.md). */
 export const STORE_FOLDER = 'store';
 export const HISTORY_FILE = 'history.duckdb';
+/** A history that was salvaged: the next start gives it its name, whatever else is there. */
+export const SALVAGED_FILE = `${HISTORY_FILE}.salvaged`;
 /** There since history was opened first: a history file that is gone later is noticed. */
 export const RECORDED_FILE = 'RECORDED';
 /** Room that a start on a full disk takes. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { HISTORY_FILE, RECORDED_FILE, STORE_FOLDER } from './data-files.ts';
+import { HISTORY_FILE, RECORDED_FILE, SALVAGED_FILE, STORE_FOLDER } from './data-files.ts';
 
 /** Files of a used data folder that a life before this one had, and that are not there. */
 export type GoneFiles = { readonly tokens: boolean; readonly history: boolean };
@@ -11,9 +11,14 @@ export type GoneFiles = { readonly tokens: boolean; readonly history: boolean };
  */
 export function goneFiles(data: string, tokenFile: string): GoneFiles {
   const has = (name: string): boolean => existsSync(join(data, name));
-  const isUsed = [STORE_FOLDER, HISTORY_FILE, RECORDED_FILE].some(has);
+  const isUsed = hasHistory(data) || [STORE_FOLDER, RECORDED_FILE].some(has);
   return {
     tokens: isUsed && !existsSync(tokenFile),
-    history: !has(HISTORY_FILE) && [RECORDED_FILE, `${HISTORY_FILE}.mark`, `${HISTORY_FILE}.wal`].some(has),
+    history: !hasHistory(data) && [RECORDED_FILE, `${HISTORY_FILE}.mark`, `${HISTORY_FILE}.wal`].some(has),
   };
+}
+
+/** Whether a start has a history to go on with: also one that was salvaged and has not got its name back yet. */
+export function hasHistory(data: string): boolean {
+  return [HISTORY_FILE, SALVAGED_FILE].some((name) => existsSync(join(data, name)));
 }

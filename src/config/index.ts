@@ -14,7 +14,7 @@ export {
   lookAtDataFolder,
   openDataFolder,
 } from './data-folder.ts';
-export { type GoneFiles, goneFiles } from './gone-files.ts';
+export { type GoneFiles, goneFiles, hasHistory } from './gone-files.ts';
 export type { Environment, ServeFlags } from './layers.ts';
 export { listenAddressText, parseListenAddress } from './listen-address.ts';
 export type { ListenAddress, PlainListener, TlsListener, UnixListener } from './listener.ts';

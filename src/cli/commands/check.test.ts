@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -67,6 +67,37 @@ describe('sonde check', () => {
     expect(err).toContain(`${data} is damaged: `);
     expect(code).toBe(1);
   });
+
+  it('knows a history that was salvaged and has not got its name back, and so does a backup', async () => {
+    const file = join(data, 'history.duckdb');
+    writeFileSync(join(data, 'RECORDED'), '');
+    renameSync(file, `${file}.salvaged`);
+    const kept = 'history.duckdb.damaged-TIME';
+    writeFileSync(join(data, kept), 'damaged');
+    writeFileSync(`${file}.salvaged.json`, JSON.stringify({ what: ['5 rows of table point are lost'], kept }));
+    const lost = 'puts in its place: 5 rows of table point are lost';
+    for (const state of [lost, 'the next start says what was found: 5 rows of table point are lost']) {
+      const { code, out } = await run(cwd, ['check']);
+      expect(out).toMatch(`damaged: ${file}: it`);
+      expect(out).toContain(state);
+      expect(out).toContain('history: 0 points, 0 texts');
+      expect(out).not.toContain('gone');
+      expect(code).toBe(1);
+      const backup = await run(cwd, ['backup', join(cwd, 'copy')]);
+      expect(backup.err).toContain('is damaged, and what is sound of it has not all been taken over');
+      expect([backup.code, existsSync(join(cwd, 'copy'))]).toEqual([1, false]);
+      // The exchange was made, and who made it was killed before it could say so.
+      if (state === lost) renameSync(`${file}.salvaged`, file);
+    }
+    renameSync(file, `${file}.salvaged`);
+    const history = createHistory({ file, logger: silentLogger, clock: systemClock() });
+    await history.start();
+    expect(history.status().damage).toEqual([{ file, what: '5 rows of table point are lost', kept: join(data, kept) }]);
+    await history.stop();
+    expect((await run(cwd, ['check'])).code).toBe(0);
+    expect((await run(cwd, ['backup', join(cwd, 'copy')])).code).toBe(0);
+    expect(existsSync(join(cwd, 'copy', 'history.duckdb'))).toBe(true);
+  }, 60_000);
 
   it('ends with 2 for a folder that a Sonde uses, and for one that is not there', async () => {
     const held = openDataFolder(data);

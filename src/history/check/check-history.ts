@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { locateChild } from '../child/locate.ts';
+import { untold, wholeOf } from '../duckdb/exchange.ts';
 
 /** What a look at history's files has found. */
 export type HistoryReport = {
@@ -20,11 +22,21 @@ type Line = {
 
 const LAST_WORDS = 500;
 
-/** Reads all of a history file in a process of its own, and changes nothing. Null: there is none. */
-export async function checkHistory(file: string): Promise<HistoryReport | null> {
+/**
+ * Reads all of a history file in a process of its own, and changes nothing; where there is a salvaged copy that has not taken its place
+ * yet, that one. Null: there is none.
+ */
+export async function checkHistory(history: string): Promise<HistoryReport | null> {
+  const copy = wholeOf(history);
+  const isCopied = existsSync(copy);
+  const file = isCopied ? copy : history;
   if (!existsSync(file)) return null;
+  const state = isCopied
+    ? `it is damaged, and what is sound of it is in ${basename(copy)}, which the next start puts in its place`
+    : 'it was damaged and is mended, and the next start says what was found';
+  const findings = untold(history).map(({ what }) => ({ file: history, what: `${state}: ${what}` }));
   const { lines, died } = await run(file);
-  const findings = lines.flatMap(({ finding }) => finding ?? []);
+  for (const { finding } of lines) if (finding !== undefined) findings.push(finding);
   if (died !== null) findings.push({ file, what: `the process that read it ended with ${died}` });
   const rowsOf = (name: string): number => lines.find(({ table }) => table === name)?.rows ?? 0;
   const unable = lines.find((line) => line.unable !== undefined)?.unable ?? null;

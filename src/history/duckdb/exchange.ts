@@ -88,6 +88,11 @@ export function untold(file: string): readonly HistoryDamage[] {
   return found.what.map((what) => ({ file, what, kept }));
 }
 
+/** Whether the next opening has to salvage, to end an exchange, or to tell what was found. Changes nothing. */
+export function isSalvagePending(file: string): boolean {
+  return untold(file).length > 0 || (isSalvageWanted(file) && existsSync(file));
+}
+
 function readFound(file: string): Found | null {
   try {
     const { what, kept } = JSON.parse(readFileSync(foundOf(file), 'utf8')) as Partial<Found>;
