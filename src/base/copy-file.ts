@@ -14,18 +14,23 @@ export type CopyOptions = {
   readonly stop?: AbortSignal | undefined;
 };
 
-/** Copies a file piece by piece into a new one, which only its owner may read, and syncs it. */
+/** Copies a file piece by piece into a new one, which only its owner may read, and syncs it. Makes none of what is not there. */
 export async function copyFile(from: string, to: string, { end, head, stop }: CopyOptions = {}): Promise<void> {
-  const target = await open(to, 'wx', 0o600);
+  const source = await open(from, 'r');
   try {
-    if (head !== undefined) await writeAll(target, head);
-    await eachPiece(from, head?.length ?? 0, end ?? Number.POSITIVE_INFINITY, (piece) => {
-      stop?.throwIfAborted();
-      return writeAll(target, piece);
-    });
-    await target.sync();
+    const target = await open(to, 'wx', 0o600);
+    try {
+      if (head !== undefined) await writeAll(target, head);
+      await eachPiece(source, head?.length ?? 0, end ?? Number.POSITIVE_INFINITY, (piece) => {
+        stop?.throwIfAborted();
+        return writeAll(target, piece);
+      });
+      await target.sync();
+    } finally {
+      await target.close();
+    }
   } finally {
-    await target.close();
+    await source.close();
   }
 }
 
@@ -36,31 +41,31 @@ export async function sumOf(
 ): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const hash = createHash('sha256');
   let bytes = 0;
-  await eachPiece(path, 0, Number.POSITIVE_INFINITY, (piece) => {
-    stop?.throwIfAborted();
-    hash.update(piece);
-    bytes += piece.length;
-  });
+  const source = await open(path, 'r');
+  try {
+    await eachPiece(source, 0, Number.POSITIVE_INFINITY, (piece) => {
+      stop?.throwIfAborted();
+      hash.update(piece);
+      bytes += piece.length;
+    });
+  } finally {
+    await source.close();
+  }
   return { bytes, sha256: hash.digest('hex') };
 }
 
 async function eachPiece(
-  path: string,
+  source: FileHandle,
   start: number,
   end: number,
   take: (piece: Buffer) => Promise<void> | void,
 ): Promise<void> {
-  const source = await open(path, 'r');
-  try {
-    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
-    for (let at = start; at < end; ) {
-      const { bytesRead } = await source.read(buffer, 0, Math.min(PIECE_BYTES, end - at), at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      await take(buffer.subarray(0, bytesRead));
-    }
-  } finally {
-    await source.close();
+  const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+  for (let at = start; at < end; ) {
+    const { bytesRead } = await source.read(buffer, 0, Math.min(PIECE_BYTES, end - at), at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    await take(buffer.subarray(0, bytesRead));
   }
 }
 
