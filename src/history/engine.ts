@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { messageOf, OperatorError, syncFolder } from '../base/index.ts';
@@ -6,9 +6,9 @@ import { type Catalog, createCatalog } from './duckdb/catalog.ts';
 import { checkpointSafely } from './duckdb/checkpoint.ts';
 import { createCopies } from './duckdb/copy.ts';
 import { DamagedDatabase, isDamage, mend } from './duckdb/damage.ts';
-import { type Database, openDatabase, untilFree } from './duckdb/database.ts';
-import { isUnfinished } from './duckdb/database-file.ts';
+import { type Database, openDatabase } from './duckdb/database.ts';
 import { finishSalvage, forgetFound, forgetSalvage, isSalvageWanted, wantSalvage } from './duckdb/exchange.ts';
+import { untilFree } from './duckdb/lock.ts';
 import { createQueryPool } from './duckdb/pool.ts';
 import { readPositions } from './duckdb/positions.ts';
 import { matchingSeries, readBuckets, readPoints, seriesOf } from './duckdb/queries.ts';
@@ -18,6 +18,7 @@ import { salvage } from './duckdb/salvage.ts';
 import { loadCatalog, saveCatalog } from './duckdb/state.ts';
 import { readAll } from './duckdb/verify.ts';
 import { checkWal, dropUnfinishedCommit, openWalMark } from './duckdb/wal-mark.ts';
+import { ownWords } from './duckdb/words.ts';
 import { createWriter, WriterLost } from './duckdb/writer.ts';
 import { createExports } from './export/exports.ts';
 import { bucketsJson, pointsJson } from './export/json.ts';
@@ -69,7 +70,7 @@ export async function openEngine(
   const streams = createStreams(pipe, limits.exportStallMs, say);
   /** A damaged block is met only when it is read. The next opening keeps what is sound. Answers whether it was damage. */
   const tellDamage = (error: unknown): boolean => {
-    if (!isDamage(messageOf(error))) return false;
+    if (!isDamage(messageOf(error), file)) return false;
     const what = `${plainMessage(error)}: the next start keeps what is sound, and says what is lost`;
     say({ kind: 'damage', damage: { file, what, kept: null } });
     try {
@@ -180,7 +181,8 @@ export async function openEngine(
         const committed = await writer.write(batch).catch(async (error: unknown) => {
           // What waits in the log also sits in the buffer pool: folded in, there may be room for this batch.
           tellDamage(error);
-          if (error instanceof WriterLost || !/memory|allocate|pin block/i.test(messageOf(error))) throw error;
+          if (error instanceof WriterLost || !/memory|allocate|pin block/i.test(ownWords(messageOf(error), file)))
+            throw error;
           await checkpoint();
           return writer.write(batch);
         });
@@ -249,11 +251,6 @@ async function openWhole(
     say({ kind: 'damage', damage });
   };
   for (const damage of finishSalvage(file)) tell(damage);
-  // The mark comes when the database is durable.
-  if (isUnfinished(file) && ![`${file}.wal`, `${file}.mark`].some(existsSync)) {
-    await untilFree(file, limits);
-    if (isUnfinished(file)) rmSync(file);
-  }
   if (hasJournal(file)) {
     // A process that is just ending may be at the checkpoint that the journal is of.
     await untilFree(file, limits);
@@ -288,7 +285,7 @@ async function openWhole(
     } catch (error) {
       database?.close();
       const isDamaged =
-        error instanceof DamagedDatabase || (!(error instanceof OperatorError) && isDamage(messageOf(error)));
+        error instanceof DamagedDatabase || (!(error instanceof OperatorError) && isDamage(messageOf(error), file));
       if (!isDamaged || tries > 3) throw error;
       // Its headers are good, and a block is not: most of it may be.
       if (database !== null && !isSalvaged && !isBeyondHelp) {

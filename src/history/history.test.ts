@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OperatorError } from '../base/index.ts';
@@ -322,6 +323,20 @@ describe('what cannot be opened', () => {
     expect(() => createRig(folder, { maxQueries: 0 })).toThrow('maxQueries');
     expect(() => createRig(folder, { commitIntervalMs: 300 })).toThrow('commitIntervalMs');
   });
+});
+
+it('words in the path of the data folder are no words of DuckDB', async () => {
+  const within = join(folder, 'no lock, permission denied, corrupt WAL');
+  const { file, history } = createRig(within);
+  await history.start();
+  const held = createRig(within, { openTimeoutMs: 300 }).history.start();
+  await expect(held).rejects.toThrow('another process');
+  await history.stop();
+  writeFileSync(file, Buffer.concat([Buffer.alloc(64, 'garbage!'), readFileSync(file).subarray(64)]));
+  const after = createRig(within);
+  await after.history.start();
+  expect(after.history.status().damage).toMatchObject([{ file, kept: expect.stringContaining('.damaged-') }]);
+  await after.history.stop();
 });
 
 describe('a file that is no database', () => {

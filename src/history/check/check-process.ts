@@ -20,7 +20,7 @@ process.umask(0o077);
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const fail = (error: unknown): void => {
   const text = messageOf(error);
-  if (!(error instanceof OperatorError) && isDamage(text)) say({ finding: { file, what: plainMessage(error) } });
+  if (!(error instanceof OperatorError) && isDamage(text, file)) say({ finding: { file, what: plainMessage(error) } });
   else say({ unable: plainMessage(error) });
 };
 

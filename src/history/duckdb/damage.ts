@@ -1,6 +1,7 @@
 import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { HistoryDamage } from '../port.ts';
+import { ownWords } from './words.ts';
 
 /** The database's own bytes are not what was written. */
 export class DamagedDatabase extends Error {}
@@ -11,9 +12,10 @@ const DAMAGE =
 const NO_DAMAGE =
   /no space|permission denied|out of memory|\block\b|read-only file system|could not (write|truncate|sync)|fsync failed/i;
 
-/** Whether DuckDB's words mean that the file is damaged, and not held, full, forbidden or of another version. */
-export function isDamage(text: string): boolean {
-  return DAMAGE.test(text) && !NO_DAMAGE.test(text);
+/** Whether DuckDB's words on `file` mean that it is damaged, and not held, full, forbidden or of another version. */
+export function isDamage(text: string, file?: string): boolean {
+  const words = ownWords(text, file);
+  return DAMAGE.test(words) && !NO_DAMAGE.test(words);
 }
 
 export const RECENT = 'what was recorded since the last checkpoint may be lost';
@@ -24,8 +26,9 @@ export const RECENT = 'what was recorded since the last checkpoint may be lost';
  */
 export function mend(file: string, text: string, tries: number): HistoryDamage {
   const wal = `${file}.wal`;
-  if (/\bWAL\b/.test(text) && existsSync(wal) && tries < 2) {
-    const at = Number(/entry at byte position (\d+)/.exec(text)?.[1] ?? 0) - WAL_ENTRY_HEAD;
+  const words = ownWords(text, file);
+  if (/\bWAL\b/.test(words) && existsSync(wal) && tries < 2) {
+    const at = Number(/entry at byte position (\d+)/.exec(words)?.[1] ?? 0) - WAL_ENTRY_HEAD;
     const what = `its records cannot be read (${firstLine(text)}): ${RECENT}`;
     if (tries > 0 || at < 8) return { file: wal, what, kept: moveAside(wal) };
     const kept = asideName(wal);

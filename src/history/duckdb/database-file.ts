@@ -1,5 +1,3 @@
-import { readFileSync, statSync } from 'node:fs';
-
 /*
  * What Sonde has to know of a DuckDB file's bytes:
  *
@@ -38,15 +36,6 @@ export function activeHeader(headers: Buffer): ActiveHeader | null {
     active = { iteration, blockBytes: Number(bytes.readBigUInt64LE(40)), bytes, at };
   }
   return active;
-}
-
-/** The headers of a file are not those of a database: it was cut when it was made, before there could be anything in it. */
-export function isUnfinished(file: string): boolean {
-  const size = statSync(file, { throwIfNoEntry: false })?.size;
-  if (size === undefined || size > HEADERS_BYTES) return false;
-  const headers = readFileSync(file);
-  const isHeader = [0, ...SLOTS].map((slot) => headers.subarray(slot * HEADER_BYTES, (slot + 1) * HEADER_BYTES));
-  return !isHeader.every((bytes) => bytes.length === HEADER_BYTES && isWhole(bytes));
 }
 
 /** Where a block begins. */

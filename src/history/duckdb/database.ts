@@ -1,11 +1,12 @@
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { DuckDBConnection, DuckDBInstance as Instance } from '@duckdb/node-api';
 import { messageOf, OperatorError, syncFolder } from '../../base/index.ts';
 import type { HistoryLimits } from '../options.ts';
 import { DamagedDatabase, isDamage } from './damage.ts';
+import { makeFirst } from './first-file.ts';
 import { DuckDBInstance } from './library.ts';
+import { whenFree } from './lock.ts';
 import { plainMessage } from './rows.ts';
 import { prepareSchema } from './schema.ts';
 
@@ -21,8 +22,6 @@ export type Database = {
   readonly connect: () => Promise<DuckDBConnection>;
   readonly close: () => void;
 };
-
-const LOCK_PAUSE_MS = 100;
 
 /**
  * Opens the history file, or makes it. Waits for the lock of a process that is just ending. Rejects with OperatorError
@@ -84,48 +83,16 @@ async function openInstance(file: string, tempFolder: string, limits: HistoryLim
     preserve_insertion_order: 'true',
   };
   try {
+    await makeFirst(file, limits);
     return await whenFree(file, limits, () => DuckDBInstance.create(file, config));
   } catch (error) {
     if (error instanceof OperatorError) throw error;
-    if (isDamage(messageOf(error))) throw new DamagedDatabase(plainMessage(error), { cause: error });
+    if (isDamage(messageOf(error), file)) throw new DamagedDatabase(plainMessage(error), { cause: error });
     throw new OperatorError(
       `the history database ${file} cannot be opened: ${plainMessage(error)}`,
       'Move the file and its .wal away (keep them), or restore a backup.',
       { cause: error },
     );
-  }
-}
-
-/** Waits until no other process has a history file open. Rejects with OperatorError when one has it for too long. */
-export async function untilFree(file: string, limits: HistoryLimits): Promise<void> {
-  try {
-    const config = { access_mode: 'READ_ONLY', threads: '1', memory_limit: `${limits.memoryLimitMb}MiB` };
-    (await whenFree(file, limits, () => DuckDBInstance.create(file, config))).closeSync();
-  } catch (error) {
-    // Whatever else is wrong with it: DuckDB takes the lock before it reads.
-    if (error instanceof OperatorError) throw error;
-  }
-}
-
-/** What `open` comes to when nobody else has the file. */
-async function whenFree(file: string, limits: HistoryLimits, open: () => Promise<Instance>): Promise<Instance> {
-  const deadline = performance.now() + limits.openTimeoutMs;
-  for (;;) {
-    try {
-      return await open();
-    } catch (error) {
-      // A word of its own: a damaged file is told of by its blocks.
-      if (!/\block\b/i.test(messageOf(error))) throw error;
-      if (performance.now() < deadline) {
-        await pause(LOCK_PAUSE_MS);
-        continue;
-      }
-      throw new OperatorError(
-        `another process holds the history database ${file}: ${plainMessage(error)}`,
-        'End that process, or choose another data folder.',
-        { cause: error },
-      );
-    }
   }
 }
 

@@ -69,8 +69,7 @@ export function takeCopy(file: string): readonly HistoryDamage[] {
  * at the files.
  */
 export function finishSalvage(file: string): readonly HistoryDamage[] {
-  rmSync(underWayOf(file), { force: true });
-  rmSync(`${underWayOf(file)}.wal`, { force: true });
+  for (const end of ['', '.wal', '.new', '.tmp']) rmSync(underWayOf(file) + end, { recursive: true, force: true });
   if (existsSync(wholeOf(file))) exchange(file);
   const found = untold(file);
   // Its copy never became whole.

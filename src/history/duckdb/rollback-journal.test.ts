@@ -203,21 +203,6 @@ describe('a checkpoint of DuckDB that a power cut tears', () => {
     again.close();
   });
 
-  it('is not that of a database which was cut when it was made: that begins anew without a word', async () => {
-    (await open()).close();
-    const headers = readFileSync(file).subarray(0, HEADERS_BYTES);
-    const torn = Buffer.from(headers).fill(0, 8192, 8192 + SECTOR);
-    for (const image of [headers, torn, headers.subarray(0, 5000), Buffer.alloc(0)]) {
-      const cut = join(folder, 'cut.duckdb');
-      for (const end of ['', '.wal', '.mark']) rmSync(cut + end, { force: true });
-      writeFileSync(cut, image);
-      const said: FromProcess[] = [];
-      const engine = await openEngine(cut, HISTORY_DEFAULTS, 'run', (message) => said.push(message), new PassThrough());
-      await engine.close(true);
-      expect(said).toEqual([]);
-    }
-  });
-
   it('that fails leaves the log and what was committed', async () => {
     const database = await open();
     await change(database, 0);

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import type { HistoryDamage } from '../port.ts';
 import { asideName, moveAside, RECENT, syncFile } from './damage.ts';
+import { ownWords } from './words.ts';
 
 /*
  * DuckDB takes a write-ahead log that ends too early for one whose last write was cut short, passes over one that does not
@@ -118,7 +119,7 @@ export function findInWal(file: string): WalFinding | null {
  */
 export function dropUnfinishedCommit(file: string, text: string): boolean {
   const wal = `${file}.wal`;
-  const at = Number(/\bWAL\b.*entry at byte position (\d+)/s.exec(text)?.[1] ?? 0) - ENTRY_HEAD;
+  const at = Number(/\bWAL\b.*entry at byte position (\d+)/s.exec(ownWords(text, file))?.[1] ?? 0) - ENTRY_HEAD;
   if (at < WAL_BEGIN.length || at < markedLength(file) || !existsSync(wal)) return false;
   const log = readFileSync(wal);
   const end = log.indexOf(COMMIT_END, at);

@@ -17,3 +17,13 @@ it.each([
 ])('is a disk that cannot be written, and the file may be sound: %s', (text) => {
   expect(isDamage(text)).toBe(false);
 });
+
+it('goes by no word of a path', () => {
+  const damaged = 'IO Error: The file "/a/no space, lock/h.duckdb" exists, but it is not a valid DuckDB database file!';
+  expect(isDamage(damaged)).toBe(true);
+  expect(isDamage(damaged.replaceAll('"', "'"), '/a/no space, lock/h.duckdb')).toBe(true);
+  const quote = 'IO Error: Could not read enough bytes from file "/a "lock"/h.duckdb.wal": attempted to read 8 bytes';
+  expect(isDamage(quote, '/a "lock"/h.duckdb')).toBe(true);
+  expect(isDamage('IO Error: Cannot open file "/corrupt checksum/h.duckdb": Too many open files')).toBe(false);
+  expect(isDamage('IO Error: Cannot open file "C:\\corrupt\\h.duckdb": Too many open files')).toBe(false);
+});
