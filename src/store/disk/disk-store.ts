@@ -248,7 +248,9 @@ function storeOf(
     }
   }
 
-  if ([...unapplied.values()].some(({ size }) => size > 0)) later();
+  // What was told of and set aside is not missed again by the next start.
+  if (damage.all.length > 0) void catchUp();
+  else if ([...unapplied.values()].some(({ size }) => size > 0)) later();
 
   return {
     incarnation: format.incarnation,
