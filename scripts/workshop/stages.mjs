@@ -110,7 +110,7 @@ export const stages = [
   project('model', 'Broker and model', 3),
   project('interop', 'Real clients', 5, 'build'),
   project('conformance', 'The protocol, clause by clause', 5, 'build'),
-  project('crash', 'Crashes', 13, 'build'),
+  project('crash', 'Crashes', 14, 'build'),
   project('fuzz', 'Hostile input', 5, 'build'),
   project('browser', 'The web app in Chromium', 5, 'build'),
   { name: 'runtimes', title: `Node ${OTHER_NODES.join(' and ')}`, needs: 'build', work: otherNodes },

@@ -62,7 +62,7 @@ describe('what was damaged or is gone', () => {
     } finally {
       await browser.close();
       await sonde.stop();
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     }
   });
 });

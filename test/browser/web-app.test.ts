@@ -120,7 +120,7 @@ describe('the web app', () => {
     const { page } = await open();
     await sonde.stop();
     const dataDir = mkdtempSync(join(tmpdir(), 'sonde-restart-'));
-    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
     sonde = await startSonde({ history: 'duckdb', dataDir });
     await (await device()).publishAsync('lab/temp', '1', { qos: 1 });
     await page.goto(sonde.url);

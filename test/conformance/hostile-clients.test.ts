@@ -428,7 +428,7 @@ describe('hostile names before the rules', () => {
   });
   afterAll(async () => {
     await sonde?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
   afterEach(() => clients.closeAll());
 
@@ -482,7 +482,7 @@ describe('data at rest', () => {
         expect(grep, 'files that hold the secret').toEqual([]);
       } finally {
         await sonde.stop();
-        rmSync(dataDir, { recursive: true, force: true });
+        rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
       }
     },
   );

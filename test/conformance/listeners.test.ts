@@ -58,7 +58,7 @@ unix: [{ path: run.sock, mode: "0660" }, { path: closed.sock, anonymous: none }]
   afterAll(async () => {
     await sonde?.stop();
     if (process.platform !== 'win32') expect(existsSync(join(folder, 'run.sock'))).toBe(false);
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
   afterEach(() => {
     for (const one of open.splice(0)) one.destroy();
@@ -178,7 +178,7 @@ describe.skipIf(process.platform === 'win32')('the file of a Unix socket', () =>
   });
   afterAll(() => {
     for (const server of servers) server.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   /** Starts Sonde with nothing but a Unix socket; resolves with what it says at its end, or once it is ready. */

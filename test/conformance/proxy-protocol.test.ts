@@ -33,7 +33,7 @@ describe('a listener behind a proxy', () => {
   });
   afterAll(async () => {
     await sonde?.stop();
-    if (sonde) rmSync(sonde.dataDir, { recursive: true, force: true });
+    if (sonde) rmSync(sonde.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
   afterEach(async () => {
     for (const one of open.splice(0)) one.destroy();

@@ -15,7 +15,7 @@ describe('a start that cannot succeed', () => {
   });
   afterAll(async () => {
     await sonde?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   async function refused(flags: Record<string, string>): Promise<string> {

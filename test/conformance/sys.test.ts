@@ -187,7 +187,7 @@ rules:
   });
   afterAll(async () => {
     await guarded?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
   const as = (key: string) => {
     port = guarded.mqttPort;

@@ -19,7 +19,7 @@ let base: string;
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'sonde-backup-command-'));
 });
-afterEach(() => rmSync(base, { recursive: true, force: true }));
+afterEach(() => rmSync(base, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
 const at = (name: string): string => join(base, name);
 
 async function publish(url: string, value: number): Promise<void> {

@@ -27,7 +27,7 @@ describe.each(['stopped', 'killed'] as const)('a data folder that was damaged af
     } else await sonde.stop();
   });
   afterAll(() => {
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   function copyOf(): string {

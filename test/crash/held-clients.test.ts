@@ -40,7 +40,7 @@ describe.skipIf(process.platform !== 'linux')('while publishers wait for room', 
   });
   afterEach(async () => {
     await sonde?.kill();
-    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   async function publishersWaiting(): Promise<number> {

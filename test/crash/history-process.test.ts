@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(async () => {
   await history?.stop();
   history = null;
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 });
 
 const file = (): string => join(folder, 'history.duckdb');

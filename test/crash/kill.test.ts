@@ -19,7 +19,7 @@ describe('after kill -9', () => {
   });
   afterEach(async () => {
     await sonde?.stop();
-    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   /** The recorded numbers of a topic, in time order. */

@@ -62,7 +62,7 @@ it.skipIf(process.platform === 'win32')(
       again.closeAll();
       await second.stop();
     } finally {
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     }
   },
   60_000,
@@ -103,7 +103,7 @@ it.skipIf(process.platform !== 'linux')(
       } catch {
         // Sonde has ended it.
       }
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     }
   },
   60_000,

@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const life of lives) await life.end();
-  rmSync(base, { recursive: true, force: true });
+  rmSync(base, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 });
 
 const clock = systemClock();
@@ -113,7 +113,8 @@ async function live(name: string): Promise<Life> {
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const remove = (path: string): void => rmSync(at(path), { recursive: true, force: true });
+const remove = (path: string): void =>
+  rmSync(at(path), { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 
 /** Puts the history of one data folder into another. */
 function switchHistory(from: string, to: string): void {

@@ -27,7 +27,7 @@ describe.skipIf(process.platform === 'win32')('a start in a folder that may not 
   });
   afterEach(() => {
     chmodSync(folder, 0o700);
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   async function refusedLine(dataDir: string, history = 'off'): Promise<string> {
@@ -104,7 +104,7 @@ describe('a history file that was good once and was damaged since', () => {
     await sonde.stop();
     pristine = readFileSync(join(dataDir, 'history.duckdb'));
   });
-  afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
+  afterAll(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
 
   /** DuckDB's three headers are the first three blocks of 4 KiB; each larger block has a checksum. */
   it.each<readonly [string, (bytes: Buffer) => Buffer]>([

@@ -20,7 +20,7 @@ describe.skipIf(process.platform !== 'linux')('while five clients publish', () =
   afterEach(async () => {
     for (const publisher of publishers.splice(0)) publisher.destroy();
     await sonde?.stop();
-    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   const ofQos = (qos: 0 | 1) => publishers.filter(({ topic }) => topic.startsWith(`crash/qos${qos}`));

@@ -46,7 +46,7 @@ describe('given certificates', () => {
   });
   afterAll(async () => {
     await sonde?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   /** RSA and ECDSA for localhost and lab.example; RSA only for *.lab.example; ECDSA only for modern.example. */

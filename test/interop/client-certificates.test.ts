@@ -52,7 +52,7 @@ describe('client certificates', () => {
   });
   afterAll(async () => {
     await sonde?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   const configuration = () => `

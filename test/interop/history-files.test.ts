@@ -75,7 +75,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await history.stop();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 });
 
 describe('HDF5', () => {

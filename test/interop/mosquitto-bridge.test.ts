@@ -52,7 +52,7 @@ describe.each(['mqttv31', 'mqttv311'])("Mosquitto's bridge, as it is set up by d
     mosquitto?.signal('SIGTERM');
     await mosquitto?.exited;
     await sonde?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   it('carries a message each way, once, with no echo, and its RETAIN flag', async () => {

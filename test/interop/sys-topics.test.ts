@@ -42,7 +42,7 @@ afterAll(async () => {
   mosquitto?.signal('SIGTERM');
   await mosquitto?.exited;
   await sonde?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 });
 
 describe('mosquitto_sub -t $SYS/#', () => {

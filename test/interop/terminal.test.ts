@@ -27,5 +27,5 @@ it.skipIf(process.platform === 'win32')('a terminal that is closed ends Sonde in
   expect(await runPython('python3-paho-mqtt', PROGRAM, command)).toMatchObject({ code: 0, stdout: 'signal 1\n' });
   // What only an orderly end removes.
   expect([existsSync(socket), existsSync(join(folder, 'data', 'lock'))]).toEqual([false, false]);
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 });

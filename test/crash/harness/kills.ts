@@ -150,7 +150,7 @@ export const BACKUP_KILL: Kill = {
     // Without a server it backs up by itself, and holds the folder meanwhile.
     await done;
     scene.server.spawn();
-    rmSync(target, { recursive: true, force: true });
+    rmSync(target, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   },
 };
 

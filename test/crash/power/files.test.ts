@@ -99,7 +99,7 @@ describe.skipIf(process.platform !== 'linux')('a power cut while small files of 
           looked += promises.promised();
           const found = await promises.faultsOf(join(left, 'disk'), isWhole ? left : null);
           for (const fault of found) faults.push(`event ${n} (${event.do}): ${fault} ${JSON.stringify(cut)}`);
-          rmSync(left, { recursive: true, force: true });
+          rmSync(left, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
         }
         const fault = starts.has(n) ? await startFault(disk, random) : null;
         if (fault !== null) faults.push(`event ${n} (${event.do}), a start: ${fault}`);

@@ -95,7 +95,7 @@ describe.skipIf(process.platform !== 'linux')('a power cut of Sonde itself', () 
         expect(got.length, `of ${acked} acknowledged`).toBeGreaterThanOrEqual(acked);
         expect(got).toEqual(Array.from({ length: got.length }, (_, n) => n + 1));
         looked += acked;
-        rmSync(cut, { recursive: true, force: true });
+        rmSync(cut, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
       }
       console.log(`power cut of Sonde: ${CUTS} prefixes, ${looked} acknowledged messages looked for`);
       expect(looked).toBeGreaterThan(0);

@@ -44,7 +44,7 @@ describe.skipIf(process.platform !== 'linux')('a power cut at any point of all t
   });
   afterAll(() => {
     console.log(`power cut: ${prefixes} prefixes, ${checked} promised messages and values looked for`);
-    rmSync(scratch, { recursive: true, force: true });
+    rmSync(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
   /** Lives of a store in a folder, one after the other, recorded together. */
@@ -105,7 +105,7 @@ describe.skipIf(process.platform !== 'linux')('a power cut at any point of all t
     } catch (error) {
       return `it does not open: ${String(error)} ${JSON.stringify(cut)}`;
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     }
   }
 
