@@ -161,8 +161,9 @@ export type RetainedCursor = {
   readonly filter: string;
   /** Null: a place to pause. */
   readonly names: Iterator<string | null>;
-  /** When it was subscribed, wall clock, microseconds: what arrived later came as it was published. */
+  /** When it was subscribed, wall clock, microseconds, and on which connection: what arrived later came there as it was published. */
   readonly sinceUs: number;
+  readonly on: Connection;
   readonly maxQos: 0 | 1 | 2;
   readonly subscriptionIdentifiers: readonly number[];
 };

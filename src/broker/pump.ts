@@ -183,7 +183,7 @@ function sendRetained(core: BrokerCore, client: Client): void {
       return;
     }
     const message = client.world.retained.get(next.value);
-    if (message === undefined || !mayReceive(client, message) || cameSince(core, cursor, message)) continue;
+    if (message === undefined || !mayReceive(client, message) || cameSince(core, client, cursor, message)) continue;
     if (isExpired(core, message)) {
       dropExpiredRetained(core, client.world, message); // [MQTT-3.3.2-5]
       continue;
@@ -193,9 +193,17 @@ function sendRetained(core: BrokerCore, client: Client): void {
   }
 }
 
-/** It was sent when it was published; or left out, to a bridge that had published it. Of a wall clock that was stepped back nothing is concluded. */
-function cameSince(core: BrokerCore, cursor: RetainedCursor, message: StoredMessage): boolean {
-  return message.arrivedUs > cursor.sinceUs && message.arrivedUs <= core.clock.wallMicros();
+/**
+ * It was sent when it was published; or left out, to a bridge that had published it. Not while the client was away; and of a wall
+ * clock that was stepped back nothing is concluded.
+ */
+function cameSince(
+  core: BrokerCore,
+  client: Client,
+  { on, sinceUs }: RetainedCursor,
+  { arrivedUs }: StoredMessage,
+): boolean {
+  return client.connection === on && arrivedUs > sinceUs && arrivedUs <= core.clock.wallMicros();
 }
 
 /** In one of the next turns, so that others get theirs; once, whoever asks for it. */

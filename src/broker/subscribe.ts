@@ -127,6 +127,7 @@ function subscribeOne(
       filter,
       names: names(client.world.retained.search(filter)),
       sinceUs: core.clock.wallMicros(),
+      on: connection,
       maxQos: entry.qos,
       subscriptionIdentifiers: identifiers,
     });
