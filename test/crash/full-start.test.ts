@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -15,7 +16,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { clientsOf, publishBytes } from '../conformance/client.ts';
 import { type RunningSonde, requireTool, runToEnd, sondeCommand, startSonde, waitFor } from '../tooling/index.ts';
 import { buildFaultyDisk, ENOSPC, type FaultyDisk, TOOLS } from './faults/disk-fault.ts';
-import { health, recorded } from './publishers.ts';
+import { health, historyPid, recorded } from './publishers.ts';
 
 const MIB = 1024 * 1024;
 
@@ -78,7 +79,14 @@ async function useAndKill(): Promise<void> {
   for (let n = 0; n < 100; n++) await before.publish(`a/${n % 3}`, String(n), { qos: 1, retain: n < 3 });
   await waitFor('history', async () => sonde !== null && (await recorded(sonde, 'a/0')).length === 34);
   await waitFor('the ballast', () => readdirSync(data).includes('BALLAST'));
-  await sonde.kill();
+  await killBoth(sonde);
+}
+
+/** Until its history process is gone too, which closes its database when nobody asks it any more. */
+async function killBoth(running: RunningSonde): Promise<void> {
+  const pid = await historyPid(running);
+  await running.kill();
+  await waitFor("the end of history's process", () => !existsSync(`/proc/${pid}`), 20_000);
 }
 
 it.runIf(process.platform === 'linux')(
@@ -149,8 +157,7 @@ it.runIf(process.platform === 'linux')(
     sonde = await startSonde({ dataDir: data, history: 'duckdb', degraded: true });
     fillDisk();
     expect(await check()).toMatchObject(refused);
-    await sonde.kill();
-    // Its history process goes on for a moment.
+    await killBoth(sonde);
     const readOnly = async (): Promise<boolean> => (await runToEnd('mount', ['-o', 'remount,ro', data])).code === 0;
     await waitFor('a read-only disk', readOnly, 15_000);
     expect(await check()).toMatchObject(sound);
