@@ -1,3 +1,6 @@
+/** Of CRC-32C, the highest bit being x^0. */
+export const POLYNOMIAL = 0x82f63b78;
+
 /** CRC-32C (Castagnoli; RFC 3720, B.4) of data[start..end), going on from `before`. */
 export function crc32c(data: Uint8Array, start: number, end: number, before = 0): number {
   let crc = ~before;
@@ -25,7 +28,7 @@ function makeTables(): Int32Array {
   const tables = new Int32Array(1024);
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ ((crc & 1) === 0 ? 0 : 0x82f63b78);
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ ((crc & 1) === 0 ? 0 : POLYNOMIAL);
     tables[byte] = crc;
   }
   for (let byte = 0; byte < 256; byte++) {

@@ -1,6 +1,5 @@
-import { crc32c } from '../crc32c.ts';
+import { crc32c, POLYNOMIAL } from '../crc32c.ts';
 
-const POLYNOMIAL = 0x82f63b78;
 const STEP = 8;
 
 /**
